@@ -1,0 +1,42 @@
+# Four words to learn on the first day: make demo, make test, make check, make bench.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python
+
+.PHONY: demo test check bench format clean
+
+demo: $(VENV)/.installed
+	$(BIN)/claimwire demo
+
+test: $(VENV)/.ready
+	$(RUN) -m pytest
+
+check: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(RUN) -m pytest tests/tidy
+
+bench: $(VENV)/.ready
+	$(RUN) -m tests.bench
+
+format: $(VENV)/.ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+# What running needs.
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --upgrade pip
+	$(RUN) -m pip install --quiet --editable .
+	touch $@
+
+# What developing needs on top.
+$(VENV)/.ready: $(VENV)/.installed
+	$(RUN) -m pip install --quiet --group dev
+	touch $@

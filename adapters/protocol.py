@@ -1,0 +1,141 @@
+"""What an adapter is: it delivers frozen bytes, collects what the payer has for us, and says honestly what it knows.
+
+The one rule that everything rests on: an adapter says `NotSent` only when no byte of the body can have arrived. What it
+cannot classify is `InDoubt`; an exception that escapes it counts as `InDoubt` too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime
+from typing import Literal, Protocol
+
+import msgspec
+from aiohttp import ClientSession
+
+__all__ = [
+    "Adapter",
+    "Capabilities",
+    "Context",
+    "Delivered",
+    "Evidence",
+    "InDoubt",
+    "Inbound",
+    "NotSent",
+    "Outbound",
+    "Outcome",
+    "Refused",
+    "Replied",
+]
+
+
+class Capabilities(msgspec.Struct, frozen=True):
+    """What an adapter can do. Transaction names are ST01 values: 270, 276, 837."""
+
+    real_time: frozenset[str] = frozenset()
+    batch: frozenset[str] = frozenset()
+    collects: bool = False
+    probes: bool = False
+
+
+class Outbound(msgspec.Struct, frozen=True):
+    """One interchange to deliver, exactly these bytes. `idempotency_key` names it for all attempts."""
+
+    idempotency_key: str
+    set_id: str
+    control_number: str
+    payload: bytes
+    sha256: str
+
+    def __repr__(self) -> str:
+        return f"<Outbound {self.set_id} {self.control_number} {len(self.payload)} bytes>"
+
+
+class Replied(msgspec.Struct, frozen=True):
+    """The payer answered within the call; `payload` is its interchange as received."""
+
+    payload: bytes
+
+    def __repr__(self) -> str:
+        return f"<Replied {len(self.payload)} bytes>"
+
+
+class Delivered(msgspec.Struct, frozen=True):
+    """The payer has it; answers come later. `reference` is its receipt, if it gave one."""
+
+    reference: str = ""
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """The payer read it and said no, for good: sending it again would get the same answer."""
+
+    code: str
+    reason: str
+
+
+class NotSent(msgspec.Struct, frozen=True):
+    """No byte of the body left. `retry_after_seconds` is the payer's wish, if it had one."""
+
+    reason: str
+    retry_after_seconds: float | None = None
+
+
+class InDoubt(msgspec.Struct, frozen=True):
+    """Some of the body may have arrived. `payload` is whatever came back that could not be understood."""
+
+    reason: str
+    payload: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"<InDoubt {self.reason} {len(self.payload)} bytes>"
+
+
+Outcome = Replied | Delivered | Refused | NotSent | InDoubt
+Evidence = Literal["received", "absent", "unknown"]
+
+
+class Inbound(msgspec.Struct, frozen=True):
+    """One file the payer has for us. `reference` is what settles it there; `name` is only a label."""
+
+    reference: str
+    name: str
+    payload: bytes
+
+    def __repr__(self) -> str:
+        return f"<Inbound {self.name} {len(self.payload)} bytes>"
+
+
+class Context(msgspec.Struct, frozen=True):
+    """All that an adapter may touch: its route's settings and secrets, one HTTP session, the time, a deadline."""
+
+    settings: Mapping[str, str]
+    secrets: Mapping[str, str]
+    session: ClientSession
+    now: Callable[[], datetime]
+    deadline_seconds: float
+
+    def __repr__(self) -> str:
+        return f"<Context {sorted(self.settings)}>"
+
+
+class Adapter(Protocol):
+    """One way to talk to a payer or to another clearinghouse. Stateless: one instance serves all its routes."""
+
+    name: str
+    capabilities: Capabilities
+
+    async def send(self, outbound: Outbound, context: Context) -> Outcome:
+        """Deliver once, within the deadline. Never retries after the first byte of the body."""
+        ...
+
+    def collect(self, context: Context) -> AsyncIterator[Inbound]:
+        """What the payer has for us now, oldest first. May be abandoned between items and begun again."""
+        ...
+
+    async def settle(self, inbound: Inbound, context: Context) -> None:
+        """Tell the payer that we have it. Settling twice is the same as once."""
+        ...
+
+    async def probe(self, outbound: Outbound, context: Context) -> Evidence:
+        """What the payer says about an interchange whose sending is in doubt."""
+        ...

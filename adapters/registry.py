@@ -1,0 +1,43 @@
+"""Which adapters there are: the folders beside this file, and outside packages by entry point `claimwire.adapters`.
+
+A folder is an adapter when its package has a module-level `adapter`. Nothing here names one of them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from importlib.metadata import entry_points
+
+import adapters
+from adapters.protocol import Adapter
+
+__all__ = ["UnknownAdapter", "available", "load"]
+
+_NOT_ADAPTERS = frozenset(("transports",))
+ENTRY_POINT_GROUP = "claimwire.adapters"
+
+
+class UnknownAdapter(LookupError):
+    """No adapter has this name; the message lists those there are."""
+
+
+def available() -> dict[str, str]:
+    """Adapter name -> where it comes from, folders of this tree first."""
+    found = {
+        m.name: f"adapters.{m.name}"
+        for m in pkgutil.iter_modules(adapters.__path__)
+        if m.ispkg and m.name not in _NOT_ADAPTERS
+    }
+    for entry in entry_points(group=ENTRY_POINT_GROUP):
+        found.setdefault(entry.name, entry.value)
+    return found
+
+
+def load(name: str) -> Adapter:
+    """The adapter with this name; UnknownAdapter when there is none."""
+    found = available()
+    if name not in found:
+        raise UnknownAdapter(f"no adapter is called {name!r}: there are {', '.join(sorted(found)) or 'none'}")
+    module, _, attribute = found[name].partition(":")
+    return getattr(importlib.import_module(module), attribute or "adapter")

@@ -1,0 +1,113 @@
+"""The only door to time, chance and threads, so that a simulated year can replay byte for byte from its seed."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Protocol, TypeVar
+
+__all__ = ["MICROSECOND", "SystemWorld", "World", "from_micros", "to_micros"]
+
+T = TypeVar("T")
+MICROSECOND = 1_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_micros(moment: datetime) -> int:
+    """Microseconds since 1970 UTC, as the database keeps times. The moment must be aware."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_micros(micros: int) -> datetime:
+    """The aware UTC time of a database value."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+class World(Protocol):
+    """Time, chance, identity and threads."""
+
+    def now(self) -> datetime:
+        """Aware UTC."""
+        ...
+
+    def micros(self) -> int:
+        """`now` as the database keeps it."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds, for measuring spans and deadlines."""
+        ...
+
+    def random(self) -> float:
+        """In [0, 1): for jitter."""
+        ...
+
+    def new_id(self) -> str:
+        """A UUID version 7 (RFC 9562): ordered by time, its tail not to be guessed."""
+        ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+    async def wait(self, event: asyncio.Event, until: int | None) -> None:
+        """Until the event is set or the clock has reached `until` (microseconds)."""
+        ...
+
+    async def offload(self, call: Callable[[], T]) -> T:
+        """Run what would hold up the loop in a thread."""
+        ...
+
+
+class SystemWorld:
+    """The real one. Its clock may run ahead of the machine's by an offset, so that the sandbox can live through weeks."""
+
+    def __init__(self, offset: timedelta = timedelta(0)) -> None:
+        self.offset = offset
+        self._jitter = Random(secrets.randbits(64))
+        self._moved = asyncio.Event()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.offset
+
+    def micros(self) -> int:
+        return time.time_ns() // 1000 + self.offset // timedelta(microseconds=1)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def random(self) -> float:
+        return self._jitter.random()
+
+    def new_id(self) -> str:
+        milliseconds = self.micros() // 1000
+        tail = secrets.randbits(74)
+        value = milliseconds << 80 | 7 << 76 | (tail >> 62) << 64 | 2 << 62 | tail & (1 << 62) - 1
+        text = f"{value:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    def forward(self, by: timedelta) -> None:
+        """Move the clock ahead; whoever waits for a time looks at it again."""
+        self.offset += by
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def wait(self, event: asyncio.Event, until: int | None) -> None:
+        while not event.is_set():
+            left = None if until is None else (until - self.micros()) / MICROSECOND
+            if left is not None and left <= 0:
+                return
+            waits = [asyncio.ensure_future(event.wait()), asyncio.ensure_future(self._moved.wait())]
+            try:
+                await asyncio.wait(waits, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waits:
+                    wait.cancel()
+
+    async def offload(self, call: Callable[[], T]) -> T:
+        return await asyncio.to_thread(call)

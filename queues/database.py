@@ -1,0 +1,298 @@
+"""One database for ledger and queue, so that a state change and the work it causes commit together.
+
+Callers write `async def body(tx)` functions that await nothing but `tx`, and hand them to `Database.write` or `.read`. The
+embedded database runs bodies on the event loop's thread, one after the other, and syncs many of them with one COMMIT in a
+thread of its own: a result is returned only after that COMMIT is on disk. Statements use `$1`, `$2` placeholders, times are integer microseconds UTC, ids are text: what PostgreSQL and SQLite both take.
+
+Sources: sqlite.org/wal.html, sqlite.org/pragma.html#pragma_synchronous (FULL syncs the WAL at every commit).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import re
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import apsw
+
+__all__ = [
+    "Database",
+    "DatabaseError",
+    "DatabaseFull",
+    "InUse",
+    "Migration",
+    "SQLite",
+    "Transaction",
+    "Unique",
+    "Value",
+    "migrations_in",
+]
+
+T = TypeVar("T")
+Value = str | int | float | bytes | None
+Row = tuple[Any, ...]
+
+_BATCH_MAX = 512
+_BUSY_MILLISECONDS = 5_000
+
+
+class DatabaseError(Exception):
+    """The database could not do what was asked; nothing of the transaction is kept."""
+
+
+class DatabaseFull(DatabaseError):
+    """No space, read-only, or an I/O error: new work must be refused."""
+
+
+class Unique(DatabaseError):
+    """A unique key is taken already."""
+
+
+class InUse(DatabaseError):
+    """Another process serves from this data folder."""
+
+
+class Transaction(Protocol):
+    """What a body may await. All or nothing of a body is committed."""
+
+    async def fetch(self, sql: str, *values: Value) -> list[Row]:
+        """All rows of a statement."""
+        ...
+
+    async def row(self, sql: str, *values: Value) -> Row | None:
+        """The first row, or None."""
+        ...
+
+    async def execute(self, sql: str, *values: Value) -> int:
+        """Run a statement; the number of rows it changed."""
+        ...
+
+    async def many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
+        """Run a statement once for each row of values."""
+        ...
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Call this once the transaction is durable; not at all when it fails."""
+        ...
+
+
+Body = Callable[[Transaction], Coroutine[Any, Any, T]]
+
+
+class Database(Protocol):
+    """A place for transactions. `skip_locked` is the clause that keeps two workers off one row, where the engine has it."""
+
+    skip_locked: str
+
+    async def write(self, body: Body[T]) -> T:
+        """Run a body; returns when its changes are durable. Raises what the body raised, after undoing it."""
+        ...
+
+    async def read(self, body: Body[T]) -> T:
+        """Run a body that changes nothing, on what is committed."""
+        ...
+
+    async def migrate(self, migrations: Sequence[Migration]) -> list[str]:
+        """Apply those not yet applied, in order; their names."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Migration(tuple[str, str]):
+    """(name, SQL). Names are applied in their order and never change once released."""
+
+    __slots__ = ()
+
+
+def migrations_in(folder: Path, component: str) -> list[Migration]:
+    """The numbered `NNNN_name.sql` files of a folder."""
+    files = sorted(p for p in folder.iterdir() if re.fullmatch(r"\d{4}_\w+\.sql", p.name))
+    return [Migration((f"{component}/{p.stem}", p.read_text("utf-8"))) for p in files]
+
+
+def _translated(error: apsw.Error) -> DatabaseError:
+    if isinstance(error, apsw.ConstraintError):
+        return Unique("a unique key is taken already")
+    if isinstance(error, (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError)):
+        return DatabaseFull(f"the database cannot write: {type(error).__name__}")
+    return DatabaseError(f"{type(error).__name__}: {error}")
+
+
+_NAMES = tuple(str(n) for n in range(1, 100))
+
+
+def _bound(values: Sequence[Value]) -> dict[str, Value]:
+    # SQLite takes $1 for a name; bound by name the order of first use does not matter, as in PostgreSQL.
+    return dict(zip(_NAMES, values, strict=False))
+
+
+class _Statements:
+    """A transaction on one SQLite connection. Its coroutines never suspend."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self.connection = connection
+        self.callbacks: list[Callable[[], None]] = []
+
+    async def fetch(self, sql: str, *values: Value) -> list[Row]:
+        return self.connection.execute(sql, _bound(values)).fetchall()
+
+    async def row(self, sql: str, *values: Value) -> Row | None:
+        rows = self.connection.execute(sql, _bound(values)).fetchall()
+        return rows[0] if rows else None
+
+    async def execute(self, sql: str, *values: Value) -> int:
+        before = self.connection.total_changes()
+        self.connection.execute(sql, _bound(values)).fetchall()
+        return self.connection.total_changes() - before
+
+    async def many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
+        self.connection.executemany(sql, map(_bound, rows)).fetchall()
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        self.callbacks.append(call)
+
+
+def _drive(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a body to its end; it may await nothing but its transaction, which never suspends."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value
+    coroutine.close()
+    raise DatabaseError("a transaction body awaited something other than its transaction")
+
+
+class SQLite:
+    """The embedded database: one file in a folder, one writer, WAL, synchronous=FULL, group commit.
+
+    `exclusive` takes the folder's lock, so that a second server on it is refused. A path of None is a private database in
+    memory, for tests.
+    """
+
+    skip_locked = ""
+
+    def __init__(self, path: Path | None, *, exclusive: bool = False, vfs: str | None = None) -> None:
+        self._lock: int | None = _lock(path) if path is not None and exclusive else None
+        name = str(path) if path is not None else ":memory:"
+        self._writer = apsw.Connection(name, vfs=vfs)
+        self._writer.set_busy_timeout(_BUSY_MILLISECONDS)
+        self._writer.execute("PRAGMA journal_mode=WAL").fetchall()
+        self._writer.execute("PRAGMA synchronous=FULL").fetchall()
+        self._writer.execute("PRAGMA foreign_keys=ON").fetchall()
+        self._reader = self._writer if path is None else apsw.Connection(name, flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
+        if path is not None:
+            self._reader.set_busy_timeout(_BUSY_MILLISECONDS)
+        self._waiting: list[tuple[Body[Any], asyncio.Future[Any]]] = []
+        self._flushing: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(1, "claimwire-commit")
+        self._closed = False
+
+    async def write(self, body: Body[T]) -> T:
+        if self._closed:
+            raise DatabaseError("the database is closed")
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append((body, future))
+        if self._flushing is None:
+            self._flushing = asyncio.get_running_loop().create_task(self._flush())
+        return await future
+
+    async def read(self, body: Body[T]) -> T:
+        if self._reader is self._writer:
+            while self._flushing is not None:
+                await asyncio.wait([self._flushing])
+        try:
+            return _drive(body(_Statements(self._reader)))
+        except apsw.Error as error:
+            raise _translated(error) from error
+
+    async def migrate(self, migrations: Sequence[Migration]) -> list[str]:
+        async def body(tx: Transaction) -> list[str]:
+            await tx.execute("CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY)")
+            done = {row[0] for row in await tx.fetch("SELECT name FROM migration")}
+            new = [m for m in migrations if m[0] not in done]
+            for name, sql in new:
+                await tx.execute(sql)
+                await tx.execute("INSERT INTO migration (name) VALUES ($1)", name)
+            return [name for name, _ in new]
+
+        return await self.write(body)
+
+    async def close(self) -> None:
+        while self._flushing is not None:
+            await asyncio.wait([self._flushing])
+        self._closed = True
+        self._thread.shutdown()
+        self._reader.close()
+        self._writer.close()
+        if self._lock is not None:
+            os.close(self._lock)
+
+    async def _flush(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:_BATCH_MAX], self._waiting[_BATCH_MAX:]
+                await self._commit(batch)
+        finally:
+            self._flushing = None
+
+    async def _commit(self, batch: list[tuple[Body[Any], asyncio.Future[Any]]]) -> None:
+        """Run the bodies of a batch, each in its savepoint, sync them with one COMMIT, then tell their callers."""
+        results: list[tuple[asyncio.Future[Any], Any, BaseException | None, list[Callable[[], None]]]] = []
+        try:
+            self._writer.execute("BEGIN IMMEDIATE").fetchall()
+            for body, future in batch:
+                results.append(self._one(body, future))
+            await asyncio.get_running_loop().run_in_executor(
+                self._thread, lambda: self._writer.execute("COMMIT").fetchall()
+            )
+        except BaseException as error:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK").fetchall()
+            failure = _translated(error) if isinstance(error, apsw.Error) else error
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(
+                        failure if isinstance(failure, Exception) else DatabaseError("the commit was interrupted")
+                    )
+            if not isinstance(error, apsw.Error):
+                raise
+            return
+        for future, value, error, callbacks in results:
+            if error is None:
+                for call in callbacks:
+                    call()
+            if not future.done():
+                future.set_exception(error) if error is not None else future.set_result(value)
+
+    def _one(
+        self, body: Body[Any], future: asyncio.Future[Any]
+    ) -> tuple[asyncio.Future[Any], Any, BaseException | None, list[Callable[[], None]]]:
+        statements = _Statements(self._writer)
+        self._writer.execute("SAVEPOINT body").fetchall()
+        try:
+            value = _drive(body(statements))
+        except Exception as error:
+            if not self._writer.in_transaction:
+                raise  # The engine undid the whole batch: nothing of it may be reported as done.
+            self._writer.execute("ROLLBACK TO body").fetchall()
+            self._writer.execute("RELEASE body").fetchall()
+            return future, None, _translated(error) if isinstance(error, apsw.Error) else error, []
+        self._writer.execute("RELEASE body").fetchall()
+        return future, value, None, statements.callbacks
+
+
+def _lock(path: Path) -> int:
+    """The advisory lock beside the database; held until the process ends, however it ends."""
+    handle = os.open(path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise InUse(f"another process serves from {path.parent}: stop it first, or use another data folder") from None
+    return handle

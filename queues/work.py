@@ -1,0 +1,189 @@
+"""Durable work: enqueued in the caller's transaction, leased by one worker at a time, finished under a fence.
+
+Every function takes the caller's transaction, so that what a piece of work did and the work being done commit together.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from queues.database import Database, Transaction
+
+__all__ = [
+    "LeaseLost",
+    "Work",
+    "bury",
+    "enqueue",
+    "finish",
+    "guard",
+    "lease",
+    "next_run_at",
+    "postpone",
+    "renew",
+    "revive",
+]
+
+SECOND = 1_000_000
+_COLUMNS = "tenant_id, work_id, kind, subject, data, created_at, run_at, attempts, fence, owner"
+
+
+class LeaseLost(Exception):
+    """Another worker has this work now: nothing of what was done may be committed."""
+
+
+class Work(msgspec.Struct, frozen=True):
+    """A leased piece of work. `attempts` counts the leases so far, this one included; `fence` proves that it is still ours."""
+
+    tenant_id: str
+    work_id: str
+    kind: str
+    subject: str
+    data: dict[str, Any]
+    created_at: int
+    run_at: int
+    attempts: int
+    fence: int
+    owner: str
+
+
+def _work(row: tuple[Any, ...]) -> Work:
+    return Work(*row[:4], msgspec.json.decode(row[4]), *row[5:])
+
+
+async def enqueue(
+    tx: Transaction,
+    tenant_id: str,
+    work_id: str,
+    kind: str,
+    subject: str,
+    now: int,
+    run_at: int | None = None,
+    data: dict[str, Any] | None = None,
+) -> bool:
+    """Add work, due at `run_at` (default: now); False when the same kind and subject waits already, then at the earlier date.
+
+    Work that is leased at this moment runs again after it has finished, so that what this transaction adds is not overlooked.
+    """
+    due = now if run_at is None else run_at
+    rows = await tx.fetch(
+        "INSERT INTO work (tenant_id, work_id, kind, subject, data, created_at, run_at, attempts, fence) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0)"
+        " ON CONFLICT (tenant_id, kind, subject) DO UPDATE SET"
+        " run_at = CASE WHEN work.owner IS NULL AND excluded.run_at < work.run_at THEN excluded.run_at ELSE work.run_at END,"
+        " again_at = CASE WHEN work.owner IS NULL THEN NULL WHEN work.again_at < excluded.run_at THEN work.again_at ELSE excluded.run_at END"
+        " RETURNING work_id",
+        tenant_id,
+        work_id,
+        kind,
+        subject,
+        msgspec.json.encode(data or {}).decode(),
+        now,
+        due,
+    )
+    return rows[0][0] == work_id
+
+
+async def lease(
+    tx: Transaction, database: Database, owner: str, now: int, seconds: float, limit: int, kinds: tuple[str, ...] = ()
+) -> list[Work]:
+    """Take up to `limit` due pieces of work, earliest first, for `seconds`; those whose lease has passed are due again."""
+    kind = f" AND kind IN ({', '.join(f'${5 + i}' for i in range(len(kinds)))})" if kinds else ""
+    due = f"SELECT tenant_id, work_id FROM work WHERE run_at <= $3 AND buried_at IS NULL{kind} ORDER BY run_at LIMIT $4 {database.skip_locked}"  # noqa: S608
+    rows = await tx.fetch(
+        "UPDATE work SET owner = $1, lease_until = $2, run_at = $2, attempts = attempts + 1, fence = fence + 1"  # noqa: S608
+        f" WHERE (tenant_id, work_id) IN ({due}) RETURNING {_COLUMNS}",
+        owner,
+        now + round(seconds * SECOND),
+        now,
+        limit,
+        *kinds,
+    )
+    return [_work(row) for row in rows]
+
+
+async def guard(tx: Transaction, work: Work) -> None:
+    """Raise LeaseLost, and so undo the caller's transaction, unless this lease is still the latest."""
+    row = await tx.row(
+        "SELECT 1 FROM work WHERE tenant_id = $1 AND work_id = $2 AND fence = $3 AND buried_at IS NULL",
+        work.tenant_id,
+        work.work_id,
+        work.fence,
+    )
+    if row is None:
+        raise LeaseLost(f"{work.kind} {work.work_id}: the lease has passed to another worker")
+
+
+async def renew(tx: Transaction, work: Work, now: int, seconds: float) -> None:
+    """Keep the lease for `seconds` more; LeaseLost when it is gone."""
+    until = now + round(seconds * SECOND)
+    changed = await tx.execute(
+        "UPDATE work SET lease_until = $1, run_at = $1 WHERE tenant_id = $2 AND work_id = $3 AND fence = $4 AND buried_at IS NULL",
+        until,
+        work.tenant_id,
+        work.work_id,
+        work.fence,
+    )
+    if not changed:
+        raise LeaseLost(f"{work.kind} {work.work_id}: the lease has passed to another worker")
+
+
+async def finish(tx: Transaction, work: Work) -> None:
+    """The work is done, in this transaction; it runs again if it was enqueued meanwhile. LeaseLost when the lease is gone."""
+    key = (work.tenant_id, work.work_id, work.fence)
+    if await tx.execute(
+        "DELETE FROM work WHERE tenant_id = $1 AND work_id = $2 AND fence = $3 AND again_at IS NULL", *key
+    ):
+        return
+    changed = await tx.execute(
+        "UPDATE work SET run_at = again_at, again_at = NULL, attempts = 0, owner = NULL, lease_until = NULL, reason = NULL WHERE tenant_id = $1 AND work_id = $2 AND fence = $3",
+        *key,
+    )
+    if not changed:
+        raise LeaseLost(f"{work.kind} {work.work_id}: the lease has passed to another worker")
+
+
+async def postpone(tx: Transaction, work: Work, run_at: int, reason: str = "") -> None:
+    """Try again at `run_at`; the attempts stay counted. LeaseLost when the lease is gone."""
+    changed = await tx.execute(
+        "UPDATE work SET run_at = CASE WHEN again_at < $1 THEN again_at ELSE $1 END, again_at = NULL, owner = NULL, lease_until = NULL, reason = $2 WHERE tenant_id = $3 AND work_id = $4 AND fence = $5 AND buried_at IS NULL",
+        run_at,
+        reason,
+        work.tenant_id,
+        work.work_id,
+        work.fence,
+    )
+    if not changed:
+        raise LeaseLost(f"{work.kind} {work.work_id}: the lease has passed to another worker")
+
+
+async def bury(tx: Transaction, work: Work, now: int, reason: str) -> None:
+    """Set aside for a person: never leased again until revived. `reason` says what to do, without data of a patient."""
+    changed = await tx.execute(
+        "UPDATE work SET buried_at = $1, reason = $2, owner = NULL, lease_until = NULL WHERE tenant_id = $3 AND work_id = $4 AND fence = $5",
+        now,
+        reason,
+        work.tenant_id,
+        work.work_id,
+        work.fence,
+    )
+    if not changed:
+        raise LeaseLost(f"{work.kind} {work.work_id}: the lease has passed to another worker")
+
+
+async def revive(tx: Transaction, tenant_id: str, work_id: str, now: int) -> bool:
+    """Put buried work back, due now; False when there is no such work."""
+    return bool(
+        await tx.execute(
+            "UPDATE work SET buried_at = NULL, reason = NULL, run_at = $1, attempts = 0 WHERE tenant_id = $2 AND work_id = $3 AND buried_at IS NOT NULL",
+            now,
+            tenant_id,
+            work_id,
+        )
+    )
+
+
+async def next_run_at(tx: Transaction) -> int | None:
+    """When the earliest work is due, in microseconds; None when there is none."""
+    row = await tx.row("SELECT min(run_at) FROM work WHERE buried_at IS NULL")
+    return row[0] if row else None

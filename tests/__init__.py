@@ -1,0 +1,1 @@
+"""Tests: laws first, then contracts, then flows over real sockets."""

@@ -1,0 +1,347 @@
+"""Laws of the implementation-guide tables: what must hold of every table, whatever the guide says."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from x12 import guides
+from x12.guides import UNBOUNDED, Component, Element, Guide, GuideError, Loop, Segment
+
+FILES = sorted(guides.available().items())
+EDITIONS = [key for key, _ in FILES]
+TABLES = sorted({file: key for key, file in reversed(FILES)}.values())
+SETS = [key for key in TABLES if key[1] != "ISA"]
+STANDARD = guides.standard()
+DOCUMENT = Path(__file__).parents[2] / "docs" / "guides.md"
+
+# Two PWK of one service line whose first element may both be CT: PWK02 tells them apart (AB AD AF AG NS is the second).
+TOLD_APART_BY_A_SECOND_ELEMENT = {("2400", "PWK", ("CT",))}
+
+
+def parts(guide: Guide) -> Iterator[tuple[str, Component]]:
+    """Every simple element and component of a guide with its place."""
+    for segment in guide.segments:
+        for element in segment.elements:
+            place = f"{segment.loop.id} {segment.id}{element.position:02d}"
+            if element.components:
+                yield from ((f"{place}-{c.position}", c) for c in element.components if element.usage != "N")
+            else:
+                yield place, element
+
+
+def composites(guide: Guide) -> Iterator[tuple[str, Element]]:
+    for segment in guide.segments:
+        for element in segment.elements:
+            if element.components:
+                yield f"{segment.loop.id} {segment.id}{element.position:02d}", element
+
+
+def first(child: Segment | Loop) -> Segment:
+    return child.first if isinstance(child, Loop) else child
+
+
+def shape(child: Segment | Loop) -> object:
+    """All that a table says of a loop or segment, positions apart from their table."""
+    if isinstance(child, Loop):
+        return child.id, child.usage, child.repeat, child.name, [shape(c) for c in child.children]
+    of = [(e.position, e.usage, e.name, e.min, e.max, e.repeat, e.codes, e.external) for e in child.elements]
+    within = [
+        (c.position, c.usage, c.name, c.min, c.max, c.codes, c.external) for e in child.elements for c in e.components
+    ]
+    return child.id, child.position % 10000, child.usage, child.repeat, child.name, of, within
+
+
+def test_the_tables_of_the_eight_guides_and_of_the_envelope_are_here() -> None:
+    expected = {
+        ("00501", "ISA"),
+        ("005010X212", "276"),
+        ("005010X212", "277"),
+        ("005010X214", "277"),
+        ("005010X221A1", "835"),
+        ("005010X222A1", "837"),
+        ("005010X222A2", "837"),
+        ("005010X231", "999"),
+        ("005010X231A1", "999"),
+        ("005010X279A1", "270"),
+        ("005010X279A1", "271"),
+    }
+    assert expected <= set(EDITIONS)
+
+
+@pytest.mark.parametrize("key", EDITIONS)
+def test_every_guide_loads_and_its_positions_never_go_back(key: tuple[str, str]) -> None:
+    for loop in guides.load(*key).loops():
+        positions = [child.position for child in loop.children]
+        assert sorted(positions) == positions, loop
+
+
+@pytest.mark.parametrize("key", EDITIONS)
+def test_an_edition_leads_to_the_table_that_names_it(key: tuple[str, str]) -> None:
+    guide = guides.load(*key)
+    assert key[0] in guide.editions
+    assert key[1] == guide.set_id
+
+
+@pytest.mark.parametrize("key", SETS)
+def test_a_transaction_set_begins_with_its_st_and_ends_with_se(key: tuple[str, str]) -> None:
+    guide = guides.load(*key)
+    head, tail = guide.root.children[0], guide.root.children[-1]
+    assert isinstance(head, Segment)
+    assert isinstance(tail, Segment)
+    expected = ("ST", "SE")
+    assert expected == (head.id, tail.id)
+    assert frozenset({guide.set_id}) == head.elements[0].codes
+    if head.elements[2].usage != "N":
+        assert frozenset(guide.editions) == head.elements[2].codes
+
+
+@pytest.mark.parametrize("key", TABLES)
+def test_every_loop_begins_with_one_required_segment(key: tuple[str, str]) -> None:
+    for loop in guides.load(*key).loops():
+        head = loop.children[0]
+        expected = ("R", 1)
+        assert isinstance(head, Segment), loop
+        assert expected == (head.usage, head.repeat), loop
+
+
+@pytest.mark.parametrize("key", TABLES)
+def test_siblings_with_one_segment_id_can_be_told_apart(key: tuple[str, str]) -> None:
+    confused: set[tuple[str, str, tuple[str, ...]]] = set()
+    for loop in guides.load(*key).loops():
+        for number, one in enumerate(loop.children):
+            for other in loop.children[number + 1 :]:
+                here, there = first(one), first(other)
+                if here.id == there.id:
+                    mine, theirs = here.qualifier, there.qualifier
+                    both = (
+                        (mine.codes or frozenset()) & (theirs.codes or frozenset())
+                        if mine and theirs
+                        else frozenset({"any"})
+                    )
+                    if both:
+                        confused.add((loop.id, here.id, tuple(sorted(both))))
+    assert confused <= TOLD_APART_BY_A_SECOND_ELEMENT
+
+
+@pytest.mark.parametrize("key", TABLES)
+def test_loop_ids_are_unique_apart_from_the_claim_that_stands_twice(key: tuple[str, str]) -> None:
+    counts = Counter(loop.id for loop in guides.load(*key).loops())
+    twice = {loop_id for loop_id, count in counts.items() if count > 1}
+    claim = {"2300"} | {
+        f"23{n}"
+        for n in ("10A", "10B", "10C", "10D", "10E", "10F", "20", "30A", "30B", "30C", "30D", "30E", "30F", "30G")
+    }
+    line = {"2400", "2410", "2430", "2440"} | {f"2420{n}" for n in "ABCDEFGH"}
+    assert (claim | line if key[0] == "005010X222A1" else set()) == twice
+
+
+def test_a_claim_is_the_same_for_a_subscriber_and_for_a_dependent() -> None:
+    guide = guides.load("005010X222A1", "837")
+    claims = [loop for loop in guide.loops() if loop.id == "2300"]
+    expected = ["2000B", "2000C"]
+    assert expected == [loop.parent.id for loop in claims if loop.parent]
+    assert shape(claims[0]) == shape(claims[1])
+
+
+@pytest.mark.parametrize("key", TABLES)
+def test_levels_hang_together_as_hl04_says(key: tuple[str, str]) -> None:
+    guide = guides.load(*key)
+    seen: set[str] = set()
+    for segment in guide.segments:
+        if segment.id == "HL":
+            codes = segment.elements[2].codes or frozenset()
+            assert len(codes) == 1, segment
+            assert not codes & seen, segment
+            seen |= codes
+            inner = any(isinstance(child, Loop) and child.first.id == "HL" for child in segment.loop.children)
+            may = segment.elements[3].usage != "N" and "1" in (segment.elements[3].codes or ())
+            assert inner == may, segment
+            outer = segment.loop.parent
+            assert ("R" if outer and outer.parent else "N") == segment.elements[1].usage, segment
+
+
+@pytest.mark.parametrize("key", TABLES)
+def test_every_code_fits_its_elements_length_limits(key: tuple[str, str]) -> None:
+    for place, part in parts(guides.load(*key)):
+        for code in part.codes or ():
+            assert part.min <= len(code) <= part.max, (place, code)
+
+
+@pytest.mark.parametrize("key", TABLES)
+def test_a_guide_only_narrows_the_lengths_of_the_standard(key: tuple[str, str]) -> None:
+    for place, part in parts(guides.load(*key)):
+        assert part.data.min <= part.min <= part.max <= part.data.max, place
+
+
+@pytest.mark.parametrize("key", TABLES)
+def test_an_element_repeats_no_more_than_the_standard_lets_it(key: tuple[str, str]) -> None:
+    for segment in guides.load(*key).segments:
+        uses = STANDARD.segments[segment.id][0]
+        for element, use in zip(segment.elements, uses, strict=True):
+            assert element.usage == "N" or element.repeat <= use.repeat, (segment, element.position)
+
+
+@pytest.mark.parametrize("key", TABLES)
+def test_a_used_composite_needs_one_of_its_components_and_an_unused_one_has_none(key: tuple[str, str]) -> None:
+    for place, composite in composites(guides.load(*key)):
+        used = {c.position for c in composite.components if c.usage != "N"}
+        if composite.usage == "N":
+            assert set() == used, place
+        else:
+            required = any(c.usage == "R" for c in composite.components)
+            assert required or any(n.kind == "R" and used & set(n.positions) for n in composite.notes), place
+
+
+@pytest.mark.parametrize("key", TABLES)
+def test_every_used_segment_uses_an_element(key: tuple[str, str]) -> None:
+    for segment in guides.load(*key).segments:
+        assert any(e.usage != "N" for e in segment.elements), segment
+
+
+@pytest.mark.parametrize("key", TABLES)
+def test_a_required_element_never_breaks_a_syntax_note_by_itself(key: tuple[str, str]) -> None:
+    """All or none with one required and one unused can never be satisfied, nor can "the first needs the rest"."""
+    for segment in guides.load(*key).segments:
+        usage = {e.position: e.usage for e in segment.elements}
+        for note in segment.notes:
+            required = {p for p in note.positions if usage[p] == "R"}
+            unused = {p for p in note.positions if usage[p] == "N"}
+            if note.kind == "P":
+                assert not (required and unused), (segment, note)
+            elif note.kind == "C" and usage[note.positions[0]] == "R":
+                assert not unused, (segment, note)
+            elif note.kind == "E":
+                assert len(required) <= 1, (segment, note)
+            elif note.kind == "R":
+                assert len(unused) < len(note.positions), (segment, note)
+            elif note.kind == "L" and usage[note.positions[0]] == "R":
+                assert len(unused) < len(note.positions) - 1, (segment, note)
+
+
+@pytest.mark.parametrize("key", TABLES)
+def test_a_date_period_stands_behind_the_qualifier_of_its_format(key: tuple[str, str]) -> None:
+    for segment in guides.load(*key).segments:
+        for before, element in itertools.pairwise(segment.elements):
+            if element.data.number == "1251" and element.usage != "N":
+                assert before.data.number == "1250", segment
+                assert before.codes, segment
+
+
+@pytest.mark.parametrize("key", TABLES)
+def test_repeats_are_counted_from_one(key: tuple[str, str]) -> None:
+    guide = guides.load(*key)
+    for thing in (*guide.segments, *guide.loops()):
+        assert 1 <= thing.repeat <= UNBOUNDED, thing
+
+
+@pytest.mark.parametrize("key", TABLES)
+def test_names_are_in_title_case_and_tidy(key: tuple[str, str]) -> None:
+    guide = guides.load(*key)
+    names = (
+        [s.name for s in guide.segments]
+        + [loop.name for loop in guide.loops()]
+        + [part.name for _, part in parts(guide)]
+    )
+    acronyms = {"CLIA", "COBRA", "EPSDT", "ESRD", "HCPCS", "UPIN"}
+    for name in set(names):
+        assert re.sub(r"\s+", " ", name).strip() == name
+        assert name[0].isupper() or name[0] == "("
+        assert acronyms >= set(re.findall(r"\b[A-Z]{4,}\b", name)), name
+
+
+def test_the_standard_knows_all_it_uses_and_uses_all_it_knows() -> None:
+    used = Counter(
+        use.number for uses, _, _ in (*STANDARD.segments.values(), *STANDARD.composites.values()) for use in uses
+    )
+    known = set(STANDARD.data) | set(STANDARD.composites)
+    assert known == set(used)
+    placed = {s.id for key in TABLES for s in guides.load(*key).segments}
+    assert set(STANDARD.segments) == placed
+
+
+def test_every_data_element_has_a_type_of_x12_and_sane_lengths() -> None:
+    for data in STANDARD.data.values():
+        assert data.type in {"AN", "ID", "DT", "TM", "R", "N0", "N2", "B"}, data
+        assert 1 <= data.min <= data.max, data
+        assert data.name, data
+
+
+def test_every_syntax_note_names_two_or_more_places_that_exist() -> None:
+    for kind in (STANDARD.segments, STANDARD.composites):
+        for name, (uses, notes, _) in kind.items():
+            for note in notes:
+                assert len(set(note.positions)) == len(note.positions) >= 2, name
+                assert all(1 <= p <= len(uses) for p in note.positions), name
+
+
+def test_every_code_list_of_a_table_is_used_and_names_no_code_twice() -> None:
+    texts = {
+        entry.name: entry.read_text("utf-8")
+        for entry in resources.files(guides).iterdir()
+        if entry.name.endswith((".guide", ".standard"))
+    }
+    everything = "\n".join(texts.values())
+    for name, text in texts.items():
+        for line in re.findall(r"^codes (.+?(?:\\\n.+?)*)$", text, re.MULTILINE):
+            key, _, values = line.replace("\\\n", " ").partition("=")
+            codes = values.split()
+            assert len(codes) == len(set(codes)), (name, key)
+            assert f"@{key.strip()}" in (everything if name.endswith(".standard") else text), (name, key)
+
+
+def test_every_external_list_and_every_table_is_described_in_the_documentation() -> None:
+    document = DOCUMENT.read_text("utf-8")
+    lists = {part.external for key in TABLES for _, part in parts(guides.load(*key)) if part.external}
+    assert set() == {name for name in lists if f"`{name}`" not in document}
+    assert set() == {file for file in guides.available().values() if f"`{file}`" not in document}
+
+
+def test_what_cannot_be_told_apart_is_described_in_the_documentation() -> None:
+    document = DOCUMENT.read_text("utf-8")
+    assert set() == {place for place in TOLD_APART_BY_A_SECOND_ELEMENT if f"{place[0]} {place[1]}" not in document}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "word"),
+    [
+        ("", "empty"),
+        ("0100 ST R 1  Transaction Set Header\n", "first line"),
+        ("guide X 270 HS  Name\n0100 QQQ R 1  Nonsense\n", "QQQ"),
+        ("guide X 270 HS  Name\n0100 ST R 1  Header\n  09 R  Nonsense\n", "ST09"),
+        ("guide X 270 HS  Name\n0100 ST R 1  Header\n  01 R  Code = @nothing\n", "nothing"),
+        ("guide X 270 HS  Name\n0100 ST one  Header\n", "not a line"),
+    ],
+)
+def test_a_wrong_table_is_refused_with_its_line(wrong: str, word: str) -> None:
+    with pytest.raises(GuideError, match=word):
+        guides.parse(wrong)
+
+
+def test_positions_begin_again_where_a_table_or_an_inner_level_begins() -> None:
+    guide = guides.parse(
+        "guide X 270 HS  Name\n"
+        "0100 ST R 1  Header\n"
+        "0200 BHT R 1  Beginning\n"
+        "loop 2000A R >1  Source\n"
+        "  0100 HL R 1  Source Level\n"
+        "  0300 NM1 R 1  Source Name\n"
+        "  loop 2000B R >1  Receiver\n"
+        "    0100 HL R 1  Receiver Level\n"
+        "    0300 NM1 R 1  Receiver Name\n"
+        "0100 SE R 1  Trailer\n"
+    )
+    expected = [100, 200, 10100, 10300, 20100, 20300, 10100]
+    assert expected == [s.position for s in guide.segments]
+
+
+def test_a_low_line_in_a_code_stands_for_a_space() -> None:
+    context = guides.load("005010X231A1", "999").loop("2100").children[1]
+    assert isinstance(context, Segment)
+    assert frozenset({"SITUATIONAL TRIGGER"}) == context.elements[0].components[0].codes

@@ -1,0 +1,128 @@
+"""Laws of the lexical layer: nothing is lost, whatever the delimiters, the line breaks and the size of the pieces."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests import synthetic
+from x12.syntax import (
+    CANONICAL,
+    STANDARD,
+    Delimiters,
+    InterchangeHeader,
+    Unwritable,
+    choose_delimiters,
+    interchange_header,
+    runs,
+    translate,
+)
+
+CLAIMS = synthetic.claims_837p(3).encode()
+SEGMENTS = CLAIMS.decode().rstrip("~").split("~")
+
+
+def segments_of(data: bytes, size: int | None = None) -> list[str]:
+    pieces = [data[i : i + size] for i in range(0, len(data), size)] if size else data
+    return [segment for run in runs(pieces) for segment in run.segments]
+
+
+def with_delimiters(text: str, new: Delimiters, gap: str = "") -> str:
+    return translate(text, STANDARD, new).replace(new.segment, new.segment + gap)
+
+
+@pytest.mark.parametrize("gap", ["", "\n", "\r\n", "\r", " \n", "\n\n", "\r\n\t"])
+@pytest.mark.parametrize(
+    "new",
+    [
+        STANDARD,
+        Delimiters("|", ">", "!", "\n"),
+        Delimiters("^", "}", "\\", "'"),
+        Delimiters("\x1d", "\x1f", "\x1e", "\r"),
+        Delimiters("+", "/", "%", "?"),
+    ],
+)
+def test_any_declared_delimiters_and_line_breaks_give_the_same_segments(new: Delimiters, gap: str) -> None:
+    data = with_delimiters(CLAIMS.decode(), new, gap).encode("latin-1")
+    read = segments_of(data)
+    assert SEGMENTS == [translate(s, new, STANDARD) for s in read]
+
+
+@given(
+    size=st.integers(1, 500),
+    gap=st.sampled_from(["", "\n", "\r\n"]),
+    lead=st.sampled_from(["", "\n \t", "\ufeff", "\x00\x00"]),
+)
+def test_the_size_of_the_pieces_changes_nothing(size: int, gap: str, lead: str) -> None:
+    many = [synthetic.claims_837p(2, seed=s) for s in range(3)]
+    data = (lead + gap.join(with_delimiters(m, STANDARD, gap) for m in many)).encode()
+    whole = [(r.isa, r.delimiters) for r in runs(data) if r.isa]
+    assert 3 == len(whole)
+    assert segments_of(data) == segments_of(data, size)
+
+
+def test_interchanges_with_different_delimiters_stand_in_one_file() -> None:
+    other = with_delimiters(CLAIMS.decode(), Delimiters("|", ">", "!", "\n")).encode()
+    read = list(runs(CLAIMS + other + CLAIMS))
+    assert [True, True, True] == [r.isa for r in read]
+    assert ["~", "\n", "~"] == [r.delimiters.segment for r in read]
+
+
+def test_an_interchange_without_iea_ends_where_the_next_begins() -> None:
+    cut = CLAIMS[: CLAIMS.index(b"IEA")]
+    read = [r for r in runs(cut + CLAIMS) if r.isa]
+    assert 2 == len(read)
+    assert SEGMENTS[:-1] == read[0].segments
+    assert SEGMENTS == read[1].segments
+
+
+def test_noise_is_reported_and_ends_nothing() -> None:
+    noise = Random(7).randbytes(5_000_000).replace(b"ISA", b"IXA")
+    read = list(runs(noise + CLAIMS + noise))
+    assert SEGMENTS == [s for r in read for s in r.segments if r.isa][: len(SEGMENTS)]
+    assert 2 == sum(len([f for f in r.findings if f.scope == "file"]) for r in read)
+
+
+@given(st.binary(max_size=3000))
+def test_nothing_in_a_file_raises(data: bytes) -> None:
+    list(runs(data))
+    list(runs(b"ISA*" + data))
+    list(runs(CLAIMS[:400] + data + CLAIMS[500:]))
+
+
+def test_utf_8_is_read_as_utf_8_and_anything_else_as_latin_1() -> None:
+    data = CLAIMS.replace(b"CLINIC", "CLÍNICA".encode()).replace(b"BILLING", b"BILL\xcdNG")
+    read = " ".join(segments_of(data))
+    assert "CLÍNICA" in read
+    assert "BILLÍNG" in read
+
+
+@given(st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=60))
+def test_chosen_delimiters_never_occur_in_the_data(text: str) -> None:
+    try:
+        chosen = choose_delimiters(text)
+    except Unwritable:
+        assert "~" in text or set("*|") <= set(text) or set(":><") <= set(text) or set("^!`") <= set(text)
+        return
+    assert 4 == len(set(chosen))
+    assert not set(chosen) & set(text)
+
+
+def test_an_isa_has_its_106_characters() -> None:
+    header = InterchangeHeader("ZZ", "SENDER", "30", "RECEIVER", "260105", "0930", 7, "T")
+    written = interchange_header(header, STANDARD)
+    assert 106 == len(written)
+    assert [written[:-1]] == segments_of(written.encode())
+
+
+def test_an_isa_field_that_does_not_fit_is_refused() -> None:
+    header = InterchangeHeader("ZZ", "A SENDER THAT IS TOO LONG", "30", "RECEIVER", "260105", "0930", 7, "T")
+    with pytest.raises(Unwritable):
+        interchange_header(header, STANDARD)
+
+
+def test_canonical_separators_are_control_characters_that_data_may_not_hold() -> None:
+    assert all(not c.isprintable() for c in CANONICAL)

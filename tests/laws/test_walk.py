@@ -1,0 +1,224 @@
+"""Laws of the walk: a pattern never lets a wrong segment pass, pieces of any size give the same findings, each fault has its code."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests import synthetic
+from x12 import guides
+from x12.elements import judge_segment
+from x12.envelope import read
+from x12.finding import Finding
+from x12.syntax import STANDARD
+from x12.walk import Walk, compiled
+
+FILES = {
+    ("005010X222A1", "837"): synthetic.claims_837p(4),
+    ("005010X221A1", "835"): synthetic.remittance_835(4),
+    ("005010X214", "277"): synthetic.acknowledgement_277ca(4),
+    ("005010X279A1", "271"): synthetic.responses_271(1),
+}
+ALPHABET = "ABZ019.-+ *:^a\x01é"
+
+
+def set_segments(text: str) -> list[str]:
+    segments = text.rstrip("~").split("~")
+    return segments[2 : segments.index(next(s for s in segments if s.startswith("SE*"))) + 1]
+
+
+def walk(key: tuple[str, str], segments: list[str], size: int = 10_000) -> Walk:
+    made = Walk(compiled(guides.load(*key), STANDARD))
+    for start in range(0, len(segments), size):
+        made.feed(segments[start : start + size])
+    made.end()
+    return made
+
+
+def mutated(random: Random, raw: str) -> str:
+    """A segment with one to three characters, elements or separators changed."""
+    for _ in range(random.randint(1, 3)):
+        at = random.randrange(len(raw))
+        kind = random.randrange(5)
+        if kind == 0:
+            raw = raw[:at] + random.choice(ALPHABET) + raw[at + 1 :]
+        elif kind == 1:
+            raw = raw[:at] + raw[at + 1 :]
+        elif kind == 2:
+            raw = raw[:at] + random.choice(ALPHABET) * random.randint(1, 4) + raw[at:]
+        else:
+            parts = raw.split("*")
+            where = random.randrange(len(parts))
+            parts[where : where + 1] = [] if kind == 3 else [parts[where], random.choice(parts)]
+            raw = "*".join(parts)
+        raw = raw or "X"
+    return raw
+
+
+@pytest.mark.parametrize("key", FILES)
+def test_synthetic_files_are_clean(key: tuple[str, str]) -> None:
+    interchange = read(FILES[key].encode())[0]
+    assert [] == [*interchange.findings, *interchange.groups[0].findings, *interchange.sets[0].findings]
+
+
+@pytest.mark.parametrize("key", FILES)
+def test_a_pattern_never_lets_pass_what_the_slow_road_finds_wrong(key: tuple[str, str]) -> None:
+    random = Random(11)
+    made = walk(key, set_segments(FILES[key]))
+    proved = 0
+    for node, raw in zip(made.nodes, set_segments(FILES[key]), strict=True):
+        assert node is not None
+        for _ in range(150):
+            changed = mutated(random, raw)
+            if node.plain(changed) is not None:
+                proved += 1
+                assert [] == judge_segment(node.segment, changed, STANDARD, 1), changed
+        assert [] == judge_segment(node.segment, raw, STANDARD, 1)
+        assert node.plain(raw) is not None
+    assert proved > 0
+
+
+@pytest.mark.parametrize("key", FILES)
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 1 << 32), size=st.integers(1, 9))
+def test_pieces_of_any_size_give_the_same_findings_and_nothing_raises(
+    key: tuple[str, str], seed: int, size: int
+) -> None:
+    random = Random(seed)
+    segments = set_segments(FILES[key])
+    for _ in range(random.randint(1, 5)):
+        at = random.randrange(1, len(segments))
+        kind = random.randrange(4)
+        if kind == 0:
+            segments[at] = mutated(random, segments[at])
+        elif kind == 1:
+            del segments[at]
+        elif kind == 2:
+            segments.insert(at, random.choice(segments))
+        else:
+            other = random.randrange(1, len(segments))
+            segments[at], segments[other] = segments[other], segments[at]
+    whole, pieces = walk(key, segments), walk(key, segments, size)
+    assert whole.findings == pieces.findings
+    assert [n and n.segment for n in whole.nodes] == [n and n.segment for n in pieces.nodes]
+
+
+def claim_with(change: dict[str, str | list[str]]) -> list[Finding]:
+    """Findings of the first synthetic claim file after replacing segments that begin with a key."""
+    segments: list[str] = []
+    done: set[str] = set()
+    for raw in set_segments(synthetic.claims_837p(1)):
+        prefix = next((p for p in change if raw.startswith(p) and p not in done), None)
+        if prefix is None:
+            segments.append(raw)
+            continue
+        done.add(prefix)
+        new = change[prefix]
+        segments += [new] if isinstance(new, str) else new
+    assert set(change) == done
+    segments[-1] = f"SE*{len(segments)}*0001"
+    return walk(("005010X222A1", "837"), segments).findings
+
+
+ONE_FAULT: list[tuple[str, dict[str, str | list[str]], tuple[str, str]]] = [
+    ("required element missing", {"NM1*85": "NM1*85*2******XX*1234567893"}, ("1", "2010AA NM103")),
+    ("code not allowed", {"CLM*": "CLM*A*100***11:B:1*Q*A*Y*Y"}, ("7", "2300 CLM06")),
+    ("component code not allowed", {"CLM*": "CLM*A*100***11:X:1*Y*A*Y*Y"}, ("7", "2300 CLM05-2")),
+    ("too long", {"NM1*40": "NM1*40*2*" + "A" * 61 + "*****46*RCV"}, ("5", "1000B NM103")),
+    ("too short", {"N4*PORTLAND": "N4*P*OR*972010000"}, ("4", "2010AA N401")),
+    ("too many elements", {"N3*12": "N3*12 ALDER WAY*B*C"}, ("3", "2010AA N303")),
+    ("too many components", {"SV1*": "SV1*HC:99213:11:22:33:44:D::Y*100*UN*1***1"}, ("13", "2400 SV101-9")),
+    ("not a date", {"DTP*472": "DTP*472*D8*20251302"}, ("8", "2400 DTP03")),
+    ("not a date range", {"DTP*472": "DTP*472*RD8*20251201-2025120"}, ("8", "2400 DTP03")),
+    ("not a time", {"BHT*": "BHT*0019*00*X*20260105*2530*CH"}, ("9", "837 BHT05")),
+    ("not a number", {"SV1*": "SV1*HC:99213*1O0*UN*1***1"}, ("6", "2400 SV102")),
+    ("character outside the sets", {"N3*12": "N3*12 ÄLDER"}, ("6", "2010AA N301")),
+    ("element not used", {"N4*PORTLAND": "N4*PORTLAND*OR*972010000**XX"}, ("I10", "2010AA N405")),
+    ("paired element missing", {"PER*": "PER*IC*DESK*TE*5035550100*EM"}, ("2", "1000A PER06")),
+    ("simple element with components", {"N3*12": "N3*12:ALDER"}, ("13", "2010AA N301")),
+    ("segment without data", {"N3*12": "N3**"}, ("8", "2010AA N3")),
+    ("required segment missing", {"N3*12": []}, ("3", "2010AA N3")),
+    ("required loop missing", {"NM1*40": []}, ("3", "1000B NM1")),
+    ("segment too often", {"N3*12": ["N3*A", "N3*B"]}, ("5", "2010AA N3")),
+    ("loop too often", {"NM1*40": ["NM1*40*2*A*****46*BB", "NM1*40*2*A*****46*BB"]}, ("4", "1000B NM1")),
+    ("segment too late", {"N3*12": [], "N4*PORTLAND": ["N4*PORTLAND*OR*972010000", "N3*A"]}, ("7", "2010AA N3")),
+    ("segment with a qualifier of no place", {"REF*D9": "REF*ZZ*A"}, ("2", "2300 REF")),
+    ("segment of another transaction", {"REF*D9": "CLP*A"}, ("6", "2300 CLP")),
+    ("segment of no transaction", {"REF*D9": "QQQ*A"}, ("1", "2300 QQQ")),
+    ("level number", {"HL*2": "HL*7*1*22*1"}, ("7", "2000B HL01")),
+    ("level parent", {"HL*2": "HL*2*9*22*1"}, ("7", "2000B HL02")),
+    ("line number", {"LX*2": "LX*5"}, ("7", "2400 LX01")),
+    ("wrong segment count", {"SE*": "SE*1*0001"}, ("4", "")),
+]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"), [(c, e) for _, c, e in ONE_FAULT[:-1]], ids=[n for n, _, _ in ONE_FAULT[:-1]]
+)
+def test_each_fault_is_found_once_at_its_place_with_its_code(
+    change: dict[str, str | list[str]], expected: tuple[str, str]
+) -> None:
+    found = [(f.code, f.place) for f in claim_with(change)]
+    assert expected in found
+    if expected[0] not in ("3", "2", "6", "1", "7"):
+        assert [expected] == found
+
+
+def test_wrong_counts_and_numbers_of_the_trailers_have_their_codes() -> None:
+    text = synthetic.claims_837p(1)
+    segments = len(set_segments(text))
+    wrong = (
+        text.replace(f"SE*{segments}*0001", "SE*9*0002")
+        .replace("GE*1*1", "GE*4*7")
+        .replace("IEA*1*000000001", "IEA*3*000000009")
+    )
+    interchange = read(wrong.encode())[0]
+    assert ["021", "001"] == [f.code for f in interchange.findings]
+    assert ["5", "4"] == [f.code for f in interchange.groups[0].findings]
+    assert ["4", "3"] == [f.code for f in interchange.sets[0].findings]
+
+
+@pytest.mark.parametrize("trailer", ["SE*", "GE*", "IEA*"])
+def test_a_missing_trailer_is_found_and_ends_nothing(trailer: str) -> None:
+    text = synthetic.claims_837p(1)
+    cut = "~".join(s for s in text.split("~") if not s.startswith(trailer))
+    read_back = read((cut + text).encode())
+    assert 2 == len(read_back)
+    first = read_back[0]
+    found = [*first.findings, *first.groups[0].findings, *first.sets[0].findings]
+    assert {"SE*": ["2"], "GE*": ["3"], "IEA*": ["023"]}[trailer] == [f.code for f in found]
+    assert read_back[1].accepted
+    assert read_back[1].sets[0].accepted
+
+
+def test_repeated_control_numbers_are_found() -> None:
+    one = set_segments(synthetic.claims_837p(1))
+    text = "~".join(
+        ["ISA*00*          *00*          *ZZ*A              *ZZ*B              *260105*0930*^*00501*000000001*0*T*:"]
+    )
+    group = ["GS*HC*A*B*20260105*0930*1*X*005010X222A1", *one, *one, "GE*2*1"]
+    interchange = read(("~".join([text, *group, *group, "IEA*2*000000001"]) + "~").encode())[0]
+    assert [[], ["19"]] == [[f.code for f in g.findings] for g in interchange.groups]
+    assert [[], ["23"]] == [[f.code for f in s.findings] for s in interchange.groups[0].sets]
+
+
+def test_a_guide_that_is_not_known_is_refused_as_a_group_and_as_a_set() -> None:
+    text = synthetic.claims_837p(1).replace("005010X222A1", "005010X999")
+    group = read(text.encode())[0].groups[0]
+    assert ["2"] == [f.code for f in group.findings]
+    assert ["1"] == [f.code for f in group.sets[0].findings]
+
+
+def test_no_finding_tells_a_value() -> None:
+    canary = "ZZCANARYZZ"
+    changed = {
+        "NM1*IL": f"NM1*{canary}*{canary}",
+        "CLM*": f"CLM*{canary * 9}*{canary}",
+        "N3*1 ": f"{canary}*X",
+        "DMG*": f"DMG*D8*{canary}*{canary}",
+    }
+    for finding in claim_with(changed):
+        assert canary not in repr(finding)

@@ -1,0 +1,767 @@
+"""Eligibility: the request (270) and the answer (271) as the dialect's JSON, both ways.
+
+Source: 005010X279A1; names and words: the dialect's `eligibility-request` and `eligibility-response`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import msgspec
+
+from x12 import codes, guides
+from x12.documents.binding import (
+    Document,
+    Text,
+    at,
+    by_hand,
+    coded,
+    each,
+    end_of,
+    groups,
+    inside,
+    meaning,
+    period,
+    read,
+    repeats,
+    segments,
+    start_of,
+)
+from x12.documents.parts import AAAError, Address, Contacts, Diagnosis, Header, located
+from x12.documents.writing import DraftLoop, Writer, Written
+from x12.walk import Instance
+
+__all__ = [
+    "Benefit",
+    "EligibilityRequest",
+    "EligibilityResponse",
+    "read_requests",
+    "read_responses",
+    "write_request",
+    "write_response",
+]
+
+GUIDE_ID = "005010X279A1"
+_ENTITY = codes.table("entity")
+_ENTITY_TYPE = codes.table("entity_type")
+_RELATIONSHIP = codes.table("relationship")
+_PERSON = _ENTITY_TYPE["1"]
+# The dialect's words for whoever asks, and NM101.
+_PROVIDER_TYPE = {
+    "1P": "provider",
+    "PR": "payer",
+    "2B": "third-party administrator",
+    "36": "employer",
+    "80": "hospital",
+    "FA": "facility",
+    "GP": "gateway provider",
+    "P5": "plan sponsor",
+}
+_ACTIVE_OR_NOT = frozenset("12345678")
+_GENERIC_SERVICE = "30"
+
+
+# --- the request ---------------------------------------------------------------------------------------------------
+
+
+class InformationReceiver(Document):
+    """More identifiers of who asks, and their address: loop 2100B, REF, N3 and N4."""
+
+    state_licence_number: Annotated[Text, at("REF[0B]02")] = None
+    information_receiver_additional_identifier_state: Annotated[Text, at("REF[0B]03")] = None
+    medicare_provider_number: Annotated[Text, at("REF[1C]02")] = None
+    medicaid_provider_number: Annotated[Text, at("REF[1D]02")] = None
+    facility_id_number: Annotated[Text, at("REF[1J]02")] = None
+    contract_number: Annotated[Text, at("REF[CT]02")] = None
+    device_pin_number: Annotated[Text, at("REF[EL]02")] = None
+    submitter_id_number: Annotated[Text, at("REF[EO]02")] = None
+    national_provider_identifier: Annotated[Text, at("REF[HPI]02")] = None
+    provider_plan_network_id_number: Annotated[Text, at("REF[N5]02")] = None
+    facility_network_id_number: Annotated[Text, at("REF[N7]02")] = None
+    prior_identifier_number: Annotated[Text, at("REF[Q4]02")] = None
+    social_security_number: Annotated[Text, at("REF[SY]02")] = None
+    federal_taxpayer_identification_number: Annotated[Text, at("REF[TJ]02")] = None
+    address: Address | None = None
+
+
+class RequestProvider(Document):
+    """Who asks: loop 2100B. The identifiers that `informationReceiverName` has too are read into that one."""
+
+    provider_type: Annotated[Text, coded("NM101", _PROVIDER_TYPE, default="1P")] = None
+    organization_name: Annotated[Text, at("NM103 NM102=2")] = None
+    last_name: Annotated[Text, at("NM103 NM102=1")] = None
+    first_name: Annotated[Text, at("NM104 NM102=1")] = None
+    employers_id: Annotated[Text, at("NM109 NM108=24")] = None
+    ssn: Annotated[Text, at("NM109 NM108=34")] = None
+    tax_id: Annotated[Text, at("NM109 NM108=FI")] = None
+    payor_id: Annotated[Text, at("NM109 NM108=PI")] = None
+    pharmacy_processor_number: Annotated[Text, at("NM109 NM108=PP")] = None
+    service_provider_number: Annotated[Text, at("NM109 NM108=SV")] = None
+    services_plan_id: Annotated[Text, at("NM109 NM108=XV")] = msgspec.field(default=None, name="servicesPlanID")
+    npi: Annotated[Text, at("NM109 NM108=XX")] = None
+    provider_code: Annotated[Text, at("PRV01")] = None
+    reference_identification: Annotated[Text, at("PRV03 PRV02~PXC")] = None
+
+
+class RequestIdentification(Document):
+    """More identifiers of the patient: REF of loop 2100C or 2100D."""
+
+    plan_number: Annotated[Text, at("REF[18]02")] = None
+    policy_number: Annotated[Text, at("REF[1L]02")] = None
+    member_identification_number: Annotated[Text, at("REF[1W]02")] = None
+    contract_number: Annotated[Text, at("REF[CT]02")] = None
+    medical_record_identification_number: Annotated[Text, at("REF[EA]02")] = None
+    patient_account_number: Annotated[Text, at("REF[EJ]02")] = None
+    health_insurance_claim_number: Annotated[Text, at("REF[F6]02")] = None
+    identification_card_serial_number: Annotated[Text, at("REF[GH]02")] = None
+    insurance_policy_number: Annotated[Text, at("REF[IG]02")] = None
+    plan_network_identification_number: Annotated[Text, at("REF[N6]02")] = None
+    agency_claim_number: Annotated[Text, at("REF[Y4]02")] = None
+
+
+class RequestPerson(Document):
+    """What subscriber and dependent have in common: loop 2100C or 2100D."""
+
+    last_name: Annotated[Text, at("NM103")] = None
+    first_name: Annotated[Text, at("NM104")] = None
+    middle_name: Annotated[Text, at("NM105")] = None
+    suffix: Annotated[Text, at("NM107")] = None
+    additional_identification: RequestIdentification | None = None
+    group_number: Annotated[Text, at("REF[6P]02")] = None
+    ssn: Annotated[Text, at("REF[SY]02")] = None
+    id_card: Annotated[Text, at("REF[HJ]02")] = None
+    address: Address | None = None
+    provider_code: Annotated[Text, at("PRV01")] = None
+    reference_identification_qualifier: Annotated[Text, at("PRV02")] = None
+    provider_identifier: Annotated[Text, at("PRV03")] = None
+    date_of_birth: Annotated[Text, at("DMG02 DMG01~D8")] = None
+    gender: Annotated[Text, at("DMG03")] = None
+    health_care_code_information: Annotated[list[Diagnosis] | None, groups("HI01", 1, 8)] = None
+    id_card_issue_date: Annotated[Text, at("DTP[102]03 DTP02=D8")] = None
+    beginning_card_issue_date: Annotated[Text, start_of("DTP[102]03 DTP02=RD8")] = None
+    end_card_issue_date: Annotated[Text, end_of("DTP[102]03 DTP02=RD8")] = None
+
+
+class RequestSubscriber(RequestPerson):
+    """Loop 2100C."""
+
+    member_id: Annotated[Text, at("NM109 NM102~1 NM108~MI")] = None
+    case_number: Annotated[Text, at("REF[3H]02")] = None
+    medicaid_recipient_identification_number: Annotated[Text, at("REF[NQ]02")] = None
+    birth_sequence_number: Annotated[Text, at("INS17 INS01~Y INS02~18")] = None
+
+
+class RequestDependent(RequestPerson):
+    """Loop 2100D."""
+
+    eligibility_category: Annotated[Text, at("REF[MRC]02")] = None
+    issue_number: Annotated[Text, at("REF[IF]02")] = None
+    individual_relationship_code: Annotated[Text, at("INS02 INS01~N")] = None
+    birth_sequence_number: Annotated[Text, at("INS17 INS01~N")] = None
+
+
+class RequestProcedure(Document):
+    """One procedure asked about: EQ02 and EQ05."""
+
+    product_or_service_id_qualifier: Annotated[Text, at("EQ02-1")] = msgspec.field(
+        default=None, name="productOrServiceIDQualifier"
+    )
+    procedure_code: Annotated[Text, at("EQ02-2 EQ02-1~HC")] = None
+    procedure_modifiers: Annotated[list[str] | None, each("EQ02-3", 6)] = None
+    diagnosis_code_pointer: Annotated[list[str] | None, each("EQ05-1", 4)] = None
+
+
+class Encounter(RequestProcedure):
+    """What is asked, and for when: the first EQ of loop 2110C or 2110D, its III and REF, and DTP*291 of the patient."""
+
+    service_type_codes: Annotated[list[str] | None, repeats("EQ01")] = None
+    industry_code: Annotated[Text, at("III02 III01~ZZ")] = None
+    reference_identification_qualifier: Annotated[Text, at("REF[9F,G1]01")] = None
+    prior_authorization_or_referral_number: Annotated[Text, at("REF[9F,G1]02")] = None
+    date_of_service: Annotated[Text, at("2100C|2100D DTP[291]03 DTP02=D8")] = None
+    beginning_date_of_service: Annotated[Text, start_of("2100C|2100D DTP[291]03 DTP02=RD8")] = None
+    end_date_of_service: Annotated[Text, end_of("2100C|2100D DTP[291]03 DTP02=RD8")] = None
+    medical_procedures: list[RequestProcedure] | None = None
+
+
+class EligibilityRequest(Document):
+    """A 270 for one patient: the subscriber, or the one dependent that is named."""
+
+    control_number: Text = None
+    submitter_transaction_identifier: Annotated[Text, at("270 BHT03")] = None
+    trading_partner_service_id: Annotated[Text, at("2100A NM109 NM108~PI")] = None
+    trading_partner_name: Annotated[Text, at("2100A NM103 NM101~PR NM102~2")] = None
+    provider: Annotated[RequestProvider | None, inside("2100B")] = None
+    information_receiver_name: Annotated[InformationReceiver | None, inside("2100B")] = None
+    portal_username: Annotated[Text, at("2100B REF[JD]02")] = None
+    portal_password: Annotated[Text, at("2100B REF[4A]02")] = None
+    subscriber: Annotated[RequestSubscriber | None, inside("2100C")] = None
+    dependents: list[RequestDependent] | None = None
+    encounter: Annotated[Encounter | None, by_hand()] = None
+    external_patient_id: Text = None
+    eligibility_search_id: Text = None
+
+
+def _patients(root: Instance) -> Iterator[tuple[Instance, Instance | None]]:
+    """(subscriber level, dependent level) of each patient of a 270 or 271."""
+    for subscriber in root.all("2000C"):
+        dependents = list(subscriber.all("2000D"))
+        for dependent in dependents:
+            yield subscriber, dependent
+        if not dependents:
+            yield subscriber, None
+
+
+def read_requests(root: Instance) -> list[EligibilityRequest]:
+    """The requests of a walked 270, one for each patient asked about."""
+    found: list[EligibilityRequest] = []
+    for subscriber, dependent in _patients(root):
+        request = read(EligibilityRequest, subscriber)
+        asked = list((dependent or subscriber).all("2110C", "2110D"))
+        if dependent is not None and (person := dependent.near("2100D")):
+            request.dependents = [read(RequestDependent, person)]
+        if asked:
+            request.encounter = _read_encounter(asked)
+        found.append(request)
+    return found
+
+
+def _read_encounter(asked: list[Instance]) -> Encounter:
+    """One encounter out of all the EQs of a patient: its service types together, further procedures as a list."""
+    encounter, *others = (read(Encounter, loop) for loop in asked)
+    types = [t for e in (encounter, *others) for t in e.service_type_codes or ()]
+    encounter.service_type_codes = types or None
+    procedures = [
+        RequestProcedure(**{f: getattr(e, f) for f in RequestProcedure.__struct_fields__})
+        for e in others
+        if e.procedure_code
+    ]
+    encounter.medical_procedures = procedures or None
+    return encounter
+
+
+def write_request(request: EligibilityRequest, header: Header, trace: tuple[str, str]) -> Written:
+    """A 270 with one patient. `trace` is TRN02 and TRN03: our trace number and the id of whoever assigned it."""
+    writer = Writer(guides.load(GUIDE_ID, "270"), header.control_number)
+    header.put(writer.root, "0022", "13")
+    if request.submitter_transaction_identifier is None:
+        writer.root.put("BHT03", header.reference)
+    level = writer.root.near(["2000A"]).near(["2000B"]).near(["2000C"])
+    level.near(["2100C"], "subscriber")
+    writer.write(request, level)
+    patient, name, asks = level, "2100C", "2110C"
+    if request.dependents:
+        patient, name, asks = level.near(["2100C"]).near(["2000D"]), "2100D", "2110D"
+        writer.write(request.dependents[0], patient.near([name], "dependents[0]"), "dependents[0]")
+    for number, value in ((2, trace[0]), (3, trace[1])):
+        patient.put(f"TRN{number:02d}", value)
+    patient.put("TRN01", "1")
+    person = patient.near([name])
+    encounter = request.encounter or Encounter()
+    first = person.add(asks, "encounter")
+    writer.write(encounter, first, "encounter")
+    if not (encounter.service_type_codes or encounter.procedure_code):
+        first.put("EQ01", _GENERIC_SERVICE)
+    for index, procedure in enumerate(encounter.medical_procedures or ()):
+        path = f"encounter.medicalProcedures[{index}]"
+        writer.write(procedure, person.add(asks, path), path)
+    return writer.finish()
+
+
+# --- the answer ----------------------------------------------------------------------------------------------------
+
+
+class Identifiers(Document):
+    """REF segments of loops 2100C and 2100D as names."""
+
+    state_license_number: Annotated[Text, at("REF[0B]02")] = None
+    plan_number: Annotated[Text, at("REF[18]02")] = None
+    plan_description: Annotated[Text, at("REF[18]03")] = None
+    medicare_provider_number: Annotated[Text, at("REF[1C]02")] = None
+    medicaid_provider_number: Annotated[Text, at("REF[1D]02")] = None
+    facility_id_number: Annotated[Text, at("REF[1J]02")] = None
+    policy_number: Annotated[Text, at("REF[1L]02")] = None
+    member_id: Annotated[Text, at("REF[1W]02")] = None
+    case_number: Annotated[Text, at("REF[3H]02")] = None
+    family_unit_number: Annotated[Text, at("REF[49]02")] = None
+    personal_identification_number: Annotated[Text, at("REF[4A]02")] = None
+    group_number: Annotated[Text, at("REF[6P]02")] = None
+    group_description: Annotated[Text, at("REF[6P]03")] = None
+    referral_number: Annotated[Text, at("REF[9F]02")] = None
+    alternative_list_id: Annotated[Text, at("REF[ALS]02")] = None
+    class_of_contract_code: Annotated[Text, at("REF[CE]02")] = None
+    coverage_list_id: Annotated[Text, at("REF[CLI]02")] = None
+    contract_number: Annotated[Text, at("REF[CT]02")] = None
+    medical_record_identification_number: Annotated[Text, at("REF[EA]02")] = None
+    patient_account_number: Annotated[Text, at("REF[EJ]02")] = None
+    electronic_device_pin: Annotated[Text, at("REF[EL]02")] = None
+    submitter_identification_number: Annotated[Text, at("REF[EO]02")] = None
+    hic_number: Annotated[Text, at("REF[F6]02")] = None
+    drug_formulary_number: Annotated[Text, at("REF[FO]02")] = None
+    prior_authorization_number: Annotated[Text, at("REF[G1]02")] = None
+    id_card_serial_number: Annotated[Text, at("REF[GH]02")] = None
+    id_card_number: Annotated[Text, at("REF[HJ]02")] = None
+    centers_for_medicare_and_medicaid_services_npi: Annotated[Text, at("REF[HPI]02")] = msgspec.field(
+        default=None, name="centersForMedicareAndMedicaidServicesNPI"
+    )
+    issue_number: Annotated[Text, at("REF[IF]02")] = None
+    insurance_policy_number: Annotated[Text, at("REF[IG]02")] = None
+    user_identification: Annotated[Text, at("REF[JD]02")] = None
+    medical_assistance_category: Annotated[Text, at("REF[M7]02")] = None
+    eligibility_category: Annotated[Text, at("REF[MRC]02")] = None
+    plan_network_id_number: Annotated[Text, at("REF[N6]02")] = None
+    facility_network_identification_number: Annotated[Text, at("REF[N7]02")] = None
+    medicaid_recipient_id_number: Annotated[Text, at("REF[NQ]02")] = None
+    prior_id_number: Annotated[Text, at("REF[Q4]02")] = None
+    social_security_number: Annotated[Text, at("REF[SY]02")] = None
+    federal_taxpayers_identification_number: Annotated[Text, at("REF[TJ]02")] = None
+    agency_claim_number: Annotated[Text, at("REF[Y4]02")] = None
+
+
+class PlanInformation(Identifiers):
+    """The plan's identifiers: REF of the patient's loop 2100C or 2100D."""
+
+    provider_plan_network_id_number: Annotated[Text, at("REF[N5]02")] = None
+    plan_network_id_description: Annotated[Text, at("REF[N6]03")] = None
+
+
+class BenefitIdentifiers(Identifiers):
+    """The identifiers of one benefit: REF of loop 2110C or 2110D."""
+
+    plan_network_description: Annotated[Text, at("REF[N6]03")] = None
+
+
+class Dates(Document):
+    """DTP segments as names; a period is `CCYYMMDD-CCYYMMDD`."""
+
+    discharge: Annotated[Text, period("DTP[096]03")] = None
+    issue: Annotated[Text, period("DTP[102]03")] = None
+    effective_date_of_change: Annotated[Text, period("DTP[152]03")] = None
+    period_start: Annotated[Text, period("DTP[193]03")] = None
+    period_end: Annotated[Text, period("DTP[194]03")] = None
+    completion: Annotated[Text, period("DTP[198]03")] = None
+    coordination_of_benefits: Annotated[Text, period("DTP[290]03")] = None
+    plan: Annotated[Text, period("DTP[291]03")] = None
+    benefit: Annotated[Text, period("DTP[292]03")] = None
+    primary_care_provider: Annotated[Text, period("DTP[295]03")] = None
+    latest_visit_or_consultation: Annotated[Text, period("DTP[304]03")] = None
+    eligibility: Annotated[Text, period("DTP[307]03")] = None
+    added: Annotated[Text, period("DTP[318]03")] = None
+    cobra_begin: Annotated[Text, period("DTP[340]03")] = None
+    cobra_end: Annotated[Text, period("DTP[341]03")] = None
+    premium_paid_to_date_begin: Annotated[Text, period("DTP[342]03")] = None
+    premium_paid_to_date_end: Annotated[Text, period("DTP[343]03")] = None
+    plan_begin: Annotated[Text, period("DTP[346]03")] = None
+    plan_end: Annotated[Text, period("DTP[347]03")] = None
+    benefit_begin: Annotated[Text, period("DTP[348]03")] = None
+    benefit_end: Annotated[Text, period("DTP[349]03")] = None
+    eligibility_begin: Annotated[Text, period("DTP[356]03")] = None
+    eligibility_end: Annotated[Text, period("DTP[357]03")] = None
+    enrollment: Annotated[Text, period("DTP[382]03")] = None
+    admission: Annotated[Text, period("DTP[435]03")] = None
+    date_of_death: Annotated[Text, period("DTP[442]03")] = None
+    certification: Annotated[Text, period("DTP[458]03")] = None
+    service: Annotated[Text, period("DTP[472]03")] = None
+    policy_effective: Annotated[Text, period("DTP[539]03")] = None
+    policy_expiration: Annotated[Text, period("DTP[540]03")] = None
+    date_of_last_update: Annotated[Text, period("DTP[636]03")] = None
+    status: Annotated[Text, period("DTP[771]03")] = None
+
+
+class DatedEvent(Document):
+    """One of several admissions or discharges: a date or a period."""
+
+    date: Annotated[Text, at("DTP03 DTP02=D8")] = None
+    start_date: Annotated[Text, start_of("DTP03 DTP02=RD8")] = None
+    end_date: Annotated[Text, end_of("DTP03 DTP02=RD8")] = None
+
+
+class BenefitDates(Dates):
+    """The dates of one benefit: DTP of loop 2110C or 2110D. The dialect writes one of the names differently here."""
+
+    premium_paid_to_date_begin: Annotated[Text, period("DTP[342]03")] = msgspec.field(
+        default=None, name="premiumPaidtoDateBegin"
+    )
+    admissions: Annotated[list[DatedEvent] | None, segments("DTP[435]")] = None
+    discharges: Annotated[list[DatedEvent] | None, segments("DTP[096]")] = None
+
+
+class Name(Document):
+    """A named entity: NM1 with the dialect's words for its part and kind."""
+
+    entity_identifier: Annotated[Text, coded("NM101", _ENTITY)] = None
+    entity_type: Annotated[Text, coded("NM102", _ENTITY_TYPE)] = None
+    last_name: Annotated[Text, at("NM103 NM102=1")] = None
+    first_name: Annotated[Text, at("NM104")] = None
+    middle_name: Annotated[Text, at("NM105")] = None
+    suffix: Annotated[Text, at("NM107")] = None
+
+
+class ResponsePayer(Name):
+    """The payer: loop 2100A, with the rejections of 2000A and 2100A."""
+
+    name: Annotated[Text, at("NM103 NM102=2")] = None
+    employers_id: Annotated[Text, at("NM109 NM108=24")] = None
+    etin: Annotated[Text, at("NM109 NM108=46")] = None
+    federal_taxpayers_id_number: Annotated[Text, at("NM109 NM108=FI")] = None
+    naic: Annotated[Text, at("NM109 NM108=NI")] = None
+    payor_identification: Annotated[Text, at("NM109 NM108=PI")] = None
+    centers_for_medicare_and_medicaid_plan_id: Annotated[Text, at("NM109 NM108=XV")] = None
+    npi: Annotated[Text, at("NM109 NM108=XX")] = None
+    contact_information: Contacts | None = None
+    aaa_errors: Annotated[list[AAAError] | None, segments("AAA")] = msgspec.field(default=None, name="aaaErrors")
+
+
+class ResponseProvider(Document):
+    """Who asked, as the payer has it: loop 2100B."""
+
+    entity_identifier: Annotated[Text, coded("NM101", _ENTITY)] = None
+    entity_type: Annotated[Text, coded("NM102", _ENTITY_TYPE)] = None
+    provider_org_name: Annotated[Text, at("NM103 NM102=2")] = None
+    provider_name: Annotated[Text, at("NM103 NM102=1")] = None
+    provider_first_name: Annotated[Text, at("NM104")] = None
+    middle_name: Annotated[Text, at("NM105")] = None
+    suffix: Annotated[Text, at("NM107")] = None
+    employers_id: Annotated[Text, at("NM109 NM108=24")] = None
+    ssn: Annotated[Text, at("NM109 NM108=34")] = None
+    federal_taxpayers_id_number: Annotated[Text, at("NM109 NM108=FI")] = None
+    payor_identification: Annotated[Text, at("NM109 NM108=PI")] = None
+    pharmacy_processor_number: Annotated[Text, at("NM109 NM108=PP")] = None
+    service_provider_number: Annotated[Text, at("NM109 NM108=SV")] = None
+    services_plan_id: Annotated[Text, at("NM109 NM108=XV")] = msgspec.field(default=None, name="servicesPlanID")
+    npi: Annotated[Text, at("NM109 NM108=XX")] = None
+    provider_code: Annotated[Text, at("PRV01")] = None
+    reference_identification: Annotated[Text, at("PRV03 PRV02~PXC")] = None
+    address: Address | None = None
+    aaa_errors: Annotated[list[AAAError] | None, segments("AAA")] = msgspec.field(default=None, name="aaaErrors")
+
+
+class PatientProvider(Document):
+    """A provider the payer connects with the patient: PRV of loop 2100C or 2100D."""
+
+    provider_code: Annotated[Text, at("PRV01")] = None
+    reference_identification: Annotated[Text, at("PRV03 PRV02~PXC")] = None
+
+
+class ResponsePerson(Name):
+    """The subscriber or a dependent, as the payer has them: loop 2100C or 2100D."""
+
+    entity_identifier: Annotated[Text, coded("NM101", _ENTITY)] = None
+    member_id: Annotated[Text, at("NM109 NM108=MI")] = None
+    unique_health_identifier: Annotated[Text, at("NM109 NM108=II")] = None
+    plan_number: Annotated[Text, at("REF[18]02")] = None
+    plan_description: Annotated[Text, at("REF[18]03")] = None
+    group_number: Annotated[Text, at("REF[6P]02")] = None
+    group_description: Annotated[Text, at("REF[6P]03")] = None
+    plan_network_id_number: Annotated[Text, at("REF[N6]02")] = None
+    plan_network_description: Annotated[Text, at("REF[N6]03")] = None
+    ssn: Annotated[Text, at("REF[SY]02")] = None
+    address: Address | None = None
+    aaa_errors: Annotated[list[AAAError] | None, segments("AAA")] = msgspec.field(default=None, name="aaaErrors")
+    response_provider: PatientProvider | None = None
+    date_of_birth: Annotated[Text, at("DMG02 DMG01~D8")] = None
+    gender: Annotated[Text, at("DMG03")] = None
+    insured_indicator: Annotated[Text, at("INS01")] = None
+    relation_to_subscriber_code: Annotated[Text, at("INS02")] = None
+    relation_to_subscriber: Annotated[Text, meaning("INS02", _RELATIONSHIP)] = None
+    maintenance_type_code: Annotated[Text, at("INS03")] = None
+    maintenance_reason_code: Annotated[Text, at("INS04")] = None
+    birth_sequence_number: Annotated[Text, at("INS17")] = None
+    health_care_diagnosis_codes: Annotated[list[Diagnosis] | None, groups("HI01", 1, 8)] = None
+    information_status_code: Annotated[Text, at("MPI01")] = None
+    employment_status_code: Annotated[Text, at("MPI02")] = None
+    government_service_affiliation_code: Annotated[Text, at("MPI03")] = None
+    description: Annotated[Text, at("MPI04")] = None
+    military_service_rank_code: Annotated[Text, at("MPI05")] = None
+    date_time_period_format_qualifier: Annotated[Text, at("MPI06")] = None
+    date_time_period: Annotated[Text, at("MPI07 MPI06=D8")] = None
+    start_date_time_period: Annotated[Text, start_of("MPI07 MPI06=RD8")] = None
+    end_date_time_period: Annotated[Text, end_of("MPI07 MPI06=RD8")] = None
+
+
+class TraceNumber(Document):
+    """TRN of level 2000C or 2000D."""
+
+    trace_type_code: Annotated[Text, at("TRN01")] = None
+    trace_type: Annotated[Text, meaning("TRN01", codes.table("trace_type"))] = None
+    reference_identification: Annotated[Text, at("TRN02")] = None
+    originating_company_identifier: Annotated[Text, at("TRN03")] = None
+    secondary_reference_identification: Annotated[Text, at("TRN04")] = None
+
+
+class BenefitProcedure(Document):
+    """The procedure a benefit is for: EB13 and EB14."""
+
+    product_or_service_id_qualifier_code: Annotated[Text, at("EB13-1")] = msgspec.field(
+        default=None, name="productOrServiceIdQualifierCode"
+    )
+    product_or_service_id_qualifier: Annotated[Text, meaning("EB13-1", codes.table("procedure_qualifier"))] = None
+    procedure_code: Annotated[Text, at("EB13-2")] = None
+    procedure_modifiers: Annotated[list[str] | None, each("EB13-3", 6)] = None
+    product_or_service_id: Annotated[Text, at("EB13-8")] = msgspec.field(default=None, name="productOrServiceID")
+    diagnosis_code_pointer: Annotated[list[str] | None, each("EB14-1", 4)] = None
+
+
+class ServiceDelivery(Document):
+    """How often a service is covered: HSD."""
+
+    quantity_qualifier_code: Annotated[Text, at("HSD01")] = None
+    quantity_qualifier: Annotated[Text, meaning("HSD01", codes.table("benefit_quantity"))] = None
+    quantity: Annotated[Text, at("HSD02")] = None
+    unit_for_measurement_qualifier_code: Annotated[Text, at("HSD03")] = None
+    unit_for_measurement_qualifier: Annotated[Text, meaning("HSD03", codes.table("frequency_unit"))] = None
+    unit_for_measurement_code: Annotated[Text, meaning("HSD03", codes.table("frequency_unit"))] = None
+    sample_selection_modulus: Annotated[Text, at("HSD04")] = None
+    time_period_qualifier_code: Annotated[Text, at("HSD05")] = None
+    time_period_qualifier: Annotated[Text, meaning("HSD05", codes.table("time_period"))] = None
+    num_of_periods: Annotated[Text, at("HSD06")] = None
+    delivery_or_calendar_pattern_qualifier_code: Annotated[Text, at("HSD07")] = None
+    delivery_or_calendar_pattern_qualifier: Annotated[Text, meaning("HSD07", codes.table("delivery_pattern"))] = None
+    delivery_or_calendar_pattern_code: Annotated[Text, meaning("HSD07", codes.table("delivery_pattern"))] = None
+    delivery_pattern_time_qualifier_code: Annotated[Text, at("HSD08")] = None
+    delivery_pattern_time_qualifier: Annotated[Text, meaning("HSD08", codes.table("delivery_time"))] = None
+    delivery_pattern_time_code: Annotated[Text, meaning("HSD08", codes.table("delivery_time"))] = None
+
+
+class Message(Document):
+    """MSG."""
+
+    description: Annotated[Text, at("MSG01")] = None
+
+
+class AdditionalInformation(Document):
+    """III of loop 2115C or 2115D: place of service, nature of injury."""
+
+    code_list_qualifier_code: Annotated[Text, at("III01")] = None
+    code_list_qualifier: Annotated[Text, meaning("III01", codes.table("injury_code_list"))] = None
+    industry_code: Annotated[Text, at("III02")] = None
+    industry: Annotated[Text, meaning("III02", codes.table("place_of_service"))] = None
+    code_category: Annotated[Text, at("III03")] = None
+    injured_body_part_name: Annotated[Text, at("III04")] = None
+
+
+class RelatedEntity(Document):
+    """Another entity that a benefit involves, such as another payer or the primary care provider: loop 2120C or 2120D."""
+
+    entity_identifier: Annotated[Text, coded("NM101", _ENTITY)] = None
+    entity_type: Annotated[Text, coded("NM102", _ENTITY_TYPE)] = None
+    entity_name: Annotated[Text, at("NM103")] = None
+    entity_firstname: Annotated[Text, at("NM104")] = None
+    entity_middlename: Annotated[Text, at("NM105")] = None
+    entity_suffix: Annotated[Text, at("NM107")] = None
+    entity_identification: Annotated[Text, at("NM108")] = None
+    entity_identification_value: Annotated[Text, at("NM109")] = None
+    entity_relationship: Annotated[Text, at("NM110")] = None
+    address: Address | None = None
+    contact_information: Contacts | None = None
+    provider_information: PatientProvider | None = None
+
+
+class Benefit(Document):
+    """One EB and what follows it: loop 2110C or 2110D."""
+
+    code: Annotated[Text, at("EB01")] = None
+    name: Annotated[Text, meaning("EB01", codes.table("benefit"))] = None
+    coverage_level_code: Annotated[Text, at("EB02")] = None
+    coverage_level: Annotated[Text, meaning("EB02", codes.table("coverage_level"))] = None
+    service_type_codes: Annotated[list[str] | None, repeats("EB03")] = None
+    service_types: Annotated[list[str] | None, meaning("EB03", codes.table("service_type"))] = None
+    insurance_type_code: Annotated[Text, at("EB04")] = None
+    insurance_type: Annotated[Text, meaning("EB04", codes.table("insurance_type"))] = None
+    plan_coverage: Annotated[Text, at("EB05")] = None
+    time_qualifier_code: Annotated[Text, at("EB06")] = None
+    time_qualifier: Annotated[Text, meaning("EB06", codes.table("time_period"))] = None
+    benefit_amount: Annotated[Text, at("EB07")] = None
+    benefit_percent: Annotated[Text, at("EB08")] = None
+    quantity_qualifier_code: Annotated[Text, at("EB09")] = None
+    quantity_qualifier: Annotated[Text, meaning("EB09", codes.table("benefit_quantity"))] = None
+    benefit_quantity: Annotated[Text, at("EB10")] = None
+    auth_or_cert_indicator: Annotated[Text, at("EB11")] = None
+    in_plan_network_indicator_code: Annotated[Text, at("EB12")] = None
+    in_plan_network_indicator: Annotated[Text, meaning("EB12", codes.table("network_indicator"))] = None
+    composite_medical_procedure_identifier: BenefitProcedure | None = None
+    benefits_service_delivery: Annotated[list[ServiceDelivery] | None, segments("HSD")] = None
+    benefits_additional_information: BenefitIdentifiers | None = None
+    benefits_date_information: BenefitDates | None = None
+    aaa_errors: Annotated[list[AAAError] | None, segments("AAA")] = msgspec.field(default=None, name="aaaErrors")
+    additional_information: Annotated[list[Message] | None, segments("MSG")] = None
+    eligibility_additional_information: Annotated[AdditionalInformation | None, by_hand()] = None
+    eligibility_additional_information_list: Annotated[list[AdditionalInformation] | None, inside("2115C", "2115D")] = (
+        None
+    )
+    header_loop_identifier_code: Annotated[Text, at("LS01")] = None
+    trailer_loop_identifier_code: Annotated[Text, at("LE01")] = None
+    benefits_related_entity: Annotated[RelatedEntity | None, by_hand()] = None
+    benefits_related_entities: Annotated[list[RelatedEntity] | None, inside("2120C", "2120D")] = None
+
+
+class PlanStatus(Document):
+    """An EB that says whether there is coverage (EB01 1 to 8)."""
+
+    status_code: Text = None
+    status: Text = None
+    plan_details: Text = None
+    service_type_codes: list[str] | None = None
+
+
+class Warned(Document):
+    """Something the caller should know."""
+
+    code: Text = None
+    description: Text = None
+
+
+class Meta(Document):
+    """Where an answer came from."""
+
+    sender_id: Text = None
+    submitter_id: Text = None
+    biller_id: Text = None
+    application_mode: Text = None
+    trace_id: Text = None
+    outbound_trace_id: Text = None
+
+
+class EligibilityResponse(Document):
+    """A 271 about one patient."""
+
+    meta: Annotated[Meta | None, by_hand()] = None
+    id: Text = None
+    control_number: Text = None
+    reassociation_key: Text = None
+    trading_partner_service_id: Text = None
+    provider: Annotated[ResponseProvider | None, inside("2100B")] = None
+    subscriber: Annotated[ResponsePerson | None, inside("2100C")] = None
+    dependents: list[ResponsePerson] | None = None
+    subscriber_trace_numbers: Annotated[list[TraceNumber] | None, segments("2000C TRN")] = None
+    payer: Annotated[ResponsePayer | None, inside("2100A")] = None
+    plan_information: Annotated[PlanInformation | None, by_hand()] = None
+    plan_date_information: Annotated[Dates | None, by_hand()] = None
+    plan_status: list[PlanStatus] | None = None
+    benefits_information: list[Benefit] | None = None
+    errors: list[AAAError] | None = None
+    warnings: list[Warned] | None = None
+    status: Text = None
+    eligibility_search_id: Text = None
+    transaction_set_acknowledgement: Text = None
+    implementation_transaction_set_syntax_error: Text = None
+    x12: Text = None
+
+
+def _status(benefit: Benefit) -> PlanStatus | None:
+    if benefit.code not in _ACTIVE_OR_NOT:
+        return None
+    return PlanStatus(
+        status_code=benefit.code,
+        status=benefit.name,
+        plan_details=benefit.plan_coverage,
+        service_type_codes=benefit.service_type_codes,
+    )
+
+
+def _errors(response: EligibilityResponse, source: Instance | None) -> list[AAAError]:
+    """Every rejection in the answer, each with the loop it stands in."""
+    found: list[AAAError] = []
+    if source is not None and (level := read(_Rejected, source).aaa_errors):
+        payer = response.payer = response.payer or ResponsePayer()
+        payer.aaa_errors = [*located(level, "2000A"), *(payer.aaa_errors or ())]
+        found += level
+    places = (
+        (response.payer, "2100A"),
+        (response.provider, "2100B"),
+        (response.subscriber, "2100C"),
+        *((d, "2100D") for d in response.dependents or ()),
+        *((b, "2110D" if response.dependents else "2110C") for b in response.benefits_information or ()),
+    )
+    for part, loop_id in places:
+        if part is not None and part.aaa_errors:
+            found += [e for e in located(part.aaa_errors, loop_id) if e not in found]
+    return found
+
+
+class _Rejected(Document):
+    aaa_errors: Annotated[list[AAAError] | None, segments("AAA")] = None
+
+
+def read_responses(root: Instance) -> list[EligibilityResponse]:
+    """The answers of a walked 271, one for each patient; one without a patient where the payer rejected the whole."""
+    levels: list[tuple[Instance, Instance | None]] = list(_patients(root))
+    if not levels:
+        levels = [(next(root.all("2000B"), None) or next(root.all("2000A"), None) or root, None)]
+    return [_read_response(subscriber, dependent) for subscriber, dependent in levels]
+
+
+def _read_response(subscriber: Instance, dependent: Instance | None) -> EligibilityResponse:
+    response = read(EligibilityResponse, subscriber)
+    patient = dependent or subscriber
+    person = patient.near("2100D") if dependent is not None else patient.near("2100C")
+    if person is not None:
+        plan, dates = read(PlanInformation, person), read(Dates, person)
+        response.plan_information = plan if plan != PlanInformation() else None
+        response.plan_date_information = dates if dates != Dates() else None
+        if dependent is not None:
+            response.dependents = [read(ResponsePerson, person)]
+    response.benefits_information = [read(Benefit, loop) for loop in patient.all("2110C", "2110D")] or None
+    for benefit in response.benefits_information or ():
+        _single_dates(benefit.benefits_date_information)
+        benefit.benefits_related_entity = next(iter(benefit.benefits_related_entities or ()), None)
+        benefit.eligibility_additional_information = next(
+            iter(benefit.eligibility_additional_information_list or ()), None
+        )
+    response.plan_status = [s for b in response.benefits_information or () if (s := _status(b))] or None
+    response.errors = _errors(response, subscriber.near("2000A")) or None
+    if response.payer is not None:
+        response.trading_partner_service_id = response.payer.payor_identification
+    return response
+
+
+def _single_dates(dates: BenefitDates | None) -> None:
+    """The lists are for several admissions or discharges; one stands under its own name."""
+    if dates is not None:
+        dates.admissions = dates.admissions if len(dates.admissions or ()) > 1 else None
+        dates.discharges = dates.discharges if len(dates.discharges or ()) > 1 else None
+
+
+def _listed_dates(benefit: Benefit) -> Benefit:
+    """A benefit whose lists of dates are written instead of their first date."""
+    dates = benefit.benefits_date_information
+    if dates is None or not (dates.admissions or dates.discharges):
+        return benefit
+    singles = {n: None for n in ("admission", "discharge") if getattr(dates, f"{n}s")}
+    return msgspec.structs.replace(benefit, benefits_date_information=msgspec.structs.replace(dates, **singles))
+
+
+def write_response(response: EligibilityResponse, header: Header) -> Written:
+    """A 271 about one patient. Fields that only say in words what a code says are not written."""
+    writer = Writer(guides.load(GUIDE_ID, "271"), header.control_number)
+    header.put(writer.root, "0022", "11")
+    writer.root.put("BHT03", header.reference)
+    level = writer.root.near(["2000A"])
+    if response.subscriber is None:
+        level = level.near(["2000B"]) if response.provider else level
+        writer.write(msgspec.structs.replace(response, subscriber_trace_numbers=None), level)
+        return writer.finish()
+    level = level.near(["2000B"]).near(["2000C"])
+    person = level.near(["2100C"], "subscriber")
+    writer.write(response, level)
+    if response.dependents:
+        dependent = person.near(["2000D"])
+        person = dependent.near(["2100D"], "dependents[0]")
+        writer.write(response.dependents[0], person, "dependents[0]")
+    _write_plan(writer, response, person)
+    for index, benefit in enumerate(response.benefits_information or ()):
+        path = f"benefitsInformation[{index}]"
+        loop = person.add("2110D" if response.dependents else "2110C", path)
+        writer.write(_listed_dates(benefit), loop, path)
+        if benefit.benefits_related_entities:
+            loop.put("LS01", "2120")
+            loop.put("LE01", "2120")
+    return writer.finish()
+
+
+def _write_plan(writer: Writer, response: EligibilityResponse, person: DraftLoop) -> None:
+    if response.plan_information is not None:
+        writer.write(response.plan_information, person, "planInformation")
+    if response.plan_date_information is not None:
+        writer.write(response.plan_date_information, person, "planDateInformation")

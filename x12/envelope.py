@@ -1,0 +1,414 @@
+"""Reads whole files: interchanges, functional groups and transaction sets, each judged and none of them raising.
+
+Sources: X12.5 and X12.6 (control segments), 005010X231A1 (TA105, AK905 and IK502 codes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from x12 import guides
+from x12.elements import period_is_valid
+from x12.finding import Finding
+from x12.guides import Guide
+from x12.syntax import Delimiters, Run, runs
+from x12.walk import Instance, Node, Table, Walk, compiled, tree
+
+__all__ = ["Group", "Interchange", "TransactionSet", "read", "stream"]
+
+_QUALIFIERS = ("01", "14", "20", "27", "28", "29", "30", "33", "ZZ")
+# ISA element -> (TA105 code, allowed values, what to do).
+_ISA_CODES: dict[int, tuple[str, tuple[str, ...], str]] = {
+    1: ("010", ("00", "03"), "send 00 or 03"),
+    3: ("012", ("00", "01"), "send 00 or 01"),
+    5: ("005", _QUALIFIERS, "send a sender id qualifier of the guides, such as ZZ or 30"),
+    7: ("007", _QUALIFIERS, "send a receiver id qualifier of the guides, such as ZZ or 30"),
+    12: ("017", ("00501",), "send version 00501"),
+    14: ("019", ("0", "1"), "send 0 or 1"),
+    15: ("020", ("T", "P"), "send T for test or P for production"),
+}
+
+
+class TransactionSet:
+    """One ST to SE: its raw segments, its place in the guide segment by segment, and what is wrong with it.
+
+    `guide` is None when no table serves its GS08 and ST01. `accepted` is what a 999 would say.
+    """
+
+    __slots__ = (
+        "control_number",
+        "convention",
+        "delimiters",
+        "findings",
+        "group",
+        "guide",
+        "nodes",
+        "segments",
+        "set_id",
+    )
+
+    def __init__(self, group: Group | None, first: str, delimiters: Delimiters) -> None:
+        parts = [*first.split(delimiters.element), "", "", ""]
+        self.group = group
+        self.delimiters = delimiters
+        self.set_id, self.control_number, self.convention = parts[1], parts[2], parts[3]
+        self.guide: Guide | None = None
+        self.segments: list[str] = []
+        self.nodes: list[Node | None] = []
+        self.findings: list[Finding] = []
+
+    @property
+    def accepted(self) -> bool:
+        return not any(f.severity == "error" for f in self.findings)
+
+    def tree(self) -> Instance:
+        """The loops of the set; a set without a guide has none and raises ValueError."""
+        if self.guide is None:
+            raise ValueError("a transaction set without a guide has no loops")
+        return tree(self.guide, self.nodes, self.segments, self.delimiters)
+
+
+class Group:
+    """One GS to GE. `elements` are GS01.. at index 0.."""
+
+    __slots__ = ("complete", "control_number", "elements", "findings", "interchange", "sets")
+
+    def __init__(self, interchange: Interchange, elements: Sequence[str]) -> None:
+        self.interchange = interchange
+        self.elements = (*elements, *[""] * 8)[:8]
+        self.control_number = self.elements[5]
+        self.sets: list[TransactionSet] = []
+        self.findings: list[Finding] = []
+        self.complete = False
+
+    @property
+    def functional_id(self) -> str:
+        return self.elements[0]
+
+    @property
+    def version(self) -> str:
+        return self.elements[7]
+
+    @property
+    def accepted(self) -> bool:
+        return not any(f.severity == "error" for f in self.findings)
+
+
+class Interchange:
+    """One ISA to IEA. `elements` are ISA01.. at index 0.., padding kept; `acknowledgements` the elements of its TA1s."""
+
+    __slots__ = ("acknowledgements", "complete", "delimiters", "elements", "findings", "groups", "sets_count")
+
+    def __init__(self, elements: Sequence[str], delimiters: Delimiters) -> None:
+        self.elements = (*elements, *[""] * 16)[:16]
+        self.delimiters = delimiters
+        self.groups: list[Group] = []
+        self.acknowledgements: list[tuple[str, ...]] = []
+        self.findings: list[Finding] = []
+        self.complete = False
+
+    @property
+    def control_number(self) -> str:
+        return self.elements[12]
+
+    @property
+    def sender(self) -> str:
+        return self.elements[5].strip()
+
+    @property
+    def receiver(self) -> str:
+        return self.elements[7].strip()
+
+    @property
+    def usage(self) -> str:
+        return self.elements[14]
+
+    @property
+    def accepted(self) -> bool:
+        return not any(f.severity == "error" for f in self.findings)
+
+    @property
+    def sets(self) -> list[TransactionSet]:
+        return [s for g in self.groups for s in g.sets]
+
+
+class _Skim:
+    """Takes the place of a Walk where no guide is known: finds the end and counts."""
+
+    def __init__(self, delimiters: Delimiters) -> None:
+        self.delimiters = delimiters
+        self.findings: list[Finding] = []
+        self.nodes: list[Node | None] = []
+        self.position = 0
+        self.ended = False
+        self.control_number = ""
+
+    def feed(self, segments: Sequence[str], start: int = 0) -> int:
+        element = self.delimiters.element
+        for index in range(start, len(segments)):
+            parts = segments[index].split(element, 3)
+            if parts[0] in ("ISA", "GS", "GE", "IEA") or (parts[0] == "ST" and self.position):
+                self.end()
+                return index
+            self.position += 1
+            self.nodes.append(None)
+            if parts[0] == "ST":
+                self.control_number = parts[2] if len(parts) > 2 else ""
+            elif parts[0] == "SE":
+                self.ended = True
+                if parts[1:2] != [str(self.position)]:
+                    self._find(
+                        "4", f"SE01 must be the number of segments from ST to SE: {self.position} were received."
+                    )
+                if parts[2:3] != [self.control_number]:
+                    self._find("3", "SE02 must repeat the control number in ST02.")
+                return index + 1
+        return len(segments)
+
+    def end(self) -> None:
+        if not self.ended:
+            self.ended = True
+            self._find("2", "The transaction set has no SE trailer.")
+
+    def _find(self, code: str, message: str) -> None:
+        self.findings.append(Finding(1, "set", code, message, position=self.position))
+
+
+class _Reader:
+    """Where in the envelopes the file stands."""
+
+    def __init__(self) -> None:
+        self.interchange: Interchange | None = None
+        self.group: Group | None = None
+        self.open: TransactionSet | None = None
+        self.walk: Walk | _Skim | None = None
+        self.seen_groups: set[str] = set()
+        self.seen_sets: set[str] = set()
+
+    def run(self, run: Run) -> Iterator[TransactionSet | Interchange]:
+        if run.isa:
+            yield from self.finish()
+            self.begin_interchange(run)
+        interchange = self.interchange
+        if interchange is None:
+            return
+        interchange.findings += run.findings
+        segments, index = run.segments, 1 if run.isa else 0
+        element = run.delimiters.element
+        while index < len(segments):
+            if self.walk is not None and self.open is not None:
+                start, index = index, self.walk.feed(segments, index)
+                self.open.segments += segments[start:index] if start or index < len(segments) else segments
+                if self.walk.ended:
+                    yield self.end_set()
+                continue
+            parts = segments[index].split(element)
+            match parts[0]:
+                case "ST":
+                    self.begin_set(segments[index], run.delimiters)
+                    continue
+                case "GS":
+                    self.begin_group(interchange, parts[1:])
+                case "GE":
+                    self.end_group(interchange, parts[1:])
+                case "IEA":
+                    self.end_interchange(interchange, parts[1:])
+                case "TA1":
+                    interchange.acknowledgements.append(tuple(parts[1:]))
+                case _:
+                    self.stray(interchange)
+            index += 1
+
+    def finish(self) -> Iterator[TransactionSet | Interchange]:
+        """The interchange is over, complete or not."""
+        if self.walk is not None:
+            self.walk.end()
+            yield self.end_set()
+        interchange = self.interchange
+        if interchange is None:
+            return
+        if self.group is not None:
+            self.group.findings.append(_group("3", "GE", "The functional group has no GE trailer."))
+            self.group = None
+        if not interchange.complete:
+            interchange.findings.append(
+                _interchange("023", "IEA", "The interchange ends without its IEA trailer: it was cut off.")
+            )
+        self.interchange = None
+        yield interchange
+
+    def begin_interchange(self, run: Run) -> None:
+        elements = run.segments[0].split(run.delimiters.element)[1:]
+        self.interchange = Interchange(elements, run.delimiters)
+        self.interchange.findings += _judge_isa(self.interchange)
+        self.seen_groups = set()
+
+    def begin_group(self, interchange: Interchange, elements: Sequence[str]) -> None:
+        if self.group is not None:
+            self.group.findings.append(_group("3", "GE", "The functional group has no GE trailer."))
+        self.group = Group(interchange, elements)
+        self.seen_sets = set()
+        interchange.groups.append(self.group)
+        number = self.group.control_number
+        if not (number.isdigit() and len(number) <= 9):
+            self.group.findings.append(_group("6", "GS", "GS06 must be a number of one to nine digits."))
+        elif number in self.seen_groups:
+            self.group.findings.append(
+                _group("19", "GS", "GS06 occurs twice in the interchange: each group needs a number of its own.")
+            )
+        self.seen_groups.add(number)
+
+    def begin_set(self, first: str, delimiters: Delimiters) -> None:
+        interchange, group = self.interchange, self.group
+        if group is None and interchange is not None:
+            interchange.findings.append(
+                _interchange(
+                    "024", "GS", "A transaction set stands outside any functional group: a GS must precede it."
+                )
+            )
+            self.begin_group(interchange, ())
+            group = self.group
+        made = self.open = TransactionSet(group, first, delimiters)
+        table = self.table(made, delimiters)
+        self.walk = Walk(table) if table else _Skim(delimiters)
+        if group is None:
+            return
+        group.sets.append(made)
+        findings = self.walk.findings
+        if table is None:
+            findings.append(
+                Finding(1, "set", "1", "This transaction set and GS08 version are not supported here.", position=1)
+            )
+            if not any(f.code == "2" for f in group.findings):
+                group.findings.append(
+                    _group("2", "GS", "The version in GS08 is not one that is supported with this functional group.")
+                )
+        elif made.convention and made.convention not in table.guide.editions:
+            findings.append(Finding(1, "set", "I6", "ST03 names another guide than GS08.", position=1))
+        if not 4 <= len(made.control_number) <= 9:
+            findings.append(
+                Finding(1, "set", "7", "ST02 must be a control number of four to nine characters.", position=1)
+            )
+        elif made.control_number in self.seen_sets:
+            findings.append(
+                Finding(
+                    1,
+                    "set",
+                    "23",
+                    "ST02 occurs twice in the functional group: each transaction set needs a number of its own.",
+                    position=1,
+                )
+            )
+        self.seen_sets.add(made.control_number)
+
+    def table(self, made: TransactionSet, delimiters: Delimiters) -> Table | None:
+        version = made.group.version if made.group else ""
+        for edition in (version, made.convention):
+            if (edition, made.set_id) in guides.available():
+                made.guide = guides.load(edition, made.set_id)
+                return compiled(made.guide, delimiters)
+        return None
+
+    def end_set(self) -> TransactionSet:
+        done, walk = self.open, self.walk
+        assert done is not None
+        assert walk is not None
+        done.nodes, done.findings = walk.nodes, walk.findings
+        self.open = self.walk = None
+        return done
+
+    def end_group(self, interchange: Interchange, elements: Sequence[str]) -> None:
+        group = self.group
+        if group is None:
+            interchange.findings.append(_interchange("022", "GE", "A GE stands where no functional group is open."))
+            return
+        count, number = (*elements, "", "")[:2]
+        if not (count.isdigit() and int(count) == len(group.sets)):
+            group.findings.append(
+                _group(
+                    "5",
+                    "GE",
+                    f"GE01 must be the number of transaction sets in the group: {len(group.sets)} were received.",
+                )
+            )
+        if number != group.control_number:
+            group.findings.append(_group("4", "GE", "GE02 must repeat the group control number in GS06."))
+        group.complete = True
+        self.group = None
+
+    def end_interchange(self, interchange: Interchange, elements: Sequence[str]) -> None:
+        if self.group is not None:
+            self.group.findings.append(_group("3", "GE", "The functional group has no GE trailer."))
+            self.group = None
+        count, number = (*elements, "", "")[:2]
+        if not (count.isdigit() and int(count) == len(interchange.groups)):
+            interchange.findings.append(
+                _interchange(
+                    "021",
+                    "IEA",
+                    f"IEA01 must be the number of functional groups: {len(interchange.groups)} were received.",
+                )
+            )
+        if number != interchange.control_number:
+            interchange.findings.append(
+                _interchange("001", "IEA", "IEA02 must repeat the interchange control number in ISA13.")
+            )
+        interchange.complete = True
+
+    def stray(self, interchange: Interchange) -> None:
+        if self.group is not None:
+            self.group.findings.append(
+                _group("22", "GS", "A segment stands between transaction sets: it belongs to none.")
+            )
+        else:
+            interchange.findings.append(_interchange("024", "", "A segment stands outside any functional group."))
+
+
+def _group(code: str, segment: str, message: str) -> Finding:
+    return Finding(1, "group", code, message, segment=segment)
+
+
+def _interchange(code: str, segment: str, message: str, element: int | None = None) -> Finding:
+    return Finding(1, "interchange", code, message, segment=segment or None, element=element)
+
+
+def _judge_isa(interchange: Interchange) -> list[Finding]:
+    elements, found = interchange.elements, list[Finding]()
+    for position, (code, allowed, advice) in _ISA_CODES.items():
+        if elements[position - 1] not in allowed:
+            found.append(
+                _interchange(code, "ISA", f"ISA{position:02d} has a value that is not allowed: {advice}.", position)
+            )
+    for position, code, name in ((6, "006", "sender"), (8, "008", "receiver")):
+        if not elements[position - 1].strip():
+            found.append(_interchange(code, "ISA", f"ISA{position:02d} must name the {name}.", position))
+    if not period_is_valid("D6", elements[8]):
+        found.append(_interchange("014", "ISA", "ISA09 must be a date as YYMMDD.", 9))
+    if not period_is_valid("TM", elements[9]):
+        found.append(_interchange("015", "ISA", "ISA10 must be a time as HHMM.", 10))
+    if not (elements[12].isdigit() and len(elements[12]) == 9):
+        found.append(_interchange("018", "ISA", "ISA13 must be a number of nine digits.", 13))
+    return found
+
+
+def stream(source: Iterable[bytes] | bytes) -> Iterator[TransactionSet | Interchange]:
+    """Each transaction set as soon as it is complete, each interchange after its last one, in file order.
+
+    What belongs to no interchange comes as one last Interchange without elements that only has findings.
+    """
+    reader = _Reader()
+    stray: list[Finding] = []
+    for run in runs(source):
+        yield from reader.run(run)
+        if reader.interchange is None:
+            stray += run.findings
+    yield from reader.finish()
+    if stray:
+        nothing = Interchange((), Delimiters("*", ":", "^", "~"))
+        nothing.findings += stray
+        yield nothing
+
+
+def read(source: Iterable[bytes] | bytes) -> list[Interchange]:
+    """Every interchange of a file with its groups, transaction sets and findings."""
+    return [part for part in stream(source) if isinstance(part, Interchange)]

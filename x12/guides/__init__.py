@@ -1,0 +1,483 @@
+"""Implementation guides as tables: what may stand where in a transaction set.
+
+Two kinds of text files lie in this folder. `005010.standard` holds what the X12 standard says of every segment: its
+elements with their types and lengths, its composites, its syntax notes. A `*.guide` file holds what one implementation
+guide says on top: loops, segments, their order, usage and repeats, and for each element its usage, industry name and
+code values. An element that a guide's segment does not list is not used.
+
+A guide file reads like the guide's own listing, one line an element:
+
+    guide 005010X279A1 270 HS  Eligibility, Coverage or Benefit Inquiry
+    0100 ST R 1  Transaction Set Header
+      01 R  Transaction Set Identifier Code = 270
+    loop 2000A R >1  Information Source Level
+      0100 HL R 1  Information Source Level
+        03 R  Hierarchical Level Code = 20
+
+A segment line is `position id usage max-use  name`, a loop line `loop id usage repeat  name`, an element line
+`number usage [xREPEAT] [min/max]  name [= codes | = @list | = <external list>]`, with `NN-M` for component M of composite
+NN. Indentation nests. Usage is R(equired), S(ituational) or N(ot used). A guide line may name several editions that one
+table serves (`guide 005010X222A1,005010X222A2 837 HC  ...`).
+Segments of one loop that share a position may stand in any order among themselves. In a code `_` stands for a space.
+Positions are the guide's own. Where they begin again (a new table, an HL loop inside another) loading adds 10000, so that
+among the children of one loop they never go back.
+
+Sources: see docs/guides.md, which also lists where open sources disagree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib import resources
+
+__all__ = [
+    "Component",
+    "Element",
+    "Guide",
+    "GuideError",
+    "Loop",
+    "Note",
+    "Segment",
+    "available",
+    "load",
+    "parse",
+    "standard",
+]
+
+UNBOUNDED = 1 << 30
+
+
+class GuideError(ValueError):
+    """A table is wrong: names the file and the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """A data element of the standard: its reference number, type and lengths."""
+
+    number: str
+    type: str
+    min: int
+    max: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A syntax note: P all or none, R at least one, E at most one, C first needs the rest, L first needs one of the rest."""
+
+    kind: str
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One element of a standard segment or composite: a data element or a composite, and how often it repeats."""
+
+    number: str
+    repeat: int
+
+
+@dataclass(slots=True)
+class Standard:
+    """The dictionary of one X12 release."""
+
+    data: dict[str, Data] = field(default_factory=dict[str, Data])
+    composites: dict[str, tuple[tuple[Use, ...], tuple[Note, ...], str]] = field(
+        default_factory=dict[str, tuple[tuple[Use, ...], tuple[Note, ...], str]]
+    )
+    segments: dict[str, tuple[tuple[Use, ...], tuple[Note, ...], str]] = field(
+        default_factory=dict[str, tuple[tuple[Use, ...], tuple[Note, ...], str]]
+    )
+    codes: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+
+
+@dataclass(slots=True, eq=False)
+class Component:
+    """A simple element, or a component of a composite, as one guide uses it."""
+
+    position: int
+    data: Data
+    usage: str
+    name: str
+    min: int
+    max: int
+    repeat: int = 1
+    codes: frozenset[str] | None = None
+    external: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Element(Component):
+    """An element of a segment. A composite has `components`; its own `data` then only names it."""
+
+    components: tuple[Component, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Segment:
+    """One segment at one position of a guide. `index` numbers the guide's segments in reading order."""
+
+    id: str
+    position: int
+    usage: str
+    repeat: int
+    name: str
+    elements: tuple[Element, ...]
+    notes: tuple[Note, ...]
+    loop: Loop
+    index: int = -1
+    order: int = -1
+
+    @property
+    def opens(self) -> bool:
+        """Whether this segment begins its loop."""
+        return self.loop.parent is not None and self.loop.children[0] is self
+
+    @property
+    def qualifier(self) -> Component | None:
+        """The coded element that tells this segment from others with the same id: HL03, or the first element or component."""
+        elements = self.elements
+        first = elements[2] if self.id == "HL" else elements[0] if elements else None
+        if first is not None and first.components:
+            first = first.components[0]
+        return first if first is not None and first.codes and first.usage == "R" else None
+
+    def __repr__(self) -> str:
+        return f"<{self.loop.id} {self.id} {self.name}>"
+
+
+@dataclass(slots=True, eq=False)
+class Loop:
+    """A loop of a guide; the transaction set itself is the loop without a parent."""
+
+    id: str
+    usage: str
+    repeat: int
+    name: str
+    parent: Loop | None = None
+    children: list[Segment | Loop] = field(default_factory=list["Segment | Loop"])
+    order: int = -1
+    base: int = 0
+
+    @property
+    def position(self) -> int:
+        return self.children[0].position
+
+    @property
+    def first(self) -> Segment:
+        child = self.children[0]
+        return child if isinstance(child, Segment) else child.first
+
+    def __repr__(self) -> str:
+        return f"<loop {self.id} {self.name}>"
+
+
+@dataclass(slots=True, eq=False)
+class Guide:
+    """One implementation guide: `id` and `editions` as in GS08, `set_id` as in ST01, `group_id` as in GS01."""
+
+    id: str
+    editions: tuple[str, ...]
+    set_id: str
+    group_id: str
+    name: str
+    root: Loop
+    segments: tuple[Segment, ...] = ()
+
+    def loops(self, loop: Loop | None = None) -> Iterator[Loop]:
+        loop = loop or self.root
+        yield loop
+        for child in loop.children:
+            if isinstance(child, Loop):
+                yield from self.loops(child)
+
+    def loop(self, loop_id: str) -> Loop:
+        """The loop with this id; KeyError when the guide has none."""
+        for loop in self.loops():
+            if loop.id == loop_id:
+                return loop
+        raise KeyError(loop_id)
+
+
+def _number(text: str) -> int:
+    return UNBOUNDED if text == ">1" else int(text)
+
+
+def _lines(text: str) -> Iterator[tuple[int, int, str]]:
+    """(line number, indent, content), comments and blank lines dropped, a line ending in a backslash joined to the next."""
+    held, start, depth = "", 0, 0
+    for number, line in enumerate(text.split("\n"), 1):
+        if not held:
+            start, depth = number, len(line) - len(line.lstrip(" "))
+        held += line.strip() if held else line.lstrip(" ").rstrip()
+        if held.endswith("\\"):
+            held = held[:-1].rstrip() + " "
+            continue
+        if held and not held.startswith("#"):
+            yield start, depth, held
+        held = ""
+
+
+_NOTE = re.compile(r"([PRECL])((?:\d\d)+)")
+
+
+def _uses(words: list[str]) -> tuple[tuple[Use, ...], tuple[Note, ...]]:
+    uses: list[Use] = []
+    notes: list[Note] = []
+    for word in words:
+        match = _NOTE.fullmatch(word)
+        if match:
+            digits = match[2]
+            notes.append(Note(match[1], tuple(int(digits[i : i + 2]) for i in range(0, len(digits), 2))))
+        else:
+            number, _, repeat = word.partition("x")
+            uses.append(Use(number, _number(repeat) if repeat else 1))
+    return tuple(uses), tuple(notes)
+
+
+def _read_standard(text: str, source: str) -> Standard:
+    found = Standard()
+    for number, _, line in _lines(text):
+        kind, _, rest = line.partition(" ")
+        head, _, name = rest.strip().partition("  ")
+        words = head.split()
+        name = name.strip()
+        if kind == "element" and len(words) == 3 and "/" in words[2]:
+            low, _, high = words[2].partition("/")
+            found.data[words[0]] = Data(words[0], words[1], int(low), int(high), name)
+        elif kind in ("composite", "segment") and len(words) > 1:
+            uses, notes = _uses(words[1:])
+            (found.composites if kind == "composite" else found.segments)[words[0]] = (uses, notes, name)
+        elif kind == "codes":
+            key, _, values = rest.partition("=")
+            found.codes[key.strip()] = tuple(values.split())
+        else:
+            raise GuideError(f"{source}:{number}: not a line of a standard: {line[:60]!r}")
+    return found
+
+
+@cache
+def standard(release: str = "005010") -> Standard:
+    """The dictionary of a release, from this folder."""
+    name = f"{release}.standard"
+    return _read_standard(resources.files(__name__).joinpath(name).read_text("utf-8"), name)
+
+
+_SEGMENT = re.compile(r"(\d{4}) ([A-Z][A-Z0-9]{1,2}) ([RSN]) (>1|\d+)  (.+)")
+_LOOP = re.compile(r"loop (\S+) ([RSN]) (>1|\d+)  (.+)")
+_AGAIN = re.compile(r"again (\S+) ([RSN]) (>1|\d+)  (.+)")
+_ELEMENT = re.compile(r"(\d\d)(?:-(\d+))? ([RSN])(?: x(>1|\d+))?(?: (\d+)/(\d+))?  (.*?)(?: = (.+))?")
+
+
+class _Parser:
+    def __init__(self, source: str, dictionary: Standard) -> None:
+        self.source = source
+        self.standard = dictionary
+        self.segments: list[Segment] = []
+        self.guide: Guide | None = None
+        self.lists: dict[str, tuple[str, ...]] = dict(dictionary.codes)
+
+    def fail(self, line: int, message: str) -> GuideError:
+        return GuideError(f"{self.source}:{line}: {message}")
+
+    def parse(self, text: str) -> Guide:
+        stack: list[tuple[int, Loop]] = []
+        pending: tuple[int, Segment, dict[tuple[int, int], re.Match[str]]] | None = None
+        for number, indent, line in _lines(text):
+            if line.startswith("guide "):
+                head, _, name = line.partition("  ")
+                _, editions, set_id, group_id = head.split()
+                root = Loop(set_id, "R", 1, name.strip())
+                accepted = tuple(editions.split(","))
+                self.guide = Guide(accepted[0], accepted, set_id, group_id, name.strip(), root)
+                stack = [(-1, root)]
+                continue
+            if line.startswith("codes "):
+                key, _, values = line[6:].partition("=")
+                self.lists[key.strip()] = tuple(values.split())
+                continue
+            if self.guide is None:
+                raise self.fail(number, "the first line must name the guide")
+            element = _ELEMENT.fullmatch(line)
+            if element and pending:
+                pending[2][int(element[1]), int(element[2] or 0)] = element
+                continue
+            if pending:
+                self._finish(*pending)
+                pending = None
+            while stack[-1][0] >= indent:
+                stack.pop()
+            parent = stack[-1][1]
+            if match := _LOOP.fullmatch(line):
+                loop = Loop(match[1], match[2], _number(match[3]), match[4].strip(), parent, order=len(parent.children))
+                parent.children.append(loop)
+                stack.append((indent, loop))
+            elif match := _AGAIN.fullmatch(line):
+                self._again(number, match, parent)
+            elif match := _SEGMENT.fullmatch(line):
+                if match[2] not in self.standard.segments:
+                    raise self.fail(number, f"segment {match[2]} is not in the standard")
+                segment = Segment(
+                    match[2],
+                    self._place(parent, int(match[1])),
+                    match[3],
+                    _number(match[4]),
+                    match[5].strip(),
+                    (),
+                    (),
+                    parent,
+                    len(self.segments),
+                    len(parent.children),
+                )
+                self.segments.append(segment)
+                parent.children.append(segment)
+                pending = (number, segment, {})
+            else:
+                raise self.fail(number, f"not a line of a guide: {line[:60]!r}")
+        if pending:
+            self._finish(*pending)
+        if self.guide is None:
+            raise self.fail(1, "the file is empty")
+        self.guide.segments = tuple(self.segments)
+        return self.guide
+
+    def _place(self, loop: Loop, printed: int) -> int:
+        """A printed position, raised where it would stand before the child that precedes it; a loop stands where it begins."""
+        opens = loop.parent is not None and not loop.children
+        owner = loop.parent if opens and loop.parent else loop
+        before = owner.children[: -1 if opens else None]
+        while before and owner.base + printed < before[-1].position:
+            owner.base += 10000
+        if opens:
+            loop.base = owner.base
+        return owner.base + printed
+
+    def _again(self, line: int, match: re.Match[str], parent: Loop) -> None:
+        """A loop that was listed before stands here too, with a usage and repeat of its own."""
+        assert self.guide is not None
+        listed = [loop for loop in self.guide.loops() if loop.id == match[1]]
+        if not listed:
+            raise self.fail(line, f"loop {match[1]} was not listed before")
+
+        def copy(source: Loop, into: Loop) -> Loop:
+            made = Loop(source.id, source.usage, source.repeat, source.name, into, order=len(into.children))
+            into.children.append(made)
+            for child in source.children:
+                if isinstance(child, Loop):
+                    copy(child, made)
+                    continue
+                place = self._place(made, child.position % 10000)
+                segment = replace(child, position=place, loop=made, index=len(self.segments), order=len(made.children))
+                self.segments.append(segment)
+                made.children.append(segment)
+            return made
+
+        loop = copy(listed[-1], parent)
+        loop.usage, loop.repeat, loop.name = match[2], _number(match[3]), match[4].strip()
+
+    def _codes(self, line: int, text: str | None) -> tuple[frozenset[str] | None, str | None]:
+        if not text:
+            return None, None
+        codes: list[str] = []
+        external: str | None = None
+        for word in text.split():
+            if word.startswith("<"):
+                external = word.strip("<>")
+            elif word.startswith("@"):
+                if word[1:] not in self.lists:
+                    raise self.fail(line, f"no code list {word}")
+                codes += self.lists[word[1:]]
+            else:
+                codes.append(word.replace("_", " "))
+        return frozenset(codes) if codes else None, external
+
+    def _component(self, line: int, position: int, use: Use, match: re.Match[str] | None) -> Component:
+        data = self.standard.data.get(use.number)
+        if data is None:
+            raise self.fail(line, f"data element {use.number} is not in the standard")
+        if match is None:
+            return Component(position, data, "N", data.name, data.min, data.max, use.repeat)
+        codes, external = self._codes(line, match[8])
+        repeat = _number(match[4]) if match[4] else 1
+        low, high = (int(match[5]), int(match[6])) if match[5] else (data.min, data.max)
+        return Component(position, data, match[3], match[7].strip(), low, high, repeat, codes, external)
+
+    def _finish(self, line: int, segment: Segment, given: dict[tuple[int, int], re.Match[str]]) -> None:
+        uses, notes, _ = self.standard.segments[segment.id]
+        elements: list[Element] = []
+        for position, use in enumerate(uses, 1):
+            match = given.pop((position, 0), None)
+            composite = self.standard.composites.get(use.number)
+            if composite is None:
+                part = self._component(line, position, use, match)
+                elements.append(
+                    Element(
+                        part.position,
+                        part.data,
+                        part.usage,
+                        part.name,
+                        part.min,
+                        part.max,
+                        part.repeat,
+                        part.codes,
+                        part.external,
+                    )
+                )
+                continue
+            inner, inner_notes, name = composite
+            parts = tuple(self._component(line, k, u, given.pop((position, k), None)) for k, u in enumerate(inner, 1))
+            usage, title = (match[3], match[7].strip()) if match else ("N", name)
+            repeat = _number(match[4]) if match and match[4] else 1
+            elements.append(
+                Element(
+                    position,
+                    Data(use.number, "C", 0, 0, name),
+                    usage,
+                    title,
+                    0,
+                    0,
+                    repeat,
+                    None,
+                    None,
+                    parts,
+                    inner_notes,
+                )
+            )
+        if given:
+            place = ", ".join(f"{segment.id}{a:02d}" + (f"-{b}" if b else "") for a, b in given)
+            raise self.fail(line, f"{place}: the standard has no such element")
+        segment.elements = tuple(elements)
+        segment.notes = notes
+
+
+def parse(text: str, source: str = "<guide>", dictionary: Standard | None = None) -> Guide:
+    """Read one guide's table; GuideError names the line that is wrong."""
+    return _Parser(source, dictionary or standard()).parse(text)
+
+
+@cache
+def available() -> dict[tuple[str, str], str]:
+    """(GS08, ST01) -> file name, for every table in this folder, patches and accepted editions included."""
+    found: dict[tuple[str, str], str] = {}
+    for entry in resources.files(__name__).iterdir():
+        if not entry.name.endswith(".guide"):
+            continue
+        with entry.open("r", encoding="utf-8") as file:
+            for line in file:
+                if line.startswith("guide "):
+                    _, editions, set_id = line.split(None, 3)[:3]
+                    found |= {(edition, set_id): entry.name for edition in editions.split(",")}
+                    break
+    return found
+
+
+@cache
+def load(guide_id: str, set_id: str) -> Guide:
+    """The table of a guide by GS08 and ST01; KeyError when this folder has none."""
+    name = available()[guide_id, set_id]
+    return parse(resources.files(__name__).joinpath(name).read_text("utf-8"), name)

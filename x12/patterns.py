@@ -1,0 +1,178 @@
+"""One regular expression for each segment of a guide; a match proves the segment clean.
+
+The pattern covers presence, lengths, codes, character sets, dates, composites, repetition and syntax notes. It may fail
+on something clean (29 February, odd number forms), never match something wrong: what fails is judged by `x12.elements`.
+
+Sources: X12.6 (data element types, syntax notes).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from x12.guides import UNBOUNDED, Component, Element, Note, Segment
+from x12.syntax import Delimiters
+
+__all__ = ["never", "segment_pattern"]
+
+_DATE = r"(?:19|20)\d\d(?:(?:0[13578]|1[02])(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)(?:0[1-9]|[12]\d|30)|02(?:0[1-9]|1\d|2[0-8]))"
+_TIME = r"(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d(?:\d{1,2})?)?"
+# Formats of element 1250 that have a fixed width in front (for the look-behind) and a shape we can prove.
+_PERIODS = {
+    "D8": _DATE,
+    "RD8": f"{_DATE}-{_DATE}",
+    "DT": _DATE + r"(?:[01]\d|2[0-3])[0-5]\d",
+    "TM": r"(?:[01]\d|2[0-3])[0-5]\d",
+}
+
+
+def never(_: str) -> object:
+    """The pattern that nothing matches."""
+    return None
+
+
+def _characters(delimiters: Delimiters) -> str:
+    """The X12 basic and extended character sets (printable ASCII) without the delimiters, as the inside of a class."""
+    keep = [chr(c) for c in range(0x20, 0x7F) if chr(c) not in delimiters]
+    return "".join(re.escape(c) if c in r"\]^-[&~|" else c for c in keep)
+
+
+def _value(part: Component, delimiters: Delimiters, before: Component | None, separator: str) -> str | None:
+    """A pattern that only clean, present values match; None when none can be given and the slow road must judge."""
+    low, high, kind = max(part.min, 1), part.max, part.data.type
+    if part.codes and not part.external:
+        fit = sorted((c for c in part.codes if part.min <= len(c) <= high), key=lambda c: (-len(c), c))
+        return "(?:" + "|".join(map(re.escape, fit)) + ")" if fit else None
+    if part.data.number == "1251":
+        if before is None or before.data.number != "1250":
+            return None
+        e = re.escape(separator)
+        formats = [f"(?<={e}{code}{e}){_PERIODS[code]}" for code in sorted(before.codes or ()) if code in _PERIODS]
+        return "(?:" + "|".join(formats) + ")" if formats else None
+    if kind in ("AN", "ID"):
+        inside = _characters(delimiters)
+        ending = inside.replace(" ", "", 1)
+        return f"[{inside}]{{{low - 1},{high - 1}}}[{ending}]" if high > 1 else f"[{ending}]"
+    if kind == "R":
+        fraction = min(4, high - 1)
+        whole = high - fraction
+        return (
+            rf"-?(?:\d{{1,{whole}}}(?:\.\d{{1,{fraction}}})?|\.\d{{1,{high}}})" if low == 1 and fraction > 0 else None
+        )
+    if kind.startswith("N"):
+        return rf"-?\d{{{low},{high}}}"
+    if kind == "DT":
+        return _DATE if high == 8 else r"\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|1\d|2[0-8])"
+    if kind == "TM":
+        return _TIME if high >= 8 else r"(?:[01]\d|2[0-3])[0-5]\d"
+    return None
+
+
+def _sequence(parts: Sequence[tuple[str, bool]], separator: str) -> str:
+    """Patterns of consecutive places with separators in front; places at the end that may be absent need none."""
+    tail, optional = "", True
+    for pattern, required in reversed(parts):
+        here = pattern if required else f"(?:{pattern})?" if pattern else ""
+        if required:
+            tail, optional = separator + here + tail, False
+        elif optional:
+            tail = f"(?:{separator}{here}{tail})?" if pattern else (f"(?:{separator}{tail})?" if tail else "")
+        else:
+            tail = separator + here + tail
+    return tail
+
+
+def _noted(notes: Sequence[Note], usable: Sequence[int]) -> tuple[list[Note], set[int]]:
+    """The syntax notes that the guide's usages do not settle by themselves, and the positions they watch."""
+    kept = [n for n in notes if any(p in usable for p in n.positions)]
+    return kept, {p for n in kept for p in n.positions}
+
+
+def _assertions(notes: Sequence[Note], names: dict[int, str], always: frozenset[int]) -> str:
+    """Conditions at the end of a pattern: they fail it where a syntax note is broken."""
+    fail = "(?!)"
+
+    def present(position: int, yes: str, no: str) -> str:
+        if position in always:
+            return yes
+        return f"(?({names[position]}){yes}|{no})" if position in names else no
+
+    out = ""
+    for note in notes:
+        first, rest = note.positions[0], note.positions[1:]
+        if note.kind == "P":
+            every, none = "", ""
+            for position in rest:
+                every += present(position, "", fail)
+                none += present(position, fail, "")
+            out += present(first, every, none)
+        elif note.kind == "C":
+            out += present(first, "".join(present(p, "", fail) for p in rest), "")
+        elif note.kind in ("L", "R"):
+            some = fail
+            for position in reversed(rest if note.kind == "L" else note.positions):
+                some = present(position, "", some)
+            out += present(first, some, "") if note.kind == "L" else some
+        elif note.kind == "E":
+            for index, position in enumerate(note.positions):
+                out += present(position, "".join(present(p, fail, "") for p in note.positions[index + 1 :]), "")
+    return out
+
+
+def _composite(element: Element, delimiters: Delimiters, prefix: str) -> str | None:
+    separator = re.escape(delimiters.component)
+    usable = [c.position for c in element.components if c.usage != "N"]
+    notes, watched = _noted(element.notes, usable)
+    names: dict[int, str] = {}
+    parts: list[tuple[str, bool]] = []
+    before: Component | None = None
+    for component in element.components:
+        pattern = "" if component.usage == "N" else _value(component, delimiters, before, delimiters.component)
+        if pattern is None:
+            return None
+        if pattern and component.position in watched and component.usage != "R":
+            names[component.position] = f"{prefix}_{component.position}"
+            pattern = f"(?P<{names[component.position]}>{pattern})"
+        parts.append((pattern, component.usage == "R"))
+        before = component
+    (first, required), rest = parts[0], parts[1:]
+    head = first if required else f"(?:{first})?" if first else ""
+    always = frozenset(c.position for c in element.components if c.usage == "R")
+    body = head + _sequence(rest, separator) + f"(?<!{separator})" + _assertions(notes, names, always)
+    any_required = any(r for _, r in parts)
+    return body if any_required else f"(?=[^{re.escape(delimiters.element)}])" + body
+
+
+@lru_cache(8192)
+def segment_pattern(segment: Segment, delimiters: Delimiters) -> Callable[[str], object]:
+    """`fullmatch` of the pattern that only clean segments match."""
+    separator = re.escape(delimiters.element)
+    usable = [e.position for e in segment.elements if e.usage != "N"]
+    notes, watched = _noted(segment.notes, usable)
+    names: dict[int, str] = {}
+    parts: list[tuple[str, bool]] = []
+    before: Element | None = None
+    for element in segment.elements:
+        if element.usage == "N":
+            pattern: str | None = ""
+        elif element.components:
+            pattern = None if element.repeat > 1 else _composite(element, delimiters, f"c{element.position}")
+        else:
+            pattern = _value(element, delimiters, before, delimiters.element)
+            if pattern and element.repeat > 1 and delimiters.repetition:
+                again = "" if element.repeat >= UNBOUNDED else str(element.repeat - 1)
+                pattern = f"{pattern}(?:{re.escape(delimiters.repetition)}{pattern}){{0,{again}}}"
+        if pattern is None:
+            if element.usage == "R":
+                return never
+            pattern = "(?!)"
+        if pattern and element.position in watched and element.usage != "R":
+            names[element.position] = f"e{element.position}"
+            pattern = f"(?P<{names[element.position]}>{pattern})"
+        parts.append((pattern, element.usage == "R"))
+        before = element
+    always = frozenset(e.position for e in segment.elements if e.usage == "R")
+    tail = _assertions(notes, names, always)
+    return re.compile(re.escape(segment.id) + _sequence(parts, separator) + f"(?<!{separator})" + tail).fullmatch

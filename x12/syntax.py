@@ -1,0 +1,372 @@
+"""The lexical layer of X12: delimiters, segments, envelopes in and out, without any guide.
+
+Reading takes bytes in pieces of any size and gives segments back, whatever delimiters the ISA declares, with line
+breaks around terminators, byte order marks and noise between interchanges tolerated and reported. Bytes are read as
+Latin-1, which loses nothing; a segment that turns out to be UTF-8 is decoded as such. Nothing in the content raises.
+
+Sources: X12.5 (interchange control structures), X12.6 (application control structure), and the control segments of any
+005010 guide.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import msgspec
+
+from x12.finding import Finding
+
+__all__ = [
+    "CANONICAL",
+    "STANDARD",
+    "Delimiters",
+    "Run",
+    "Unwritable",
+    "choose_delimiters",
+    "interchange_header",
+    "runs",
+]
+
+
+class Delimiters(NamedTuple):
+    """The four characters that an ISA declares. `repetition` is empty before version 00402, which has none."""
+
+    element: str
+    component: str
+    repetition: str
+    segment: str
+
+
+STANDARD = Delimiters("*", ":", "^", "~")
+# The ASCII separators: data may not contain control characters, so text kept in this form never needs an escape.
+CANONICAL = Delimiters("\x1d", "\x1f", "\x1e", "\x1c")
+
+_ELEMENT_CHOICES = "*|"
+_COMPONENT_CHOICES = ":><"
+_REPETITION_CHOICES = "^!`"
+_SEGMENT_CHOICES = "~"
+
+ISA_ELEMENTS = 16
+_ISA_LENGTH = 106
+_ISA_LENGTH_MAX = 400
+# Offsets of the element separators in an ISA whose fields have the lengths that X12.5 fixes.
+_ISA_SEPARATORS = (3, 6, 17, 20, 31, 34, 50, 53, 69, 76, 81, 83, 89, 99, 101, 103)
+CHUNK = 1 << 18
+_BLANK = " \t\r\n\x00\x0b\x0c"
+_BOMS = ("\xef\xbb\xbf", "\ufeff")
+
+
+class Unwritable(ValueError):
+    """A value cannot be written as X12: `place` says which (a field path or a segment's place), the value itself is not told."""
+
+    def __init__(self, message: str, place: str) -> None:
+        super().__init__(f"{place}: {message}")
+        self.message = message
+        self.place = place
+
+
+class Run(msgspec.Struct):
+    """Consecutive segments of one interchange, without terminators.
+
+    The first run of an interchange has `isa` (True) and starts with the ISA segment; `findings` are lexical ones. `lead` is
+    what stood before the ISA and `gap` what follows each terminator where that is the same throughout, else None.
+    """
+
+    delimiters: Delimiters
+    segments: list[str]
+    isa: bool = False
+    lead: str = ""
+    gap: str | None = ""
+    findings: list[Finding] = msgspec.field(default_factory=list[Finding])
+    cut: bool = False
+
+
+@lru_cache(256)
+def _boundary(element: str, segment: str) -> re.Pattern[str]:
+    """Finds where an interchange ends: its IEA with terminator, or the next ISA where the IEA is missing."""
+    e, s = re.escape(element), re.escape(segment)
+    blank = "[" + re.escape("".join(c for c in _BLANK if c != segment)) + "]*"
+    return re.compile(f"{s}{blank}(?:(IEA{e}[^{s}]*{s})|ISA{e})")
+
+
+def _declared(text: str, start: int, final: bool) -> tuple[Delimiters, int, list[Finding]] | None:
+    """Delimiters of the ISA at `start` and the offset of its terminator, or None when there is no usable ISA."""
+    element = text[start + 3 : start + 4]
+    if not element or element.isalnum() or element in " \t":
+        return None
+    findings: list[Finding] = []
+    if all(text[start + k : start + k + 1] == element for k in _ISA_SEPARATORS):
+        last = start + _ISA_SEPARATORS[-1]
+    else:
+        last = start + 3
+        for _ in range(ISA_ELEMENTS - 1):
+            last = text.find(element, last + 1, start + _ISA_LENGTH_MAX)
+            if last < 0:
+                return None
+        findings.append(
+            _envelope("022", "ISA", "The ISA segment is not 106 characters long: pad each field to its fixed length.")
+        )
+    component, segment = text[last + 1 : last + 2], text[last + 2 : last + 3]
+    if not segment or segment.isalnum() or component.isalnum() or segment == element:
+        return None
+    fields = text[start:last].split(element)
+    repetition = fields[11] if len(fields[11]) == 1 and not fields[11].isalnum() and fields[11] != " " else ""
+    if component in (element, segment) or (repetition and repetition in (element, component, segment)):
+        findings.append(
+            _envelope("027", "ISA", "ISA11 and ISA16 must declare characters that no other delimiter uses.")
+        )
+        repetition = "" if repetition in (element, component, segment) else repetition
+    return Delimiters(element, component, repetition, segment), last + 2, findings
+
+
+def _envelope(code: str, segment: str, message: str) -> Finding:
+    return Finding(1, "interchange", code, message, segment=segment)
+
+
+def _utf8(segment: str) -> str:
+    try:
+        return segment.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return segment
+
+
+def _split(body: str, delimiters: Delimiters) -> tuple[list[str], str | None]:
+    """Segments of terminated text and the gap after each terminator (None where gaps differ)."""
+    terminator = delimiters.segment
+    pieces = body.split(terminator)
+    tail = pieces.pop()
+    first = pieces[1] if len(pieces) > 1 else tail
+    width = len(first) - len(first.lstrip(_BLANK))
+    gap = first[:width]
+    if not gap and "\n" not in body and "\r" not in body:
+        segments = (
+            [p.strip(_BLANK) for p in pieces if p.strip(_BLANK)] if "" in pieces or pieces[0][:1] == " " else pieces
+        )
+        same = segments is pieces and not tail
+    else:
+        segments = [s for p in pieces if (s := p.lstrip(_BLANK))]
+        same = (
+            len(segments) == len(pieces)
+            and body.count(terminator + gap) == len(pieces)
+            and len(body) == sum(map(len, segments)) + len(pieces) * (1 + width)
+        )
+    if not body.isascii():
+        segments = [s if s.isascii() else _utf8(s) for s in segments]
+    return segments, gap if same else None
+
+
+class _Scanner:
+    """Holds what is not yet cut into runs."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.at = 0
+        self.delimiters: Delimiters | None = None
+        self.lead = ""
+        self.fresh = False
+        self.pending: list[Finding] = []
+        self.noise = 0
+
+    def take(self, more: str) -> None:
+        self.text = self.text[self.at :] + more if self.at < len(self.text) else more
+        self.at = 0
+
+    def outside(self, final: bool) -> bool:
+        """Looks for the next ISA; True when one was found and the delimiters are known."""
+        while True:
+            found = self.text.find("ISA", self.at)
+            if found < 0:
+                keep = 0 if final else 2
+                self.skip(max(self.at, len(self.text) - keep))
+                return False
+            if not final and len(self.text) - found < _ISA_LENGTH_MAX:
+                self.skip(found)
+                return False
+            declared = _declared(self.text, found, final)
+            if declared is None:
+                self.skip(found + 3)
+                self.noise += 3
+                continue
+            self.skip(found)
+            self.delimiters, _, findings = declared
+            self.fresh = True
+            self.pending += findings
+            return True
+
+    def skip(self, to: int) -> None:
+        lead = self.text[self.at : to]
+        stripped = lead
+        for bom in _BOMS:
+            stripped = stripped.replace(bom, "")
+        self.noise += len(stripped.strip(_BLANK))
+        if len(self.lead) < CHUNK:
+            self.lead += lead
+        self.at = to
+
+    def inside(self, final: bool) -> Iterator[Run]:
+        """Runs up to the end of the interchange, or as far as the text goes."""
+        delimiters = self.delimiters
+        assert delimiters is not None
+        match = _boundary(delimiters.element, delimiters.segment).search(self.text, self.at)
+        if match:
+            end = match.end() if match[1] else match.start() + 1
+        elif final:
+            end = len(self.text)
+        else:
+            # The last whole segment stays: its terminator is what the boundary is recognised by.
+            end = self.text.rfind(delimiters.segment, self.at, max(self.text.rfind(delimiters.segment), self.at)) + 1
+            if end <= self.at:
+                return
+        yield self.run(self.text[self.at : end], delimiters, cut=final and not match)
+        self.at = end
+        if match:
+            self.delimiters = None
+
+    def run(self, body: str, delimiters: Delimiters, cut: bool) -> Run:
+        terminated = (
+            body.endswith(delimiters.segment)
+            or not body.rstrip(_BLANK)
+            or body.rstrip(_BLANK).endswith(delimiters.segment)
+        )
+        segments, gap = _split(body if terminated else body + delimiters.segment, delimiters)
+        run = Run(delimiters, segments, gap=gap if terminated else None)
+        if self.fresh:
+            run.isa, run.lead = True, self.lead
+            if self.noise:
+                self.pending.append(
+                    Finding(
+                        1,
+                        "file",
+                        "",
+                        f"{self.noise} characters before the ISA belong to no interchange and were skipped.",
+                        severity="warning",
+                    )
+                )
+            self.fresh, self.lead, self.noise = False, "", 0
+        run.findings, self.pending = self.pending, []
+        run.cut = cut and not terminated
+        return run
+
+
+def runs(pieces: Iterable[bytes] | bytes) -> Iterator[Run]:
+    """Cut bytes into runs of segments, interchange by interchange, in memory that does not grow with the file.
+
+    The last run may have no segments: then it only carries findings about what was no interchange at all.
+    """
+    scanner = _Scanner()
+    if isinstance(pieces, (bytes, bytearray, memoryview)):
+        whole = bytes(pieces)
+        pieces = (whole[i : i + CHUNK] for i in range(0, len(whole), CHUNK))
+    for piece in pieces:
+        scanner.take(piece.decode("latin-1"))
+        yield from _drain(scanner, final=False)
+    yield from _drain(scanner, final=True)
+    if scanner.noise:
+        message = (
+            f"{scanner.noise} characters belong to no interchange: an interchange begins with ISA and ends with IEA."
+        )
+        yield Run(STANDARD, [], findings=[Finding(1, "file", "", message)], lead=scanner.lead)
+
+
+def _drain(scanner: _Scanner, final: bool) -> Iterator[Run]:
+    while True:
+        if scanner.delimiters is None and not scanner.outside(final):
+            return
+        before = scanner.at
+        yield from scanner.inside(final)
+        if scanner.delimiters is not None and (scanner.at == before or scanner.at >= len(scanner.text) or not final):
+            if final:
+                scanner.delimiters = None
+            return
+
+
+def choose_delimiters(canonical: str) -> Delimiters:
+    """Delimiters that occur nowhere in the data of text written with CANONICAL; Unwritable when none are left.
+
+    X12 has no escape character (X12.6): a delimiter inside data changes the structure, so it must be another one.
+    """
+    picked: list[str] = []
+    for kind, choices in (
+        ("element", _ELEMENT_CHOICES),
+        ("component", _COMPONENT_CHOICES),
+        ("repetition", _REPETITION_CHOICES),
+        ("segment", _SEGMENT_CHOICES),
+    ):
+        free = next((c for c in choices if c not in canonical), None)
+        if free is None:
+            raise Unwritable(
+                f"the data contains every character that could be the {kind} delimiter ({' '.join(choices)}): remove one of them",
+                "interchange",
+            )
+        picked.append(free)
+    return Delimiters(*picked)
+
+
+def translate(text: str, source: Delimiters, target: Delimiters) -> str:
+    """The same segments with other delimiters. The caller knows that `target`'s characters do not occur in the data."""
+    return text.translate({ord(a): b for a, b in zip(source, target, strict=True) if a})
+
+
+def unwritable_character(value: str) -> str | None:
+    """Name of the first character that the X12 extended character set lacks (control or non-ASCII), or None."""
+    if value.isascii() and value.isprintable():
+        return None
+    bad = next(c for c in value if not (c.isascii() and c.isprintable()))
+    return f"U+{ord(bad):04X}"
+
+
+class InterchangeHeader(msgspec.Struct, frozen=True):
+    """What an ISA says besides its delimiters. Ids are without padding; `date` is YYMMDD, `time` HHMM."""
+
+    sender_qualifier: str
+    sender: str
+    receiver_qualifier: str
+    receiver: str
+    date: str
+    time: str
+    control_number: int
+    usage: str
+    acknowledgement_requested: bool = False
+
+
+def interchange_header(header: InterchangeHeader, delimiters: Delimiters) -> str:
+    """The ISA segment with its terminator: 106 characters.
+
+    Raises Unwritable when a field does not fit its fixed length or contains a delimiter.
+    """
+    fields = (
+        "00",
+        " " * 10,
+        "00",
+        " " * 10,
+        header.sender_qualifier,
+        f"{header.sender:<15}",
+        header.receiver_qualifier,
+        f"{header.receiver:<15}",
+        header.date,
+        header.time,
+    )
+    rest = (
+        delimiters.repetition or "U",
+        "00501",
+        f"{header.control_number:09d}",
+        "1" if header.acknowledgement_requested else "0",
+        header.usage,
+    )
+    text = delimiters.element.join(("ISA", *fields, *rest, delimiters.component)) + delimiters.segment
+    if (
+        len(text) != _ISA_LENGTH
+        or any(text[k] != delimiters.element for k in _ISA_SEPARATORS)
+        or text.count(delimiters.element) != ISA_ELEMENTS
+    ):
+        raise Unwritable("an interchange id, date, time or control number does not fit its fixed length", "ISA")
+    return text
+
+
+def join(segments: Sequence[str], delimiters: Delimiters, gap: str = "") -> str:
+    """Segments as text, each with its terminator and the gap."""
+    end = delimiters.segment + gap
+    return end.join(segments) + end if segments else ""
