@@ -20,7 +20,7 @@ class NumbersUsedUp(Exception):
 async def mint(tx: Transaction, tenant_id: str, series: str, count: int = 1) -> int:
     """Take `count` consecutive numbers of a series, at least 1; the first of them. NumbersUsedUp past 999,999,999."""
     rows = await tx.fetch(
-        "INSERT INTO number (tenant_id, series, next) VALUES ($1, $2, $3) ON CONFLICT (tenant_id, series) DO UPDATE SET next = number.next + $4 RETURNING next",
+        "INSERT INTO numbers (tenant_id, series, next) VALUES ($1, $2, $3) ON CONFLICT (tenant_id, series) DO UPDATE SET next = numbers.next + $4 RETURNING next",
         tenant_id,
         series,
         1 + count,

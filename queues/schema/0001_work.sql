@@ -21,7 +21,7 @@ CREATE UNIQUE INDEX work_subject ON work (tenant_id, kind, subject);
 CREATE INDEX work_due ON work (run_at) WHERE buried_at IS NULL;
 
 -- Control numbers: the next free one of each series. Rows are never deleted.
-CREATE TABLE number (
+CREATE TABLE numbers (
     tenant_id TEXT   NOT NULL,
     series    TEXT   NOT NULL,
     next      BIGINT NOT NULL,

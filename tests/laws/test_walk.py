@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from random import Random
 
 import pytest
@@ -61,7 +62,7 @@ def mutated(random: Random, raw: str) -> str:
 @pytest.mark.parametrize("key", FILES)
 def test_synthetic_files_are_clean(key: tuple[str, str]) -> None:
     interchange = read(FILES[key].encode())[0]
-    assert [] == [*interchange.findings, *interchange.groups[0].findings, *interchange.sets[0].findings]
+    assert [*interchange.findings, *interchange.groups[0].findings, *interchange.sets[0].findings] == []
 
 
 @pytest.mark.parametrize("key", FILES)
@@ -75,8 +76,8 @@ def test_a_pattern_never_lets_pass_what_the_slow_road_finds_wrong(key: tuple[str
             changed = mutated(random, raw)
             if node.plain(changed) is not None:
                 proved += 1
-                assert [] == judge_segment(node.segment, changed, STANDARD, 1), changed
-        assert [] == judge_segment(node.segment, raw, STANDARD, 1)
+                assert judge_segment(node.segment, changed, STANDARD, 1) == [], changed
+        assert judge_segment(node.segment, raw, STANDARD, 1) == []
         assert node.plain(raw) is not None
     assert proved > 0
 
@@ -106,7 +107,7 @@ def test_pieces_of_any_size_give_the_same_findings_and_nothing_raises(
     assert [n and n.segment for n in whole.nodes] == [n and n.segment for n in pieces.nodes]
 
 
-def claim_with(change: dict[str, str | list[str]]) -> list[Finding]:
+def claim_with(change: Mapping[str, str | list[str]]) -> list[Finding]:
     """Findings of the first synthetic claim file after replacing segments that begin with a key."""
     segments: list[str] = []
     done: set[str] = set()
@@ -176,9 +177,9 @@ def test_wrong_counts_and_numbers_of_the_trailers_have_their_codes() -> None:
         .replace("IEA*1*000000001", "IEA*3*000000009")
     )
     interchange = read(wrong.encode())[0]
-    assert ["021", "001"] == [f.code for f in interchange.findings]
-    assert ["5", "4"] == [f.code for f in interchange.groups[0].findings]
-    assert ["4", "3"] == [f.code for f in interchange.sets[0].findings]
+    assert [f.code for f in interchange.findings] == ["021", "001"]
+    assert [f.code for f in interchange.groups[0].findings] == ["5", "4"]
+    assert [f.code for f in interchange.sets[0].findings] == ["4", "3"]
 
 
 @pytest.mark.parametrize("trailer", ["SE*", "GE*", "IEA*"])
@@ -186,7 +187,7 @@ def test_a_missing_trailer_is_found_and_ends_nothing(trailer: str) -> None:
     text = synthetic.claims_837p(1)
     cut = "~".join(s for s in text.split("~") if not s.startswith(trailer))
     read_back = read((cut + text).encode())
-    assert 2 == len(read_back)
+    assert len(read_back) == 2
     first = read_back[0]
     found = [*first.findings, *first.groups[0].findings, *first.sets[0].findings]
     assert {"SE*": ["2"], "GE*": ["3"], "IEA*": ["023"]}[trailer] == [f.code for f in found]
@@ -201,15 +202,15 @@ def test_repeated_control_numbers_are_found() -> None:
     )
     group = ["GS*HC*A*B*20260105*0930*1*X*005010X222A1", *one, *one, "GE*2*1"]
     interchange = read(("~".join([text, *group, *group, "IEA*2*000000001"]) + "~").encode())[0]
-    assert [[], ["19"]] == [[f.code for f in g.findings] for g in interchange.groups]
-    assert [[], ["23"]] == [[f.code for f in s.findings] for s in interchange.groups[0].sets]
+    assert [[f.code for f in g.findings] for g in interchange.groups] == [[], ["19"]]
+    assert [[f.code for f in s.findings] for s in interchange.groups[0].sets] == [[], ["23"]]
 
 
 def test_a_guide_that_is_not_known_is_refused_as_a_group_and_as_a_set() -> None:
     text = synthetic.claims_837p(1).replace("005010X222A1", "005010X999")
     group = read(text.encode())[0].groups[0]
-    assert ["2"] == [f.code for f in group.findings]
-    assert ["1"] == [f.code for f in group.sets[0].findings]
+    assert [f.code for f in group.findings] == ["2"]
+    assert [f.code for f in group.sets[0].findings] == ["1"]
 
 
 def test_no_finding_tells_a_value() -> None:

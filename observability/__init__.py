@@ -1,0 +1,1 @@
+"""Seeing the service: logs, traces and metrics, none of which can carry a patient's data."""
