@@ -22,7 +22,7 @@ Log = structlog.typing.FilteringBoundLogger
 ALLOWED = frozenset(
     (
         "adapter", "address", "attempt", "bytes", "claims", "code", "codes", "count", "due", "duration_ms", "error", "event",
-        "evidence", "exception", "fact", "file", "findings", "host", "inbound_id", "interchange_id", "key_id", "kind", "level", "line", "logger",
+        "evidence", "exception", "fact", "findings", "host", "inbound_id", "interchange_id", "key_id", "kind", "level", "line", "logger",
         "member_count", "method", "migrations", "operation", "outcome", "owner", "payer_id", "port", "reason", "route", "route_id",
         "set_id", "sets", "span_id", "state", "status", "step", "tenant_id", "timestamp", "trace_id", "transaction_id",
         "usage", "version", "where", "work_id", "work_kind",
@@ -51,8 +51,8 @@ def _filter(_: Any, __: str, entry: MutableMapping[str, Any]) -> Mapping[str, An
 
 def _exception(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """An exception by its type and place: its text may quote the data that caused it, so it is left out."""
-    found = entry.pop("exc_info", None)
-    error = sys.exc_info()[1] if found is True else found[1] if isinstance(found, tuple) else found
+    found: object = entry.pop("exc_info", None)
+    error = found if isinstance(found, BaseException) else sys.exc_info()[1] if found else None
     if isinstance(error, BaseException):
         entry["exception"] = type(error).__name__
         last = error.__traceback__

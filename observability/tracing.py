@@ -6,7 +6,7 @@ still carry ids, so that logs, events and answers can be tied together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 
 from opentelemetry import trace
@@ -35,14 +35,14 @@ def span(
     name: str,
     traceparent: str | None = None,
     kind: SpanKind = SpanKind.INTERNAL,
-    **attributes: str | int | float | bool | None,
-) -> Iterator[Span]:
+    **attributes: str | float | bool | None,
+) -> Generator[Span]:
     """A span around a hop; a child of `traceparent` where given, else of the span that is open here.
 
     An exception marks the span by its type only.
     """
     context = _PROPAGATOR.extract({"traceparent": traceparent}) if traceparent else None
-    allowed: Mapping[str, str | int | float | bool] = {
+    allowed: Mapping[str, str | float | bool] = {
         f"claimwire.{k}": v for k, v in attributes.items() if v is not None and k in ALLOWED
     }
     tracer = _provider.get_tracer("claimwire")

@@ -197,9 +197,7 @@ def test_a_missing_trailer_is_found_and_ends_nothing(trailer: str) -> None:
 
 def test_repeated_control_numbers_are_found() -> None:
     one = set_segments(synthetic.claims_837p(1))
-    text = "~".join(
-        ["ISA*00*          *00*          *ZZ*A              *ZZ*B              *260105*0930*^*00501*000000001*0*T*:"]
-    )
+    text = "ISA*00*          *00*          *ZZ*A              *ZZ*B              *260105*0930*^*00501*000000001*0*T*:"
     group = ["GS*HC*A*B*20260105*0930*1*X*005010X222A1", *one, *one, "GE*2*1"]
     interchange = read(("~".join([text, *group, *group, "IEA*2*000000001"]) + "~").encode())[0]
     assert [[f.code for f in g.findings] for g in interchange.groups] == [[], ["19"]]
