@@ -66,7 +66,7 @@ class SystemWorld:
 
     def __init__(self, offset: timedelta = timedelta(0)) -> None:
         self.offset = offset
-        self._jitter = Random(secrets.randbits(64))
+        self._jitter = Random(secrets.randbits(64))  # noqa: S311 - jitter is no secret
         self._moved = asyncio.Event()
 
     def now(self) -> datetime:

@@ -135,7 +135,7 @@ def _bound(values: Sequence[Value]) -> dict[str, Value]:
 class _Statements:
     """A transaction on one SQLite connection. Its coroutines never suspend."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: Any) -> None:
         self.connection = connection
         self.callbacks: list[Callable[[], None]] = []
 
@@ -180,12 +180,14 @@ class SQLite:
     def __init__(self, path: Path | None, *, exclusive: bool = False, vfs: str | None = None) -> None:
         self._lock: int | None = _lock(path) if path is not None and exclusive else None
         name = str(path) if path is not None else ":memory:"
-        self._writer = apsw.Connection(name, vfs=vfs)
+        self._writer: Any = apsw.Connection(name, vfs=vfs)
         self._writer.set_busy_timeout(_BUSY_MILLISECONDS)
         self._writer.execute("PRAGMA journal_mode=WAL").fetchall()
         self._writer.execute("PRAGMA synchronous=FULL").fetchall()
         self._writer.execute("PRAGMA foreign_keys=ON").fetchall()
-        self._reader = self._writer if path is None else apsw.Connection(name, flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
+        self._reader: Any = (
+            self._writer if path is None else apsw.Connection(name, flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
+        )
         if path is not None:
             self._reader.set_busy_timeout(_BUSY_MILLISECONDS)
         self._waiting: list[tuple[Body[Any], asyncio.Future[Any]]] = []

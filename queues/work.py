@@ -49,7 +49,10 @@ class Work(msgspec.Struct, frozen=True):
 
 
 def _work(row: tuple[Any, ...]) -> Work:
-    return Work(*row[:4], msgspec.json.decode(row[4]), *row[5:])
+    tenant_id, work_id, kind, subject, data, created_at, run_at, attempts, fence, owner = row
+    return Work(
+        tenant_id, work_id, kind, subject, msgspec.json.decode(data), created_at, run_at, attempts, fence, owner
+    )
 
 
 async def enqueue(
@@ -89,9 +92,9 @@ async def lease(
 ) -> list[Work]:
     """Take up to `limit` due pieces of work, earliest first, for `seconds`; those whose lease has passed are due again."""
     kind = f" AND kind IN ({', '.join(f'${5 + i}' for i in range(len(kinds)))})" if kinds else ""
-    due = f"SELECT tenant_id, work_id FROM work WHERE run_at <= $3 AND buried_at IS NULL{kind} ORDER BY run_at LIMIT $4 {database.skip_locked}"  # noqa: S608
+    due = f"SELECT tenant_id, work_id FROM work WHERE run_at <= $3 AND buried_at IS NULL{kind} ORDER BY run_at LIMIT $4 {database.skip_locked}"
     rows = await tx.fetch(
-        "UPDATE work SET owner = $1, lease_until = $2, run_at = $2, attempts = attempts + 1, fence = fence + 1"  # noqa: S608
+        "UPDATE work SET owner = $1, lease_until = $2, run_at = $2, attempts = attempts + 1, fence = fence + 1"
         f" WHERE (tenant_id, work_id) IN ({due}) RETURNING {_COLUMNS}",
         owner,
         now + round(seconds * SECOND),

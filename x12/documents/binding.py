@@ -6,7 +6,8 @@ from a walked transaction set; writing makes segments of it, in the guide's orde
 can fill added from the guide, and remembers which field each element came from, so that a finding names the field.
 
 A place is `[loop ]segment[[qualifiers]]element[-component][ condition...]`: `REF[EI]02` is element 02 of the REF whose first
-element is EI; a condition such as `NM108=MI` must hold when reading and is written when writing, `NM108~MI` is only written.
+element is EI; a condition such as `NM108=MI` must hold when reading and is written when writing, `NM108~MI` is only written, and `PWK02=AB|NS` (one of
+several) only must hold.
 Without a loop, the place is in the loop that the struct is bound to; a loop elsewhere (`2100C|2100D` for either) is looked
 for inside, beside and above it, nearest first. `x12.documents.writing` goes the other way.
 """
@@ -16,12 +17,14 @@ from __future__ import annotations
 import re
 import typing
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from x12.guides import Loop
 from x12.syntax import Delimiters
 from x12.walk import Instance
 
@@ -34,6 +37,7 @@ __all__ = [
     "at",
     "by_hand",
     "coded",
+    "composites",
     "contact",
     "each",
     "end_of",
@@ -41,13 +45,17 @@ __all__ = [
     "groups",
     "inside",
     "meaning",
+    "nowhere",
     "parse_place",
     "period",
     "plan_of",
     "read",
     "repeats",
     "segments",
+    "spread",
     "start_of",
+    "without_blanks",
+    "yes_no",
 ]
 
 Text = str | None
@@ -96,7 +104,8 @@ def parse_place(text: str) -> Place:
         if found is None:
             raise ValueError(f"not a condition: {word!r} in {text!r}")
         value = (int(found[1]), int(found[2] or 0), found[4])
-        written.append(value)
+        if "|" not in found[4]:
+            written.append(value)
         if found[3] == "=":
             conditions.append(value)
     loops = tuple(match[1].split("|")) if match[1] else ()
@@ -112,10 +121,12 @@ class Spec:
     place: Place | None = None
     last: int = 0
     size: int = 1
+    starts: tuple[int, ...] = ()
     loops: tuple[str, ...] = ()
     table: Mapping[str, str] | None = None
     value: str = ""
     default: str = ""
+    codes: tuple[str, ...] = ()
 
 
 def _meta(spec: Spec) -> msgspec.Meta:
@@ -162,6 +173,19 @@ def each(place: str, last: int) -> msgspec.Meta:
     return _meta(Spec("each", parse_place(place), last=last))
 
 
+def yes_no(place: str) -> msgspec.Meta:
+    """A boolean: Y for true, N for false; absent writes nothing."""
+    return _meta(Spec("yes or no", parse_place(place)))
+
+
+def composites(place: str, last: int, *codes: str) -> msgspec.Meta:
+    """A list of strings: component 2 of consecutive composites, from the place's element up to number `last`.
+
+    Component 1 is its code: the first of `codes` for the first item, and so on, the last one for all the rest.
+    """
+    return _meta(Spec("composites", parse_place(place), last=last, codes=codes))
+
+
 def repeats(place: str) -> msgspec.Meta:
     """A list of strings: one element, repeated with the repetition separator."""
     return _meta(Spec("repeats", parse_place(place)))
@@ -177,9 +201,20 @@ def groups(place: str, size: int, last: int) -> msgspec.Meta:
     return _meta(Spec("groups", parse_place(place), last=last, size=size))
 
 
+def spread(place: str, *further: int) -> msgspec.Meta:
+    """A list of structs, each bound to one element: the place's own, then the further ones; their places say `@01-1`."""
+    first = parse_place(place)
+    return _meta(Spec("groups", first, last=max(further), starts=(first.element, *further)))
+
+
 def inside(*loops: str) -> msgspec.Meta:
     """A struct bound to the loop with one of these ids, or a list of structs for a loop that repeats."""
     return _meta(Spec("inside", loops=loops))
+
+
+def nowhere() -> msgspec.Meta:
+    """A field for which this place of the guide has no room: it is never read, and writing warns that it was not sent."""
+    return _meta(Spec("nowhere"))
 
 
 def by_hand() -> msgspec.Meta:
@@ -244,7 +279,7 @@ class Plan:
         out: Out = {}
         delimiters = instance.delimiters
         for loops, segment, general, qualified in self.groups:
-            where = instance.near(*loops) if loops else instance
+            where = _nearest(instance, loops) if loops else instance
             rows = where.rows().get(segment) if where is not None else None
             if rows is None:
                 continue
@@ -267,9 +302,10 @@ class Plan:
                 if made:
                     out[field.name] = made
             else:
-                where = instance.near(*field.spec.loops)
-                if where is not None:
-                    out[field.name] = plan.cls(**plan.read(where))
+                where = _nearest(instance, field.spec.loops)
+                values = plan.read(where) if where is not None else None
+                if values:
+                    out[field.name] = plan.cls(**values)
         return out
 
     def read_row(self, row: list[str], delimiters: Delimiters) -> Out:
@@ -286,6 +322,38 @@ class Plan:
                 if values:
                     out[field.name] = field.plan.cls(**values)
         return out
+
+
+@cache
+def _route(loop: Loop, ids: tuple[str, ...]) -> list[tuple[int, int]]:
+    """Where the guide has loops with these ids, seen from a loop: levels up, and the last child to look at (-1: that loop itself)."""
+    route: list[tuple[int, int]] = []
+    here: Loop | None = loop
+    up = 0
+    while here is not None:
+        if here.id in ids:
+            return [*route, (up, -1)]
+        orders = [c.order for c in here.children if isinstance(c, Loop) and c.id in ids]
+        if orders:
+            route.append((up, max(orders)))
+        here, up = here.parent, up + 1
+    return route
+
+
+def _nearest(instance: Instance, ids: tuple[str, ...]) -> Instance | None:
+    """What `Instance.near` finds, without looking where the guide has no such loop: a file may have thousands of loops beside."""
+    here, climbed = instance, 0
+    for up, last in _route(instance.loop, ids):
+        while climbed < up and here.parent is not None:
+            here, climbed = here.parent, climbed + 1
+        if last < 0:
+            return here
+        for child in here.children:
+            if child.loop.id in ids:
+                return child
+            if child.loop.order > last:
+                break
+    return None
 
 
 @cache
@@ -325,8 +393,8 @@ def _get(row: list[str], element: int, component: int, separator: str) -> str:
 def _holds(place: Place) -> Callable[[list[str], str], bool] | None:
     if not place.conditions:
         return None
-    conditions = place.conditions
-    return lambda row, separator: all(_get(row, e, c, separator) == v for e, c, v in conditions)
+    conditions = [(e, c, frozenset(v.split("|"))) for e, c, v in place.conditions]
+    return lambda row, separator: all(_get(row, e, c, separator) in values for e, c, values in conditions)
 
 
 def _reading_op(field: Bound) -> Op:
@@ -413,6 +481,21 @@ def _take_each(field: Bound, place: Place) -> Take:
     return take
 
 
+_YES_NO = {"Y": True, "N": False}
+
+
+def _take_yes_no(_: Bound, place: Place) -> Take:
+    return lambda row, delimiters: _YES_NO.get(_get(row, place.element, place.component, delimiters.component))
+
+
+def _take_composites(field: Bound, place: Place) -> Take:
+    def take(row: list[str], delimiters: Delimiters) -> Any:
+        parts = (value.split(delimiters.component) for value in row[place.element : field.spec.last + 1])
+        return [p[1] for p in parts if len(p) > 1 and p[1]] or None
+
+    return take
+
+
 def _take_repeats(_: Bound, place: Place) -> Take:
     def take(row: list[str], delimiters: Delimiters) -> Any:
         value = _get(row, place.element, place.component, delimiters.component)
@@ -463,7 +546,7 @@ def _take_groups(field: Bound, place: Place) -> Take:
 
     def take(row: list[str], delimiters: Delimiters) -> Any:
         made: list[Any] = []
-        for first in range(place.element, min(spec.last + 1, len(row)), spec.size):
+        for first in spec.starts or range(place.element, min(spec.last + 1, len(row)), spec.size):
             values = plan.read_row(["@", *row[first : first + spec.size]], delimiters)
             if values:
                 made.append(plan.cls(**values))
@@ -479,6 +562,8 @@ _TAKERS: dict[str, Callable[[Bound, Place], Take]] = {
     "end": _take_end,
     "contact": _take_contact,
     "flag": _take_flag,
+    "yes or no": _take_yes_no,
+    "composites": _take_composites,
     "each": _take_each,
     "repeats": _take_repeats,
     "coded": _take_coded,
@@ -491,3 +576,33 @@ _TAKERS: dict[str, Callable[[Bound, Place], Take]] = {
 def read(cls: type[D], instance: Instance) -> D:
     """The document that a loop and what is in its scope hold. Never raises on content: what is not there is absent."""
     return cls(**plan_of(cls).read(instance))
+
+
+def without_blanks(document: D) -> D | None:
+    """A copy, through all levels, without blank texts, empty lists and structs that say nothing; None where nothing is left.
+
+    Older clients send every key of an object that they do not use with an empty text.
+    """
+    made = copy(document)
+    said = False
+    for name in made.__struct_fields__:
+        value = getattr(made, name)
+        if value is None:
+            continue
+        kind = type(value)
+        if kind is str:
+            kept = value if value and not value.isspace() else None
+        elif kind is list:
+            kept = [k for v in value if (k := _without_blanks(v)) is not None] or None
+        else:
+            kept = _without_blanks(value)
+        said = said or kept is not None
+        if kept is not value:
+            setattr(made, name, kept)
+    return made if said else None
+
+
+def _without_blanks(value: Any) -> Any:
+    if isinstance(value, Document):
+        return without_blanks(value)
+    return None if isinstance(value, str) and (not value or value.isspace()) else value

@@ -40,6 +40,10 @@ class _DraftSegment:
     def has(self, element: int) -> bool:
         return any(e == element for e, _, _ in self.values)
 
+    def pair(self) -> int:
+        """Of a PER, the first element of a free pair of qualifier and number; 0 when there is none."""
+        return next((i for i in (3, 5, 7) if (i, 0, 0) not in self.values), 0)
+
     def text(self) -> str:
         """The segment with canonical separators."""
         if not self.values:
@@ -84,6 +88,11 @@ class DraftLoop:
         made = _DraftSegment(segment_id, qualifiers)
         self.segments.append(made)
         return made
+
+    def with_room(self, first: _DraftSegment) -> _DraftSegment:
+        """This PER, or another one after it, with room for one more communication number."""
+        same = (s for s in self.segments if s.id == first.id and s.qualifiers == first.qualifiers)
+        return next((s for s in same if s.pair()), None) or self.another(first.id, first.qualifiers)
 
     def put(self, place: str, value: str) -> None:
         """Write a constant, such as a date of the header."""
@@ -150,7 +159,7 @@ class Writer:
         for field in plan.fields:
             value = getattr(document, field.name)
             kind = field.spec.kind
-            if value is None or value == "" or value is False:
+            if value is None or value == "" or (value is False and kind != "yes or no"):
                 if field.spec.default:
                     place = _placed(field)
                     self._default(
@@ -166,10 +175,15 @@ class Writer:
                 self._inside(field, value, loop, prefix)
             elif kind == "segments":
                 self._segments(field, value, loop, prefix)
+            elif kind == "nowhere":
+                self._unsent(f"{prefix}{field.json}")
             elif kind != "meaning":
                 place = _placed(field)
                 where = loop.near(place.loops) if place.loops else loop
-                self._place(field, value, where.segment(place.segment, place.qualifiers), prefix, 0)
+                segment = where.segment(place.segment, place.qualifiers)
+                if kind == "contact":
+                    segment = where.with_room(segment)
+                self._place(field, value, segment, prefix, 0)
 
     def _inside(self, field: Bound, value: Any, loop: DraftLoop, prefix: str) -> None:
         plan = field.plan
@@ -197,14 +211,16 @@ class Writer:
     def _row(self, plan: Plan, document: Document, segment: _DraftSegment, prefix: str, offset: int) -> None:
         """Fields of a struct bound to one segment, or to a group of its elements after `offset`."""
         for field in plan.fields:
-            value = getattr(document, field.name)
-            if value is None or value == "" or value is False or field.spec.kind == "meaning":
+            value, kind = getattr(document, field.name), field.spec.kind
+            if value is None or value == "" or (value is False and kind != "yes or no") or kind == "meaning":
                 if field.spec.default:
                     self._default(field, segment, offset)
                 continue
-            if field.spec.kind == "part":
+            if kind == "part":
                 assert field.plan is not None
                 self._row(field.plan, value, segment, f"{prefix}{field.json}.", offset)
+            elif kind == "nowhere":
+                self._unsent(f"{prefix}{field.json}")
             else:
                 self._place(field, value, segment, prefix, offset)
 
@@ -224,6 +240,10 @@ class Writer:
                 self._put(segment, element, place.component, 0, code, path)
             case "flag":
                 self._put(segment, element, place.component, 0, spec.value, path)
+            case "yes or no":
+                self._put(segment, element, place.component, 0, "Y" if value else "N", path)
+            case "composites":
+                self._composites(field, value, segment, element, prefix)
             case "period":
                 self._put(segment, element, place.component, 0, value, path)
                 segment.values[_before(element, place.component)] = "RD8" if "-" in value else "D8"
@@ -235,12 +255,9 @@ class Writer:
                 self._put(segment, element, place.component, 0, f"{begun}-{value}", path)
                 segment.values[_before(element, place.component)] = "RD8"
             case "contact":
-                free = next((i for i in (3, 5, 7) if (i, 0, 0) not in segment.values), 0)
-                if free:
-                    segment.values[free, 0, 0] = spec.value
-                    self._put(segment, free + 1, 0, 0, value, path)
-                else:
-                    self._refuse("12", "does not fit: a PER holds three communication numbers", path)
+                free = segment.pair()
+                segment.values[free, 0, 0] = spec.value
+                self._put(segment, free + 1, 0, 0, value, path)
             case "each":
                 self._each(field, value, segment, element, prefix)
             case "repeats":
@@ -268,17 +285,27 @@ class Writer:
             else:
                 self._put(segment, first + index, 0, 0, item, path)
 
+    def _composites(self, field: Bound, value: Sequence[str], segment: _DraftSegment, element: int, prefix: str) -> None:
+        spec = field.spec
+        for index, item in enumerate(value):
+            path = (prefix, f"{field.json}[{index}]")
+            if element + index > spec.last:
+                self._refuse("3", f"does not fit: there is room for {spec.last - element + 1}", path)
+            else:
+                segment.values[element + index, 1, 0] = spec.codes[min(index, len(spec.codes) - 1)]
+                self._put(segment, element + index, 2, 0, item, path)
+
     def _groups(
         self, field: Bound, value: Sequence[Document], segment: _DraftSegment, place: Place, prefix: str
     ) -> None:
         spec, plan = field.spec, field.plan
         assert plan is not None
+        starts = spec.starts or range(place.element, spec.last + 1, spec.size)
         for index, item in enumerate(value):
-            first = place.element + index * spec.size
-            if first > spec.last:
+            if index >= len(starts):
                 self._refuse("3", "does not fit: the segment has no room for more", (prefix, f"{field.json}[{index}]"))
             else:
-                self._row(plan, item, segment, f"{prefix}{field.json}[{index}].", first - 1)
+                self._row(plan, item, segment, f"{prefix}{field.json}[{index}].", starts[index] - 1)
 
     def _put(
         self, segment: _DraftSegment, element: int, component: int, repetition: int, value: str, path: tuple[str, str]
@@ -294,6 +321,10 @@ class Writer:
             return
         segment.values[element, component, repetition] = value
         segment.paths[element, component, repetition] = path
+
+    def _unsent(self, path: str) -> None:
+        message = f"{path} has no place in {self.guide.set_id} {self.guide.id}: it was not sent."
+        self.findings.append(Finding(2, "element", "I10", message, "warning", path=path))
 
     def _refuse(self, code: str, message: str, path: tuple[str, str]) -> None:
         joined = "".join(path)

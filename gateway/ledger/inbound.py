@@ -1,0 +1,116 @@
+"""Files from payers: stored with their hash before they are read, and effects that may happen once."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from gateway.ledger import payloads
+from gateway.ledger.vault import Vault
+from queues.database import Row, Transaction
+
+__all__ = ["InboundFile", "claim_effect", "get", "set_state", "settled", "store"]
+
+
+class InboundFile(msgspec.Struct, frozen=True):
+    """A file as received. `state` is stored, applied, unmatched or quarantined."""
+
+    tenant_id: str
+    inbound_id: str
+    route_id: str
+    sha256: str
+    payload_id: str
+    bytes: int
+    state: str
+    reason: str
+    times_seen: int
+    received_at: int
+    settled_at: int | None
+    traceparent: str
+
+
+_FIELDS = InboundFile.__struct_fields__
+_COLUMNS = ", ".join(_FIELDS)
+
+
+def _file(row: Row) -> InboundFile:
+    return InboundFile(**dict(zip(_FIELDS, row, strict=True)))
+
+
+async def store(
+    tx: Transaction,
+    vault: Vault,
+    tenant_id: str,
+    route_id: str,
+    inbound_id: str,
+    content: bytes,
+    now: int,
+    traceparent: str,
+) -> tuple[InboundFile, bool]:
+    """Keep what a payer gave, once; the file and whether it is new. The same bytes again only count."""
+    digest = hashlib.sha256(content).hexdigest()
+    row = await tx.row(
+        f"UPDATE inbound_files SET times_seen = times_seen + 1 WHERE tenant_id = $1 AND route_id = $2 AND sha256 = $3 RETURNING {_COLUMNS}",
+        tenant_id,
+        route_id,
+        digest,
+    )
+    if row:
+        return _file(row), False
+    made = InboundFile(
+        tenant_id, inbound_id, route_id, digest, inbound_id, len(content), "stored", "", 1, now, None, traceparent
+    )
+    await payloads.store(tx, vault, tenant_id, inbound_id, "inbound", content, now)
+    places = ", ".join(f"${n}" for n in range(1, len(_FIELDS) + 1))
+    await tx.execute(f"INSERT INTO inbound_files ({_COLUMNS}) VALUES ({places})", *msgspec.structs.astuple(made))
+    return made, True
+
+
+async def get(tx: Transaction, tenant_id: str, inbound_id: str) -> InboundFile | None:
+    row = await tx.row(
+        f"SELECT {_COLUMNS} FROM inbound_files WHERE tenant_id = $1 AND inbound_id = $2", tenant_id, inbound_id
+    )
+    return _file(row) if row else None
+
+
+async def set_state(tx: Transaction, file: InboundFile, state: str, reason: str = "") -> None:
+    """What became of a file; `reason` is in words of ours."""
+    await tx.execute(
+        "UPDATE inbound_files SET state = $1, reason = $2 WHERE tenant_id = $3 AND inbound_id = $4",
+        state,
+        reason,
+        file.tenant_id,
+        file.inbound_id,
+    )
+
+
+async def settled(tx: Transaction, file: InboundFile, now: int) -> None:
+    """The payer knows that we have it."""
+    await tx.execute(
+        "UPDATE inbound_files SET settled_at = $1 WHERE tenant_id = $2 AND inbound_id = $3",
+        now,
+        file.tenant_id,
+        file.inbound_id,
+    )
+
+
+async def claim_effect(
+    tx: Transaction, tenant_id: str, effect: str, subject: bytes, content: str, inbound_id: str, now: int
+) -> str | None:
+    """Take the right to an effect that may happen once: None when it is ours, else the content it first happened with."""
+    row = await tx.row(
+        "INSERT INTO effects (tenant_id, effect, subject, content, inbound_id, at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING 1",
+        tenant_id,
+        effect,
+        subject,
+        content,
+        inbound_id,
+        now,
+    )
+    if row is not None:
+        return None
+    before = await tx.row(
+        "SELECT content FROM effects WHERE tenant_id = $1 AND effect = $2 AND subject = $3", tenant_id, effect, subject
+    )
+    return before[0] if before else ""

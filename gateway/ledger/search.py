@@ -1,0 +1,37 @@
+"""Finding transactions by the numbers that appear on them, kept as keyed hashes only."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from gateway.ledger.vault import Vault
+from queues.database import Transaction
+
+__all__ = ["Scope", "add", "find"]
+
+Scope = Literal["claim_number", "patient_control_number", "payer_control_number", "trace_number", "member_id"]
+
+
+async def add(
+    tx: Transaction, vault: Vault, tenant_id: str, scope: Scope, value: str | None, transaction_id: str
+) -> None:
+    """Let a transaction be found by a value; an absent value adds nothing."""
+    if value and value.strip():
+        await tx.execute(
+            "INSERT INTO search_keys (tenant_id, scope, hash, transaction_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+            tenant_id,
+            scope,
+            vault.index(tenant_id, scope, value),
+            transaction_id,
+        )
+
+
+async def find(tx: Transaction, vault: Vault, tenant_id: str, scope: Scope, value: str) -> list[str]:
+    """Ids of the transactions that have this value, newest first."""
+    rows = await tx.fetch(
+        "SELECT transaction_id FROM search_keys WHERE tenant_id = $1 AND scope = $2 AND hash = $3 ORDER BY transaction_id DESC",
+        tenant_id,
+        scope,
+        vault.index(tenant_id, scope, value),
+    )
+    return [row[0] for row in rows]

@@ -1,0 +1,214 @@
+"""Transactions and their events: where each stands, and everything that happened to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from gateway.lifecycle import KEEP, Change, Fact, Profile, Standing, decide, event_data, event_kind
+from queues.database import Row
+from queues.database import Transaction as Tx
+
+__all__ = [
+    "Event",
+    "Transaction",
+    "Unknown",
+    "apply",
+    "counts",
+    "events",
+    "get",
+    "insert",
+    "note",
+    "page",
+    "waiting_claims",
+]
+
+
+class Unknown(LookupError):
+    """The tenant has no such transaction."""
+
+
+class Transaction(msgspec.Struct, frozen=True):
+    """A row of the ledger: ids, codes and times only. What was asked and answered lies sealed under `request_id`, `answer_id`."""
+
+    tenant_id: str
+    transaction_id: str
+    kind: str
+    state: str
+    route_id: str
+    payer_id: str
+    usage: str
+    created_at: int
+    updated_at: int
+    position: int = 0
+    outcome: str | None = None
+    conflict: bool = False
+    version: int = 1
+    parent_id: str | None = None
+    request_id: str | None = None
+    answer_id: str | None = None
+    traceparent: str = ""
+    sent_at: int | None = None
+    follow_up_at: int | None = None
+
+    @property
+    def standing(self) -> Standing:
+        return Standing(self.kind, self.state, self.outcome, self.follow_up_at)
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One thing that happened to a transaction."""
+
+    sequence: int
+    at: int
+    kind: str
+    data: dict[str, Any]
+    interchange_id: str | None
+    inbound_id: str | None
+    traceparent: str
+
+
+_FIELDS = Transaction.__struct_fields__
+_COLUMNS = ", ".join(_FIELDS)
+_PLACES = ", ".join(f"${n}" for n in range(1, len(_FIELDS) + 1))
+_POSITION = "(SELECT coalesce(max(position), 0) + 1 FROM transactions WHERE tenant_id = $1)"
+_INSERT = f"INSERT INTO transactions ({_COLUMNS}) VALUES ({_PLACES})".replace(
+    f"${_FIELDS.index('position') + 1},", f"{_POSITION},"
+)
+_SELECT = f"SELECT {_COLUMNS} FROM transactions"
+
+
+def _transaction(row: Row) -> Transaction:
+    values = dict(zip(_FIELDS, row, strict=True))
+    values["conflict"] = bool(values["conflict"])
+    return Transaction(**values)
+
+
+async def insert(tx: Tx, made: Transaction) -> None:
+    """Add a transaction at the end of its tenant's order, with its first event."""
+    values = [int(v) if isinstance(v, bool) else v for v in msgspec.structs.astuple(made)]
+    await tx.execute(_INSERT, *values)
+    await note(tx, made, made.state, {}, made.created_at)
+
+
+async def get(tx: Tx, tenant_id: str, transaction_id: str) -> Transaction:
+    """One transaction; Unknown when the tenant has none with this id."""
+    row = await tx.row(f"{_SELECT} WHERE tenant_id = $1 AND transaction_id = $2", tenant_id, transaction_id)
+    if row is None:
+        raise Unknown(f"there is no transaction {transaction_id}")
+    return _transaction(row)
+
+
+async def note(
+    tx: Tx,
+    subject: Transaction,
+    kind: str,
+    data: dict[str, Any],
+    now: int,
+    interchange_id: str | None = None,
+    inbound_id: str | None = None,
+    traceparent: str = "",
+) -> None:
+    """Keep an event."""
+    await tx.execute(
+        "INSERT INTO events (tenant_id, transaction_id, sequence, at, kind, data, interchange_id, inbound_id, traceparent) VALUES ($1, $2,"
+        " (SELECT coalesce(max(sequence), 0) + 1 FROM events WHERE tenant_id = $1 AND transaction_id = $2), $3, $4, $5, $6, $7, $8)",
+        subject.tenant_id,
+        subject.transaction_id,
+        now,
+        kind,
+        msgspec.json.encode(data).decode(),
+        interchange_id,
+        inbound_id,
+        traceparent or subject.traceparent,
+    )
+
+
+async def apply(
+    tx: Tx,
+    subject: Transaction,
+    fact: Fact,
+    profile: Profile,
+    now: int,
+    interchange_id: str | None = None,
+    inbound_id: str | None = None,
+    traceparent: str = "",
+    answer_id: str | None = None,
+) -> Change:
+    """Let a fact happen to a transaction: keep it as an event and change what `decide` says. The subject must be current."""
+    change = decide(subject.standing, fact, profile, now)
+    data = event_data(fact)
+    if change.conflict:
+        data["conflict"] = True
+    await note(tx, subject, event_kind(fact), data, now, interchange_id, inbound_id, traceparent)
+    follow_up_at = subject.follow_up_at if change.follow_up_at == KEEP else change.follow_up_at
+    state = change.state or subject.state
+    await tx.execute(
+        "UPDATE transactions SET state = $1, outcome = $2, conflict = $3, version = version + 1, updated_at = $4, sent_at = $5, follow_up_at = $6,"
+        " answer_id = $7 WHERE tenant_id = $8 AND transaction_id = $9",
+        state,
+        change.outcome or subject.outcome,
+        int(change.conflict or subject.conflict),
+        now,
+        now if state == "sent" and subject.sent_at is None else subject.sent_at,
+        follow_up_at,
+        answer_id or subject.answer_id,
+        subject.tenant_id,
+        subject.transaction_id,
+    )
+    return change
+
+
+async def events(tx: Tx, tenant_id: str, transaction_id: str) -> list[Event]:
+    """A transaction's events, oldest first."""
+    rows = await tx.fetch(
+        "SELECT sequence, at, kind, data, interchange_id, inbound_id, traceparent FROM events WHERE tenant_id = $1 AND transaction_id = $2 ORDER BY sequence",
+        tenant_id,
+        transaction_id,
+    )
+    return [Event(row[0], row[1], row[2], msgspec.json.decode(row[3]), row[4], row[5], row[6]) for row in rows]
+
+
+async def page(tx: Tx, tenant_id: str, after: int, limit: int) -> list[Transaction]:
+    """Transactions behind a position, in the order they were committed."""
+    rows = await tx.fetch(
+        f"{_SELECT} WHERE tenant_id = $1 AND position > $2 ORDER BY position LIMIT $3", tenant_id, after, limit
+    )
+    return [_transaction(row) for row in rows]
+
+
+async def waiting_claims(tx: Tx, tenant_id: str, route_id: str, limit: int) -> list[Transaction]:
+    """Accepted claims of a route that are in no interchange yet, oldest first."""
+    rows = await tx.fetch(
+        f"{_SELECT} WHERE tenant_id = $1 AND route_id = $2 AND state = 'accepted' AND kind = 'claim' ORDER BY position LIMIT $3",
+        tenant_id,
+        route_id,
+        limit,
+    )
+    return [_transaction(row) for row in rows]
+
+
+async def due_for_follow_up(tx: Tx, tenant_id: str, now: int, limit: int) -> list[Transaction]:
+    """Claims whose follow-up date has come, longest due first."""
+    rows = await tx.fetch(
+        f"{_SELECT} WHERE tenant_id = $1 AND follow_up_at IS NOT NULL AND follow_up_at <= $2 ORDER BY follow_up_at LIMIT $3",
+        tenant_id,
+        now,
+        limit,
+    )
+    return [_transaction(row) for row in rows]
+
+
+async def next_follow_up(tx: Tx, tenant_id: str) -> int | None:
+    """The earliest follow-up date of any claim."""
+    row = await tx.row(
+        "SELECT min(follow_up_at) FROM transactions WHERE tenant_id = $1 AND follow_up_at IS NOT NULL", tenant_id
+    )
+    return row[0] if row else None
+
+
+async def counts(tx: Tx) -> list[tuple[str, str, int]]:
+    """(kind, state, number) over all tenants, for metrics."""
+    rows = await tx.fetch("SELECT kind, state, count(*) FROM transactions GROUP BY kind, state")
+    return [(row[0], row[1], row[2]) for row in rows]

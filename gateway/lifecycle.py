@@ -1,0 +1,293 @@
+"""The heart: what may follow what in the life of a transaction. Pure, and the only place that changes a state.
+
+A fact is something that happened (a delivery, an acknowledgement, a payment). `decide` looks it up in one table and says
+the new state, if it moves, and when to ask about the claim next. States only move forward; a fact that is late or repeated
+is kept as an event and moves nothing; one that contradicts the state marks a conflict for a person.
+
+Sources: ../docs/why.md for the ladder; 005010X231A1 (IK5), 005010X214 and 005010X212 (claim status categories),
+005010X221A1 (CLP02).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final, Literal
+
+import msgspec
+
+__all__ = [
+    "Acknowledged",
+    "Answered",
+    "Built",
+    "Change",
+    "ClaimAcknowledged",
+    "Delivered",
+    "Doubted",
+    "Fact",
+    "FollowUpAsked",
+    "Held",
+    "NotSent",
+    "Posted",
+    "Profile",
+    "Quarantined",
+    "Refused",
+    "Remitted",
+    "Standing",
+    "StatusReported",
+    "decide",
+]
+
+Kind = Literal["eligibility", "claim_status", "claim", "claim_report", "remittance"]
+KEEP: Final = -1
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """What a payer says about itself that decisions need."""
+
+    follow_up_after: timedelta = timedelta(days=14)
+    follow_up_every: timedelta = timedelta(days=14)
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """Where a transaction stands. Times are microseconds."""
+
+    kind: str
+    state: str
+    outcome: str | None = None
+    follow_up_at: int | None = None
+
+
+class Fact(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """Something that happened. Its fields are codes, numbers of ours and counts: they go into the event, unsealed."""
+
+
+class Built(Fact, frozen=True):
+    """The transaction was put into an interchange: its identity at the payer is settled."""
+
+    control_number: int
+    set_control_number: str
+
+
+class Delivered(Fact, frozen=True):
+    """The payer has the interchange; `evidence` says how we know."""
+
+    evidence: str = "delivery"
+
+
+class NotSent(Fact, frozen=True):
+    """An attempt ended before a byte of the body left; it will be made again."""
+
+    reason: str
+
+
+class Doubted(Fact, frozen=True):
+    """An attempt ended without our knowing whether the payer has it."""
+
+    reason: str
+
+
+class Held(Fact, frozen=True):
+    """Nothing tells whether the payer has it, and sending again could double it: a person decides."""
+
+    reason: str
+
+
+class Refused(Fact, frozen=True):
+    """The payer refused to take it, for good."""
+
+    code: str
+    reason: str = ""
+
+
+class Acknowledged(Fact, frozen=True):
+    """A TA1 or a 999 about the interchange or the transaction set."""
+
+    by: Literal["TA1", "999"]
+    accepted: bool
+    codes: list[str] = []
+
+
+class ClaimAcknowledged(Fact, frozen=True):
+    """A 277CA about the claim; `statuses` are category:status[:entity]."""
+
+    accepted: bool
+    statuses: list[str] = []
+
+
+class FollowUpAsked(Fact, frozen=True):
+    """The claim was due and a 276 about it is on its way."""
+
+    inquiry_id: str
+
+
+class StatusReported(Fact, frozen=True):
+    """A 277 about the claim. `category` is its first claim status category code."""
+
+    category: str
+    statuses: list[str] = []
+
+
+class Remitted(Fact, frozen=True):
+    """An 835 about the claim. `status` is CLP02; `remittance_id` the transaction of the remittance."""
+
+    status: str
+    outcome: Literal["paid", "partly_paid", "denied", "reversed"]
+    remittance_id: str
+
+
+class Answered(Fact, frozen=True):
+    """The payer answered an inquiry; `codes` are rejections (AAA03), if any."""
+
+    codes: list[str] = []
+
+
+class Posted(Fact, frozen=True):
+    """A report or remittance was applied to the claims it names."""
+
+    matched: int
+    unmatched: int = 0
+
+
+class Quarantined(Fact, frozen=True):
+    """A report or remittance contradicts itself or what is known; nothing of it was applied."""
+
+    codes: list[str]
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What a fact comes to. `state` is None where it stays; `follow_up_at` KEEP where it stays, None where nothing is due."""
+
+    state: str | None = None
+    outcome: str | None = None
+    conflict: bool = False
+    follow_up_at: int | None = KEEP
+
+
+# The ladder of a claim. A fact may lift a claim to any higher rung, never to a lower one.
+_CLAIM = (
+    "accepted",
+    "built",
+    "in_doubt",
+    "held",
+    "sent",
+    "acknowledged",
+    "received",
+    "pending",
+    "finalized",
+    "remitted",
+)
+_INQUIRY = ("accepted", "built", "in_doubt", "held", "sent", "answered")
+_ADVICE = ("stored", "posted")
+LADDERS: Mapping[str, tuple[str, ...]] = {
+    "claim": _CLAIM,
+    "eligibility": _INQUIRY,
+    "claim_status": _INQUIRY,
+    "claim_report": _ADVICE,
+    "remittance": _ADVICE,
+}
+# States outside the ladder: the highest rung from which a transaction may still fall into them.
+_FALLS: Mapping[str, Mapping[str, str]] = {
+    "rejected": {"claim": "received", "eligibility": "sent", "claim_status": "sent"},
+    "quarantined": {"claim_report": "stored", "remittance": "stored"},
+}
+OPEN: Mapping[str, frozenset[str]] = {
+    "claim": frozenset(_CLAIM) - {"remitted"},
+    "eligibility": frozenset(_INQUIRY) - {"answered"},
+    "claim_status": frozenset(_INQUIRY) - {"answered"},
+    "claim_report": frozenset({"stored"}),
+    "remittance": frozenset({"stored"}),
+}
+# Claim status categories (277) by their first letter: what the payer's answer means for the claim.
+_CATEGORIES: Mapping[str, str] = {"P": "pending", "F": "finalized", "R": "pending", "A": "received"}
+
+
+def _status_target(fact: StatusReported) -> str | None:
+    """A3 to A8 say that the claim is not in adjudication; D and E say nothing about the claim itself."""
+    if fact.category in ("A3", "A4", "A5", "A6", "A7", "A8"):
+        return None if fact.category in ("A4", "A5") else "rejected"
+    return _CATEGORIES.get(fact.category[:1])
+
+
+def _target(fact: Fact) -> str | None:
+    """The state that a fact speaks for: the whole table."""
+    match fact:
+        case Built():
+            return "built"
+        case Delivered():
+            return "sent"
+        case Doubted():
+            return "in_doubt"
+        case Held():
+            return "held"
+        case Refused():
+            return "rejected"
+        case Acknowledged(accepted=accepted):
+            return "acknowledged" if accepted else "rejected"
+        case ClaimAcknowledged(accepted=accepted):
+            return "received" if accepted else "rejected"
+        case StatusReported():
+            return _status_target(fact)
+        case Remitted():
+            return "remitted"
+        case Answered():
+            return "answered"
+        case Posted():
+            return "posted"
+        case Quarantined():
+            return "quarantined"
+        case _:
+            return None
+
+
+def decide(standing: Standing, fact: Fact, profile: Profile, now: int) -> Change:
+    """What a fact comes to for a transaction that stands so. Pure: the same arguments give the same change."""
+    target = _target(fact)
+    state, conflict = _move(standing, target)
+    outcome = fact.outcome if isinstance(fact, Remitted) else None
+    if conflict and outcome is None:
+        return Change(conflict=True)
+    return Change(state, outcome, conflict, _follow_up(standing, state or standing.state, fact, profile, now))
+
+
+def _move(standing: Standing, target: str | None) -> tuple[str | None, bool]:
+    """(new state or None, conflict)."""
+    ladder = LADDERS[standing.kind]
+    here = standing.state
+    if target is None or target == here:
+        return None, False
+    if target in _FALLS:
+        limit = _FALLS[target].get(standing.kind)
+        may_fall = limit is not None and here in ladder and ladder.index(here) <= ladder.index(limit)
+        return (target, False) if may_fall else (None, True)
+    if target not in ladder:
+        return None, False
+    if here not in ladder:
+        # What was rejected or quarantined and is then spoken of as alive: both cannot be true.
+        return None, "sent" not in ladder or ladder.index(target) > ladder.index("sent")
+    return (target, False) if ladder.index(target) > ladder.index(here) else (None, False)
+
+
+def _follow_up(standing: Standing, state: str, fact: Fact, profile: Profile, now: int) -> int | None:
+    """When to ask about a claim next."""
+    if standing.kind != "claim":
+        return KEEP
+    if state in ("rejected", "remitted", "finalized"):
+        return None
+    if isinstance(fact, (Delivered, Held)) and standing.follow_up_at is None:
+        return now + profile.follow_up_after // _MICROSECOND
+    if isinstance(fact, FollowUpAsked):
+        return now + profile.follow_up_every // _MICROSECOND
+    return KEEP
+
+
+def event_data(fact: Fact) -> dict[str, Any]:
+    """A fact as it is kept."""
+    return msgspec.to_builtins(fact)
+
+
+def event_kind(fact: Fact) -> str:
+    """A fact's name, such as `claimAcknowledged`."""
+    name = type(fact).__name__
+    return name[0].lower() + name[1:]

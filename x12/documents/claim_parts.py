@@ -1,0 +1,442 @@
+"""What the claims (837) share: parties, the subscriber and the dependent, other payers, adjustments, and how the dialect's
+several ways to say the same become one.
+
+Sources: 005010X222A1 (and 005010X223A2, 005010X224A2 where a struct serves them); names: the dialect's claim requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Protocol, TypeVar
+
+import msgspec
+
+from x12.documents.binding import (
+    Document,
+    Text,
+    at,
+    contact,
+    each,
+    flag,
+    groups,
+    inside,
+    nowhere,
+    segments,
+)
+from x12.documents.parts import Address
+from x12.finding import Finding
+
+__all__ = [
+    "Adjustment",
+    "AdjustmentDetail",
+    "BillingAtPayer",
+    "BillingProvider",
+    "ContactInformation",
+    "Dependent",
+    "Identifier",
+    "LineIdentifier",
+    "OrderingProvider",
+    "OtherSubscriber",
+    "PayToPlan",
+    "PayerIdentifiers",
+    "PhoneContact",
+    "Provider",
+    "Receiver",
+    "ReferringProvider",
+    "RenderingProvider",
+    "ReportInformation",
+    "Renamed",
+    "ServiceFacility",
+    "Submitter",
+    "Subscriber",
+    "SupervisingProvider",
+    "assign_providers",
+    "one_name",
+    "renamed_findings",
+]
+
+# Canonical JSON path -> the path that the caller wrote, for findings.
+Renamed = dict[str, str]
+
+
+# --- contacts and identifiers --------------------------------------------------------------------------------------
+
+
+class ContactInformation(Document):
+    """PER: whom to reach and how; the telephone comes first, its extension after it."""
+
+    name: Annotated[Text, at("PER02")] = None
+    phone_number: Annotated[Text, contact("PER", "TE")] = None
+    phone_extension: Annotated[Text, contact("PER", "EX")] = None
+    fax_number: Annotated[Text, contact("PER", "FX")] = None
+    email: Annotated[Text, contact("PER", "EM")] = None
+
+
+class PhoneContact(ContactInformation):
+    """PER of a patient: a telephone only."""
+
+    fax_number: Annotated[Text, nowhere()] = None
+    email: Annotated[Text, nowhere()] = None
+
+
+class Identifier(Document):
+    """One REF: what kind of identifier, and the identifier."""
+
+    qualifier: Annotated[Text, at("REF01")] = None
+    identifier: Annotated[Text, at("REF02")] = None
+    other_identifier: Annotated[Text, nowhere()] = None
+
+
+class LineIdentifier(Identifier):
+    """One REF of a service line's provider; `other_identifier` names the other payer that gave it."""
+
+    other_identifier: Annotated[Text, at("REF04-2 REF04-1~2U")] = None
+
+
+class ReportInformation(Document):
+    """PWK: paperwork that supports the claim and how it comes. `attachment_id` is a document that the gateway holds."""
+
+    attachment_report_type_code: Annotated[Text, at("PWK01")] = None
+    attachment_transmission_code: Annotated[Text, at("PWK02")] = None
+    attachment_control_number: Annotated[Text, at("PWK06 PWK05~AC")] = None
+    attachment_id: Text = None
+
+
+class AdjustmentDetail(Document):
+    """Three elements of a CAS."""
+
+    adjustment_reason_code: Annotated[Text, at("@01")] = None
+    adjustment_amount: Annotated[Text, at("@02")] = None
+    adjustment_quantity: Annotated[Text, at("@03")] = None
+
+
+class Adjustment(Document):
+    """CAS: why a payer paid another amount than was charged."""
+
+    adjustment_group_code: Annotated[Text, at("CAS01")] = None
+    adjustment_details: Annotated[list[AdjustmentDetail] | None, groups("CAS02", 3, 19)] = None
+
+
+# --- who sends and receives ----------------------------------------------------------------------------------------
+
+
+class Submitter(Document):
+    """Loop 1000A."""
+
+    organization_name: Annotated[Text, at("NM103 NM102=2")] = None
+    last_name: Annotated[Text, at("NM103 NM102=1")] = None
+    first_name: Annotated[Text, at("NM104")] = None
+    middle_name: Annotated[Text, at("NM105")] = None
+    submitter_identification: Annotated[Text, at("NM109 NM108~46")] = None
+    contact_information: ContactInformation | None = None
+
+
+class Receiver(Document):
+    """Loop 1000B."""
+
+    organization_name: Annotated[Text, at("NM103")] = None
+    receiver_id: Annotated[Text, at("NM109 NM108~46")] = None
+
+
+class PayerIdentifiers(Document):
+    """More identifiers of the payer: REF of loop 2010BB."""
+
+    payer_identification_number: Annotated[Text, at("REF[2U]02")] = None
+    employer_identification_number: Annotated[Text, at("REF[EI]02")] = None
+    claim_office_number: Annotated[Text, at("REF[FY]02")] = None
+    naic: Annotated[Text, at("REF[NF]02")] = None
+
+
+class PayToPlan(Document):
+    """Loop 2010AC: a plan to pay instead of the billing provider."""
+
+    organization_name: Annotated[Text, at("NM103")] = None
+    primary_identifier_type_code: Annotated[Text, at("NM108")] = None
+    primary_identifier: Annotated[Text, at("NM109")] = None
+    address: Address | None = None
+    secondary_identifier_type_code: Annotated[Text, at("REF[2U,FY,NF]01")] = None
+    secondary_identifier: Annotated[Text, at("REF[2U,FY,NF]02")] = None
+    tax_identification_number: Annotated[Text, at("REF[EI]02")] = None
+
+
+# --- providers -----------------------------------------------------------------------------------------------------
+
+
+class Provider(Document):
+    """What the dialect says of any provider; the subclasses say where their loop has room for it."""
+
+    provider_type: Text = None
+    organization_name: Annotated[Text, at("NM103 NM102=2")] = None
+    last_name: Annotated[Text, at("NM103 NM102=1")] = None
+    first_name: Annotated[Text, at("NM104")] = None
+    middle_name: Annotated[Text, at("NM105")] = None
+    suffix: Annotated[Text, at("NM107")] = None
+    npi: Annotated[Text, at("NM109 NM108~XX")] = None
+    taxonomy_code: Annotated[Text, nowhere()] = None
+    state_license_number: Annotated[Text, at("REF[0B]02")] = None
+    provider_upin_number: Annotated[Text, at("REF[1G]02")] = None
+    commercial_number: Annotated[Text, at("REF[G2]02")] = None
+    location_number: Annotated[Text, nowhere()] = None
+    address: Annotated[Address | None, nowhere()] = None
+    contact_information: Annotated[ContactInformation | None, nowhere()] = None
+    ssn: Annotated[Text, nowhere()] = None
+    employer_id: Annotated[Text, nowhere()] = None
+    employer_identification_number: Annotated[Text, nowhere()] = None
+    payer_identification_number: Annotated[Text, nowhere()] = None
+    claim_office_number: Annotated[Text, nowhere()] = None
+    naic: Annotated[Text, nowhere()] = None
+
+
+class BillingProvider(Provider):
+    """Loop 2010AA, PRV of loop 2000A; the numbers that the payer gave this provider are in `BillingAtPayer`."""
+
+    taxonomy_code: Annotated[Text, at("2000A PRV[BI]03 PRV02~PXC")] = None
+    commercial_number: Text = None
+    location_number: Text = None
+    address: Address | None = None
+    contact_information: ContactInformation | None = None
+    ssn: Annotated[Text, at("REF[SY]02")] = None
+    employer_id: Annotated[Text, at("REF[EI]02")] = None
+
+
+class BillingAtPayer(Document):
+    """What the payer calls the billing provider: REF of loop 2010BB."""
+
+    commercial_number: Annotated[Text, at("2010BB REF[G2]02")] = None
+    location_number: Annotated[Text, at("2010BB REF[LU]02")] = None
+
+
+class RenderingProvider(Provider):
+    """Loop 2310B."""
+
+    taxonomy_code: Annotated[Text, at("PRV[PE]03 PRV02~PXC")] = None
+    location_number: Annotated[Text, at("REF[LU]02")] = None
+
+
+class ReferringProvider(Provider):
+    """Loop 2310A: a person."""
+
+    organization_name: Annotated[Text, nowhere()] = None
+    last_name: Annotated[Text, at("NM103")] = None
+
+
+class SupervisingProvider(ReferringProvider):
+    """Loop 2310D: a person."""
+
+    location_number: Annotated[Text, at("REF[LU]02")] = None
+
+
+class OrderingProvider(ReferringProvider):
+    """Loop 2420E, which only service lines have: a person."""
+
+    address: Address | None = None
+    contact_information: ContactInformation | None = None
+
+
+class ServiceFacility(Document):
+    """Loop 2310C: where the service was given."""
+
+    organization_name: Annotated[Text, at("NM103")] = None
+    npi: Annotated[Text, at("NM109 NM108~XX")] = None
+    address: Address | None = None
+    phone_name: Annotated[Text, at("PER02")] = None
+    phone_number: Annotated[Text, contact("PER", "TE")] = None
+    phone_extension: Annotated[Text, contact("PER", "EX")] = None
+    secondary_identifier: Annotated[list[Identifier] | None, segments("REF")] = None
+
+
+# --- who was treated -----------------------------------------------------------------------------------------------
+
+
+class _Person(Document):
+    """What subscriber and dependent have in common."""
+
+    last_name: Annotated[Text, at("NM103 NM102=1")] = None
+    first_name: Annotated[Text, at("NM104")] = None
+    middle_name: Annotated[Text, at("NM105")] = None
+    suffix: Annotated[Text, at("NM107")] = None
+    address: Address | None = None
+    date_of_birth: Annotated[Text, at("DMG02 DMG01~D8")] = None
+    gender: Annotated[Text, at("DMG03")] = None
+    ssn: Annotated[Text, at("REF[SY]02")] = None
+    contact_information: PhoneContact | None = None
+
+
+class Subscriber(_Person):
+    """Loop 2010BA, SBR of loop 2000B. SBR03 is the group number; a policy number takes its place where there is none."""
+
+    organization_name: Annotated[Text, at("NM103 NM102=2")] = None
+    member_id: Annotated[Text, at("NM109 NM108~MI")] = None
+    payment_responsibility_level_code: Annotated[Text, at("2000B SBR01")] = None
+    group_number: Annotated[Text, at("2000B SBR03")] = None
+    policy_number: Annotated[Text, nowhere()] = None
+    subscriber_group_name: Annotated[Text, at("2000B SBR04")] = None
+    insurance_type_code: Annotated[Text, at("2000B SBR05")] = None
+
+
+class Dependent(_Person):
+    """Loop 2010CA, PAT of loop 2000C."""
+
+    member_id: Annotated[Text, at("REF[1W]02")] = None
+    relationship_to_subscriber_code: Annotated[Text, at("2000C PAT01")] = None
+
+
+# --- other payers --------------------------------------------------------------------------------------------------
+
+
+class OtherSubscriberName(Document):
+    """Loop 2330A."""
+
+    other_insured_qualifier: Annotated[Text, at("NM102")] = None
+    other_insured_last_name: Annotated[Text, at("NM103")] = None
+    other_insured_first_name: Annotated[Text, at("NM104")] = None
+    other_insured_middle_name: Annotated[Text, at("NM105")] = None
+    other_insured_name_suffix: Annotated[Text, at("NM107")] = None
+    other_insured_identifier_type_code: Annotated[Text, at("NM108")] = None
+    other_insured_identifier: Annotated[Text, at("NM109")] = None
+    other_insured_address: Address | None = None
+    other_insured_additional_identifier: Annotated[Text, at("REF[SY]02")] = None
+
+
+class OtherPayerName(Document):
+    """Loop 2330B. `other_insured_additional_identifier` belongs to `OtherSubscriberName`; older clients send it here."""
+
+    other_payer_organization_name: Annotated[Text, at("NM103")] = None
+    other_payer_identifier_type_code: Annotated[Text, at("NM108")] = None
+    other_payer_identifier: Annotated[Text, at("NM109")] = None
+    other_payer_address: Address | None = None
+    other_payer_adjudication_or_payment_date: Annotated[Text, at("DTP[573]03 DTP02~D8")] = None
+    other_payer_secondary_identifier: Annotated[list[Identifier] | None, segments("REF[2U,EI,FY,NF]")] = None
+    other_payer_prior_authorization_number: Annotated[Text, at("REF[G1]02")] = None
+    other_payer_prior_authorization_or_referral_number: Annotated[Text, at("REF[9F]02")] = None
+    other_payer_claim_adjustment_indicator: Annotated[bool | None, flag("REF[T4]02")] = None
+    other_payer_claim_control_number: Annotated[Text, at("REF[F8]02")] = None
+    other_insured_additional_identifier: Text = None
+
+
+class OtherPayerReferringProvider(Document):
+    """Loop 2330C."""
+
+    other_payer_referring_provider_identifier: Annotated[list[Identifier] | None, segments("REF")] = None
+
+
+class OtherPayerRenderingProvider(Document):
+    """Loop 2330D."""
+
+    entity_type_qualifier: Annotated[Text, at("NM102")] = None
+    other_payer_rendering_provider_secondary_identifier: Annotated[list[Identifier] | None, segments("REF")] = None
+
+
+class OtherPayerServiceFacility(Document):
+    """Loop 2330E."""
+
+    other_payer_service_facility_location_secondary_identifier: Annotated[
+        list[Identifier] | None, segments("REF")
+    ] = None
+
+
+class OtherPayerSupervisingProvider(Document):
+    """Loop 2330F."""
+
+    other_payer_supervising_provider_identifier: Annotated[list[Identifier] | None, segments("REF")] = None
+
+
+class OtherPayerBillingProvider(Document):
+    """Loop 2330G."""
+
+    entity_type_qualifier: Annotated[Text, at("NM102")] = None
+    other_payer_billing_provider_identifier: Annotated[list[Identifier] | None, segments("REF")] = None
+
+
+class MedicareOutpatientAdjudication(Document):
+    """MOA."""
+
+    reimbursement_rate: Annotated[Text, at("MOA01")] = None
+    hcpcs_payable_amount: Annotated[Text, at("MOA02")] = None
+    claim_payment_remark_code: Annotated[list[str] | None, each("MOA03", 7)] = None
+    end_stage_renal_disease_payment_amount: Annotated[Text, at("MOA08")] = None
+    non_payable_professional_component_billed_amount: Annotated[Text, at("MOA09")] = None
+
+
+class OtherSubscriber(Document):
+    """Loop 2320: another insurance of the patient, and what it paid."""
+
+    payment_responsibility_level_code: Annotated[Text, at("SBR01")] = None
+    individual_relationship_code: Annotated[Text, at("SBR02")] = None
+    insurance_group_or_policy_number: Annotated[Text, at("SBR03")] = None
+    other_insured_group_name: Annotated[Text, at("SBR04")] = None
+    insurance_type_code: Annotated[Text, at("SBR05")] = None
+    claim_filing_indicator_code: Annotated[Text, at("SBR09")] = None
+    claim_level_adjustments: Annotated[list[Adjustment] | None, segments("CAS")] = None
+    payer_paid_amount: Annotated[Text, at("AMT[D]02")] = None
+    non_covered_charge_amount: Annotated[Text, at("AMT[A8]02")] = None
+    remaining_patient_liability: Annotated[Text, at("AMT[EAF]02")] = None
+    benefits_assignment_certification_indicator: Annotated[Text, at("OI03")] = None
+    patient_signature_generated_for_patient: Annotated[bool | None, flag("OI04", "P")] = None
+    release_of_information_code: Annotated[Text, at("OI06")] = None
+    medicare_outpatient_adjudication: MedicareOutpatientAdjudication | None = None
+    other_subscriber_name: Annotated[OtherSubscriberName | None, inside("2330A")] = None
+    other_payer_name: Annotated[OtherPayerName | None, inside("2330B")] = None
+    other_payer_referring_provider: Annotated[list[OtherPayerReferringProvider] | None, inside("2330C")] = None
+    other_payer_rendering_provider: Annotated[list[OtherPayerRenderingProvider] | None, inside("2330D")] = None
+    other_payer_service_facility_location: Annotated[list[OtherPayerServiceFacility] | None, inside("2330E")] = None
+    other_payer_supervising_provider: Annotated[list[OtherPayerSupervisingProvider] | None, inside("2330F")] = None
+    other_payer_billing_provider: Annotated[list[OtherPayerBillingProvider] | None, inside("2330G")] = None
+
+
+# --- one way to say it ---------------------------------------------------------------------------------------------
+
+
+class _Named(Protocol):
+    organization_name: Text
+    last_name: Text
+    first_name: Text
+    middle_name: Text
+
+
+P = TypeVar("P", bound=Provider)
+
+
+def provider_as(cls: type[P], provider: Provider) -> P:
+    """The same provider in another role."""
+    return cls(**{name: getattr(provider, name) for name in Provider.__struct_fields__})
+
+
+def one_name(party: _Named | None) -> None:
+    """Whoever has an organization's name is an organization: the names of a person give way (NM102 can say but one)."""
+    if party is not None and party.organization_name:
+        party.last_name = party.first_name = party.middle_name = None
+        if isinstance(party, (Provider, Subscriber)):
+            party.suffix = None
+
+
+def assign_providers(
+    claim: Document, providers: Sequence[Provider], roles: Mapping[str, tuple[str, type[Provider]]], renamed: Renamed
+) -> list[Provider] | None:
+    """Give each entry of a `providers` list its role's field of the claim, unless the field is filled; the rest is returned.
+
+    `roles` maps the word of a providerType without `Provider`, in small letters, to field and type.
+    """
+    rest: list[Provider] = []
+    for index, provider in enumerate(providers):
+        word = (provider.provider_type or "").lower().removesuffix("provider")
+        field, cls = roles.get(word, ("", Provider))
+        if field and getattr(claim, field) is None:
+            setattr(claim, field, provider_as(cls, provider))
+            renamed[field] = f"providers[{index}]"
+        else:
+            rest.append(provider)
+    return rest or None
+
+
+def renamed_findings(findings: Sequence[Finding], renamed: Mapping[str, str]) -> list[Finding]:
+    """Findings whose paths are those that the caller wrote."""
+    return [_renamed(f, renamed) for f in findings] if renamed else list(findings)
+
+
+def _renamed(finding: Finding, renamed: Mapping[str, str]) -> Finding:
+    path = finding.path or ""
+    for canonical, written in renamed.items():
+        if path == canonical or path.startswith((f"{canonical}.", f"{canonical}[")):
+            return msgspec.structs.replace(finding, path=written + path[len(canonical) :])
+    return finding
