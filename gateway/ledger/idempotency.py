@@ -8,7 +8,7 @@ import msgspec
 
 from queues.database import Transaction
 
-__all__ = ["KEEP_MICROSECONDS", "Remembered", "answer", "begin", "forget_older"]
+__all__ = ["KEEP_MICROSECONDS", "Remembered", "answer_for", "begin", "forget_older", "recall"]
 
 # Hosted services keep a key for a day; a retry after a long weekend must still find it.
 KEEP_MICROSECONDS = 30 * 24 * 3600 * 1_000_000
@@ -57,15 +57,15 @@ async def recall(tx: Transaction, tenant_id: str, operation: str, key: str, body
     return Remembered(bytes(row[0]) == _hash(body), *row[1:]) if row else None
 
 
-async def answer(tx: Transaction, tenant_id: str, operation: str, key: str, status: int, payload_id: str) -> None:
-    """Remember the answer that was given."""
+async def answer_for(tx: Transaction, tenant_id: str, transaction_id: str, status: int, payload_id: str) -> None:
+    """Remember the answer that was given for a transaction, whatever key asked for it."""
     await tx.execute(
-        "UPDATE idempotency_keys SET status = $1, payload_id = $2 WHERE tenant_id = $3 AND operation = $4 AND key_hash = $5",
+        "UPDATE idempotency_keys SET status = $1, payload_id = $2"
+        " WHERE tenant_id = $3 AND transaction_id = $4 AND status IS NULL",
         status,
         payload_id,
         tenant_id,
-        operation,
-        _hash(key.encode()),
+        transaction_id,
     )
 
 

@@ -9,23 +9,23 @@ A place is `[loop ]segment[[qualifiers]]element[-component][ condition...]`: `RE
 element is EI; a condition such as `NM108=MI` must hold when reading and is written when writing, `NM108~MI` is only written, and `PWK02=AB|NS` (one of
 several) only must hold.
 Without a loop, the place is in the loop that the struct is bound to; a loop elsewhere (`2100C|2100D` for either) is looked
-for inside, beside and above it, nearest first. `x12.documents.writing` goes the other way.
+for inside, beside and above it, nearest first. `x12.documents.reading` follows the bindings, `x12.documents.writing` goes
+the other way.
 """
 
 from __future__ import annotations
 
 import re
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 
-from x12.guides import Loop
-from x12.syntax import Delimiters
+from x12.documents.reading import Reader
 from x12.walk import Instance
 
 __all__ = [
@@ -63,7 +63,7 @@ D = TypeVar("D", bound="Document")
 Out = dict[str, Any]
 
 
-class Document(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
+class Document(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True, gc=False):
     """A JSON object of the dialect. Absent and null are the same; unknown keys are ignored."""
 
 
@@ -159,7 +159,10 @@ def period(place: str) -> msgspec.Meta:
 
 
 def contact(place: str, qualifier: str) -> msgspec.Meta:
-    """The communication number behind this qualifier (EM, FX, TE, EX, ...) in a PER, in whichever pair it stands."""
+    """The communication number behind this qualifier (EM, FX, TE, EX, ...) in a PER, in whichever pair it stands.
+
+    `@02` in a group of two elements: each number is an item of a list, written to the next free pair.
+    """
     return _meta(Spec("contact", parse_place(place), value=qualifier))
 
 
@@ -229,8 +232,6 @@ def meaning(place: str, table: Mapping[str, str]) -> msgspec.Meta:
 
 # --- plans: what a struct type asks for, prepared once --------------------------------------------------------------
 
-Op = Callable[[list[str], Out, Delimiters], None]
-
 
 class Bound(NamedTuple):
     """One field of a struct: attribute, JSON name, how it is bound, and the plan of its struct type if it has one."""
@@ -244,7 +245,7 @@ class Bound(NamedTuple):
 
 
 class Plan:
-    """A struct type's bindings: by segment for reading, in field order for writing."""
+    """A struct type's bindings in field order, and its reader."""
 
     def __init__(self, cls: type[Document]) -> None:
         self.cls = cls
@@ -257,103 +258,7 @@ class Plan:
                 spec = Spec("part")
             if spec is not None and spec.kind != "by hand":
                 self.fields.append(Bound(info.name, info.encode_name, spec, plan, many, integer))
-        self.groups = self._reading()
-
-    def _reading(self) -> list[tuple[tuple[str, ...], str, list[Op], dict[str, list[Op]]]]:
-        """(loops, segment id, operations on each such segment, operations by its first element)."""
-        found: dict[tuple[tuple[str, ...], str], tuple[list[Op], dict[str, list[Op]]]] = {}
-        for field in self.fields:
-            place = field.spec.place
-            if place is None:
-                continue
-            general, qualified = found.setdefault((place.loops, place.segment), ([], {}))
-            op = _reading_op(field)
-            if not place.qualifiers:
-                general.append(op)
-            for qualifier in place.qualifiers:
-                qualified.setdefault(qualifier, []).append(op)
-        return [(loops, segment, *ops) for (loops, segment), ops in found.items()]
-
-    def read(self, instance: Instance) -> Out:
-        """Field values from a loop."""
-        out: Out = {}
-        delimiters = instance.delimiters
-        for loops, segment, general, qualified in self.groups:
-            where = _nearest(instance, loops) if loops else instance
-            rows = where.rows().get(segment) if where is not None else None
-            if rows is None:
-                continue
-            for row in rows:
-                for op in general:
-                    op(row, out, delimiters)
-                if qualified and len(row) > 1:
-                    for op in qualified.get(row[1], ()) or qualified.get(row[1].split(delimiters.component, 1)[0], ()):
-                        op(row, out, delimiters)
-        for field in self.fields:
-            plan = field.plan
-            if plan is None or field.spec.kind not in ("inside", "part"):
-                continue
-            if field.spec.kind == "part":
-                values = plan.read(instance)
-                if values:
-                    out[field.name] = plan.cls(**values)
-            elif field.many:
-                made = [plan.cls(**plan.read(i)) for i in instance.children if i.loop.id in field.spec.loops]
-                if made:
-                    out[field.name] = made
-            else:
-                where = _nearest(instance, field.spec.loops)
-                values = plan.read(where) if where is not None else None
-                if values:
-                    out[field.name] = plan.cls(**values)
-        return out
-
-    def read_row(self, row: list[str], delimiters: Delimiters) -> Out:
-        """Field values from one segment, or from a group of elements (`@`)."""
-        out: Out = {}
-        for _, _, general, qualified in self.groups:
-            for op in general:
-                op(row, out, delimiters)
-            for op in qualified.get(row[1], ()) if qualified and len(row) > 1 else ():
-                op(row, out, delimiters)
-        for field in self.fields:
-            if field.spec.kind == "part" and field.plan is not None:
-                values = field.plan.read_row(row, delimiters)
-                if values:
-                    out[field.name] = field.plan.cls(**values)
-        return out
-
-
-@cache
-def _route(loop: Loop, ids: tuple[str, ...]) -> list[tuple[int, int]]:
-    """Where the guide has loops with these ids, seen from a loop: levels up, and the last child to look at (-1: that loop itself)."""
-    route: list[tuple[int, int]] = []
-    here: Loop | None = loop
-    up = 0
-    while here is not None:
-        if here.id in ids:
-            return [*route, (up, -1)]
-        orders = [c.order for c in here.children if isinstance(c, Loop) and c.id in ids]
-        if orders:
-            route.append((up, max(orders)))
-        here, up = here.parent, up + 1
-    return route
-
-
-def _nearest(instance: Instance, ids: tuple[str, ...]) -> Instance | None:
-    """What `Instance.near` finds, without looking where the guide has no such loop: a file may have thousands of loops beside."""
-    here, climbed = instance, 0
-    for up, last in _route(instance.loop, ids):
-        while climbed < up and here.parent is not None:
-            here, climbed = here.parent, climbed + 1
-        if last < 0:
-            return here
-        for child in here.children:
-            if child.loop.id in ids:
-                return child
-            if child.loop.order > last:
-                break
-    return None
+        self.reader = Reader(self)
 
 
 @cache
@@ -380,202 +285,10 @@ def _unwrap(hint: Any) -> tuple[Spec | None, type[Document] | None, bool, bool]:
     return spec, document, many, inner is int
 
 
-def _get(row: list[str], element: int, component: int, separator: str) -> str:
-    if element >= len(row):
-        return ""
-    value = row[element]
-    if not component:
-        return value
-    parts = value.split(separator)
-    return parts[component - 1] if component <= len(parts) else ""
-
-
-def _holds(place: Place) -> Callable[[list[str], str], bool] | None:
-    if not place.conditions:
-        return None
-    conditions = [(e, c, frozenset(v.split("|"))) for e, c, v in place.conditions]
-    return lambda row, separator: all(_get(row, e, c, separator) in values for e, c, values in conditions)
-
-
-def _reading_op(field: Bound) -> Op:
-    """The operation that takes a field's value out of a segment."""
-    place = field.spec.place
-    assert place is not None
-    take = _TAKERS[field.spec.kind](field, place)
-    holds = _holds(place)
-    name = field.name
-    many = field.spec.kind == "segments"
-
-    def op(row: list[str], out: Out, delimiters: Delimiters) -> None:
-        if holds is not None and not holds(row, delimiters.component):
-            return
-        value = take(row, delimiters)
-        if value is None:
-            return
-        if many:
-            out.setdefault(name, []).append(value)
-        elif name not in out:
-            out[name] = value
-
-    if field.spec.kind == "at" and holds is None and not field.integer:
-        element, component = place.element, place.component
-
-        def plain(row: list[str], out: Out, delimiters: Delimiters) -> None:
-            if element < len(row) and row[element] and name not in out:
-                value = row[element] if not component else _get(row, element, component, delimiters.component)
-                if value:
-                    out[name] = value
-
-        return plain
-    return op
-
-
-Take = Callable[[list[str], Delimiters], Any]
-
-
-def _take_at(field: Bound, place: Place) -> Take:
-    def take(row: list[str], delimiters: Delimiters) -> Any:
-        value = _get(row, place.element, place.component, delimiters.component)
-        if field.integer:
-            return int(value) if value.isdigit() else None
-        return value or None
-
-    return take
-
-
-def _take_start(_: Bound, place: Place) -> Take:
-    return lambda row, delimiters: (
-        _get(row, place.element, place.component, delimiters.component).partition("-")[0] or None
-    )
-
-
-def _take_end(_: Bound, place: Place) -> Take:
-    return lambda row, delimiters: (
-        _get(row, place.element, place.component, delimiters.component).partition("-")[2] or None
-    )
-
-
-def _take_contact(field: Bound, _: Place) -> Take:
-    def take(row: list[str], delimiters: Delimiters) -> Any:
-        for index in (3, 5, 7):
-            if index + 1 < len(row) and row[index] == field.spec.value:
-                return row[index + 1] or None
-        return None
-
-    return take
-
-
-def _take_flag(field: Bound, place: Place) -> Take:
-    return lambda row, delimiters: (
-        True if _get(row, place.element, place.component, delimiters.component) == field.spec.value else None
-    )
-
-
-def _take_each(field: Bound, place: Place) -> Take:
-    def take(row: list[str], delimiters: Delimiters) -> Any:
-        if place.component:
-            parts = row[place.element].split(delimiters.component) if place.element < len(row) else []
-            return [p for p in parts[place.component - 1 : field.spec.last] if p] or None
-        return [p for p in row[place.element : field.spec.last + 1] if p] or None
-
-    return take
-
-
-_YES_NO = {"Y": True, "N": False}
-
-
-def _take_yes_no(_: Bound, place: Place) -> Take:
-    return lambda row, delimiters: _YES_NO.get(_get(row, place.element, place.component, delimiters.component))
-
-
-def _take_composites(field: Bound, place: Place) -> Take:
-    def take(row: list[str], delimiters: Delimiters) -> Any:
-        parts = (value.split(delimiters.component) for value in row[place.element : field.spec.last + 1])
-        return [p[1] for p in parts if len(p) > 1 and p[1]] or None
-
-    return take
-
-
-def _take_repeats(_: Bound, place: Place) -> Take:
-    def take(row: list[str], delimiters: Delimiters) -> Any:
-        value = _get(row, place.element, place.component, delimiters.component)
-        if not value:
-            return None
-        return value.split(delimiters.repetition) if delimiters.repetition else [value]
-
-    return take
-
-
-def _take_meaning(field: Bound, place: Place) -> Take:
-    table = field.spec.table or {}
-
-    def take(row: list[str], delimiters: Delimiters) -> Any:
-        value = _get(row, place.element, place.component, delimiters.component)
-        if field.many:
-            codes = value.split(delimiters.repetition) if delimiters.repetition else [value]
-            return [table[c] for c in codes if c in table] or None
-        return table.get(value)
-
-    return take
-
-
-def _take_coded(field: Bound, place: Place) -> Take:
-    table = field.spec.table or {}
-
-    def take(row: list[str], delimiters: Delimiters) -> Any:
-        value = _get(row, place.element, place.component, delimiters.component)
-        return table.get(value, value) or None
-
-    return take
-
-
-def _take_segments(field: Bound, place: Place) -> Take:
-    plan = field.plan
-    if plan is None:
-        return _take_at(field, place)
-
-    def take(row: list[str], delimiters: Delimiters) -> Any:
-        return plan.cls(**plan.read_row(row, delimiters))
-
-    return take
-
-
-def _take_groups(field: Bound, place: Place) -> Take:
-    plan, spec = field.plan, field.spec
-    assert plan is not None
-
-    def take(row: list[str], delimiters: Delimiters) -> Any:
-        made: list[Any] = []
-        for first in spec.starts or range(place.element, min(spec.last + 1, len(row)), spec.size):
-            values = plan.read_row(["@", *row[first : first + spec.size]], delimiters)
-            if values:
-                made.append(plan.cls(**values))
-        return made or None
-
-    return take
-
-
-_TAKERS: dict[str, Callable[[Bound, Place], Take]] = {
-    "at": _take_at,
-    "period": _take_at,
-    "start": _take_start,
-    "end": _take_end,
-    "contact": _take_contact,
-    "flag": _take_flag,
-    "yes or no": _take_yes_no,
-    "composites": _take_composites,
-    "each": _take_each,
-    "repeats": _take_repeats,
-    "coded": _take_coded,
-    "meaning": _take_meaning,
-    "segments": _take_segments,
-    "groups": _take_groups,
-}
-
-
 def read(cls: type[D], instance: Instance) -> D:
     """The document that a loop and what is in its scope hold. Never raises on content: what is not there is absent."""
-    return cls(**plan_of(cls).read(instance))
+    found = plan_of(cls).reader.read(instance)
+    return found if isinstance(found, cls) else cls()
 
 
 def without_blanks(document: D) -> D | None:
@@ -586,16 +299,10 @@ def without_blanks(document: D) -> D | None:
     made = copy(document)
     said = False
     for name in made.__struct_fields__:
-        value = getattr(made, name)
+        value: Any = getattr(made, name)
         if value is None:
             continue
-        kind = type(value)
-        if kind is str:
-            kept = value if value and not value.isspace() else None
-        elif kind is list:
-            kept = [k for v in value if (k := _without_blanks(v)) is not None] or None
-        else:
-            kept = _without_blanks(value)
+        kept = _without_blanks(value)
         said = said or kept is not None
         if kept is not value:
             setattr(made, name, kept)
@@ -603,6 +310,10 @@ def without_blanks(document: D) -> D | None:
 
 
 def _without_blanks(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if value and not value.isspace() else None
     if isinstance(value, Document):
         return without_blanks(value)
-    return None if isinstance(value, str) and (not value or value.isspace()) else value
+    if isinstance(value, list):
+        return [kept for v in cast("list[Any]", value) if (kept := _without_blanks(v)) is not None] or None
+    return value

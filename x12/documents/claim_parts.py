@@ -43,15 +43,16 @@ __all__ = [
     "Provider",
     "Receiver",
     "ReferringProvider",
+    "Renamed",
     "RenderingProvider",
     "ReportInformation",
-    "Renamed",
     "ServiceFacility",
     "Submitter",
     "Subscriber",
     "SupervisingProvider",
     "assign_providers",
     "one_name",
+    "provider_as",
     "renamed_findings",
 ]
 
@@ -179,8 +180,8 @@ class Provider(Document):
     location_number: Annotated[Text, nowhere()] = None
     address: Annotated[Address | None, nowhere()] = None
     contact_information: Annotated[ContactInformation | None, nowhere()] = None
-    ssn: Annotated[Text, nowhere()] = None
     employer_id: Annotated[Text, nowhere()] = None
+    ssn: Annotated[Text, nowhere()] = None
     employer_identification_number: Annotated[Text, nowhere()] = None
     payer_identification_number: Annotated[Text, nowhere()] = None
     claim_office_number: Annotated[Text, nowhere()] = None
@@ -195,8 +196,8 @@ class BillingProvider(Provider):
     location_number: Text = None
     address: Address | None = None
     contact_information: ContactInformation | None = None
-    ssn: Annotated[Text, at("REF[SY]02")] = None
     employer_id: Annotated[Text, at("REF[EI]02")] = None
+    ssn: Annotated[Text, at("REF[SY]02")] = None
 
 
 class BillingAtPayer(Document):
@@ -311,7 +312,7 @@ class OtherPayerName(Document):
     other_payer_prior_authorization_or_referral_number: Annotated[Text, at("REF[9F]02")] = None
     other_payer_claim_adjustment_indicator: Annotated[bool | None, flag("REF[T4]02")] = None
     other_payer_claim_control_number: Annotated[Text, at("REF[F8]02")] = None
-    other_insured_additional_identifier: Text = None
+    other_insured_additional_identifier: Annotated[Text, nowhere()] = None
 
 
 class OtherPayerReferringProvider(Document):
@@ -330,9 +331,9 @@ class OtherPayerRenderingProvider(Document):
 class OtherPayerServiceFacility(Document):
     """Loop 2330E."""
 
-    other_payer_service_facility_location_secondary_identifier: Annotated[
-        list[Identifier] | None, segments("REF")
-    ] = None
+    other_payer_service_facility_location_secondary_identifier: Annotated[list[Identifier] | None, segments("REF")] = (
+        None
+    )
 
 
 class OtherPayerSupervisingProvider(Document):
@@ -425,18 +426,20 @@ def assign_providers(
             setattr(claim, field, provider_as(cls, provider))
             renamed[field] = f"providers[{index}]"
         else:
+            renamed[f"providers[{len(rest)}]"] = f"providers[{index}]"
             rest.append(provider)
     return rest or None
 
 
 def renamed_findings(findings: Sequence[Finding], renamed: Mapping[str, str]) -> list[Finding]:
-    """Findings whose paths are those that the caller wrote."""
-    return [_renamed(f, renamed) for f in findings] if renamed else list(findings)
+    """Findings whose paths are those that the caller wrote; what is said twice of one field is said once."""
+    return list(dict.fromkeys(_renamed(f, renamed) for f in findings)) if renamed else list(findings)
 
 
 def _renamed(finding: Finding, renamed: Mapping[str, str]) -> Finding:
     path = finding.path or ""
-    for canonical, written in renamed.items():
+    for canonical in sorted(renamed, key=len, reverse=True):
         if path == canonical or path.startswith((f"{canonical}.", f"{canonical}[")):
-            return msgspec.structs.replace(finding, path=written + path[len(canonical) :])
+            written = renamed[canonical] + path[len(canonical) :]
+            return msgspec.structs.replace(finding, message=finding.message.replace(path, written), path=written)
     return finding

@@ -32,7 +32,7 @@ from x12.documents.binding import (
 )
 from x12.documents.eligibility import Meta, Warned
 from x12.documents.parts import Header
-from x12.documents.standing import StatusCode, amount, day, days, found, reference, status_codes
+from x12.documents.standing import StatusCode, amount, day, days, found, patients, reference, status_codes
 from x12.documents.writing import DraftLoop, Writer, Written
 from x12.finding import Finding
 from x12.walk import Instance
@@ -150,22 +150,30 @@ def _one_name(provider: Provider) -> Provider:
     return msgspec.structs.replace(provider, last_name=None, first_name=None, middle_name=None, suffix=None)
 
 
-def _write_providers(writer: Writer, providers: Sequence[Provider], receiver: DraftLoop) -> None:
-    """Loop 2100B and, below it, as many 2100C as there are. Where only one kind is given, it serves for both."""
-    given = [(f"providers[{i}]", _one_name(p)) for i, p in enumerate(providers)]
+def _given(writer: Writer, providers: Sequence[Provider]) -> list[tuple[str, Provider]]:
+    """The providers with their paths; a type that is neither of the dialect's is refused."""
+    given = [(f"providers[{index}]", _one_name(provider)) for index, provider in enumerate(providers)]
     for path, provider in given:
         if provider.provider_type not in (None, _BILLING, _SERVICE):
             message = f"{path}.providerType is neither {_BILLING} nor {_SERVICE}."
             writer.findings.append(Finding(1, "element", "7", message, path=f"{path}.providerType"))
+    return given
+
+
+def _write_receiver(writer: Writer, given: Sequence[tuple[str, Provider]], receiver: DraftLoop) -> None:
+    """Loop 2100B: the billing provider, or whoever is given."""
     billing = [g for g in given if g[1].provider_type == _BILLING]
-    service = [g for g in given if g[1].provider_type != _BILLING] or billing
-    path, asking = (billing or service or [("providers", Provider())])[0]
+    path, asking = (billing or given or [("providers[0]", Provider())])[0]
     identifier = next((n for n in _IDENTIFIERS if getattr(asking, n)), "etin")
     names = {n: getattr(asking, n) for n in _Named.__struct_fields__}
     asks = _Receiver(**names, **{identifier: getattr(asking, identifier)})
     writer.write(asks, receiver.near(["2100B"], path), path)
-    level = receiver.near(["2000C"])
-    for path, provider in service or [("providers", Provider())]:
+
+
+def _write_service(writer: Writer, given: Sequence[tuple[str, Provider]], level: DraftLoop) -> None:
+    """A loop 2100C for each service provider, or for the billing provider where no other is given."""
+    service = [g for g in given if g[1].provider_type != _BILLING] or given
+    for path, provider in service or [("providers[0]", Provider())]:
         writer.write(provider, level.add("2100C", path), path)
 
 
@@ -217,19 +225,10 @@ class ClaimStatusRequest(Document):
     service_lines_information: list[RequestLine] | None = None
 
 
-def _patients(root: Instance) -> Iterator[Instance]:
-    """The level (2000D or 2000E) of each patient; a subscriber with dependents is one where claims of its own are there."""
-    for subscriber in root.all("2000D"):
-        dependents = subscriber.inside("2000E")
-        if subscriber.inside("2200D") or not dependents:
-            yield subscriber
-        yield from dependents
-
-
 def read_status_requests(root: Instance) -> list[ClaimStatusRequest]:
     """The requests of a walked 276, one for each claim asked about; a patient without any claim is one, too."""
     return [
-        _read_request(scope) for patient in _patients(root) for scope in (patient.inside(*_CLAIM_LOOPS) or [patient])
+        _read_request(scope) for patient in patients(root) for scope in (patient.inside(*_CLAIM_LOOPS) or [patient])
     ]
 
 
@@ -252,9 +251,12 @@ def write_status_request(request: ClaimStatusRequest, header: Header, trace: str
     writer = Writer(guides.load(GUIDE_ID, "276"), header.control_number)
     header.put(writer.root, "0010", "13")
     writer.root.put("BHT03", header.reference)
-    receiver = writer.root.near(["2000A"]).near(["2000B"])
-    _write_providers(writer, request.providers or (), receiver)
-    patient = receiver.near(["2000C"]).near(["2000D"])
+    level = writer.root.near(["2000A"]).near(["2000B"])
+    given = _given(writer, request.providers or ())
+    _write_receiver(writer, given, level)
+    level = level.near(["2000C"])
+    _write_service(writer, given, level)
+    patient = level.near(["2000D"])
     patient.near(["2100D"], "subscriber")
     grouped, path = request.subscriber, "subscriber"
     if request.dependent is not None:
@@ -457,8 +459,7 @@ def _answered(root: Instance) -> Iterator[Instance]:
         for receiver in receivers:
             providers = receiver.inside("2000C")
             for provider in providers:
-                patients = list(_patients(provider))
-                yield from patients or [provider]
+                yield from list(patients(provider)) or [provider]
             if not providers:
                 yield receiver
         if not receivers:
@@ -479,19 +480,23 @@ def _read_response(level: Instance) -> ClaimStatusResponse:
     return response
 
 
-class _Statuses(Document):
-    statuses: Annotated[list[ClaimLevelStatus] | None, segments("STC")] = None
+class _Further(Document):
+    further_claim_statuses: Annotated[list[ClaimLevelStatus] | None, segments("STC")] = None
 
 
 def _read_claim(loop: Instance) -> Claim:
     claim = read(Claim, loop)
-    first = next((raw for segment, raw in loop.segments if segment.id == "STC"), None)
-    # Only the first STC: the fields of a loop are taken from wherever they come first, which would mix several.
-    single = Instance(loop.loop, loop.parent, loop.delimiters)
-    single.segments = [s for s in loop.segments if s[0].id != "STC" or s[1] is first]
-    claim.claim_status = read(ClaimStatus, single)
-    claim.further_claim_statuses = (read(_Statuses, loop).statuses or [])[1:] or None
+    claim.claim_status = read(ClaimStatus, _with_one_status(loop))
+    claim.further_claim_statuses = (read(_Further, loop).further_claim_statuses or [])[1:] or None
     return claim
+
+
+def _with_one_status(loop: Instance) -> Instance:
+    """A claim without its second and later STC: a loop's field is read from wherever it comes first, which mixes several."""
+    first = next((i for i, (segment, _) in enumerate(loop.segments) if segment.id == "STC"), None)
+    single = Instance(loop.loop, loop.parent, loop.delimiters)
+    single.segments = [s for i, s in enumerate(loop.segments) if s[0].id != "STC" or i == first]
+    return single
 
 
 def _error_response(response: ClaimStatusResponse) -> ErrorResponse | None:
@@ -527,12 +532,11 @@ def write_status_response(response: ClaimStatusResponse, header: Header) -> Writ
     source.near(["2100A"], "payer")
     level = source.near(["2000B"])
     about_patient = response.subscriber is not None or bool(response.claims)
-    asked = response.providers or ()
-    if about_patient or response.service_provider_claim_statuses or any(p.provider_type == _SERVICE for p in asked):
-        _write_providers(writer, asked, level)
+    given = _given(writer, response.providers or ())
+    _write_receiver(writer, given, level)
+    if about_patient or response.service_provider_claim_statuses or any(p.provider_type == _SERVICE for _, p in given):
         level = level.near(["2000C"])
-    else:
-        _write_receiver(writer, asked, level)
+        _write_service(writer, given, level)
     if about_patient:
         level = level.near(["2000D"])
         level.near(["2100D"], "subscriber")
@@ -541,3 +545,86 @@ def write_status_response(response: ClaimStatusResponse, header: Header) -> Writ
     for index, claim in enumerate(response.claims or ()):
         _write_claim(writer, claim, level, f"claims[{index}]")
     return writer.finish()
+
+
+def _write_claim(writer: Writer, claim: Claim, level: DraftLoop, path: str) -> None:
+    loop = level.add("2200E" if level.loop.id == "2000E" else "2200D", path)
+    if claim.claim_status is not None:
+        writer.write(claim.claim_status, loop, f"{path}.claimStatus")
+    writer.write(_Further(further_claim_statuses=claim.further_claim_statuses), loop, path)
+    writer.write(claim, loop, path)
+
+
+# --- the answer, flat ----------------------------------------------------------------------------------------------
+
+
+class ClaimState(msgspec.Struct, frozen=True):
+    """What a 277 says of one claim, or of a whole request (`level`): the trace number tells which.
+
+    At the receiver `trace_number` is the request's BHT03, at the provider a number of the provider's, at a claim the
+    TRN02 of the request. Amounts and dates are those of the first STC that has them.
+    """
+
+    level: Literal["receiver", "provider", "claim"]
+    trace_number: str
+    codes: tuple[StatusCode, ...]
+    payer_claim_control_number: str = ""
+    patient_control_number: str = ""
+    clearinghouse_trace_number: str = ""
+    effective_date: date | None = None
+    total_charge: Decimal | None = None
+    paid_amount: Decimal | None = None
+    finalized_date: date | None = None
+    paid_date: date | None = None
+    payment_trace_number: str = ""
+    service_from: date | None = None
+    service_to: date | None = None
+    messages: tuple[str, ...] = ()
+
+    @property
+    def final(self) -> bool:
+        """Whether the claim itself has left adjudication: only finalized categories at claim level, and at least one."""
+        own = [code for code in self.codes if code.line is None]
+        return bool(own) and all(code.category[:1] == "F" for code in own)
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the payer could not answer: it found an error, was not available, or found no such claim (E, D)."""
+        return any(code.category[:1] in ("E", "D") and code.line is None for code in self.codes)
+
+
+_LEVELS: dict[str, Literal["receiver", "provider", "claim"]] = {
+    "2200B": "receiver",
+    "2200C": "provider",
+    "2200D": "claim",
+    "2200E": "claim",
+}
+
+
+def claim_statuses(root: Instance) -> list[ClaimState]:
+    """What a walked 277 says, in file order: each claim, and each receiver or provider whose request was refused."""
+    return [_state(loop) for loop in root.all(*_LEVELS)]
+
+
+def _state(loop: Instance) -> ClaimState:
+    said = list(status_codes(loop))
+    for line in loop.inside("2220D", "2220E"):
+        said += status_codes(line, reference(line, "FJ"))
+    first, last = days(loop, "472")
+    return ClaimState(
+        level=_LEVELS[loop.loop.id],
+        trace_number=found(loop, "TRN", 2),
+        codes=tuple(said),
+        payer_claim_control_number=reference(loop, "1K"),
+        patient_control_number=reference(loop, "EJ"),
+        clearinghouse_trace_number=reference(loop, "D9"),
+        effective_date=day(found(loop, "STC", 2)),
+        total_charge=amount(found(loop, "STC", 4)),
+        paid_amount=amount(found(loop, "STC", 5)),
+        finalized_date=day(found(loop, "STC", 6)),
+        paid_date=day(found(loop, "STC", 8)),
+        payment_trace_number=found(loop, "STC", 9),
+        service_from=first,
+        service_to=last,
+        messages=tuple(row[12] for row in loop.rows().get("STC", ()) if len(row) > 12 and row[12]),
+    )

@@ -6,7 +6,7 @@ Sources: 005010X212 and 005010X214 (STC, TRN, REF, DTP), code sources 507 and 50
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Decimal
 
@@ -15,7 +15,7 @@ import msgspec
 from x12 import codes
 from x12.walk import Instance
 
-__all__ = ["StatusCode", "accepts", "amount", "day", "days", "found", "reference", "status_codes"]
+__all__ = ["StatusCode", "accepts", "amount", "day", "days", "found", "patients", "reference", "status_codes"]
 
 # The three composites of an STC that carry codes.
 _COMPOSITES = (1, 10, 11)
@@ -66,6 +66,15 @@ def accepts(said: Iterable[StatusCode], actions: Iterable[str]) -> bool | None:
     return None
 
 
+def patients(level: Instance) -> Iterator[Instance]:
+    """The level (2000D or 2000E) of each patient; a subscriber with dependents is one where claims of its own are there."""
+    for subscriber in level.all("2000D"):
+        dependents = subscriber.inside("2000E")
+        if subscriber.inside("2200D") or not dependents:
+            yield subscriber
+        yield from dependents
+
+
 def found(loop: Instance, segment: str, element: int, qualifier: str | None = None) -> str:
     """The first value at an element of a loop's segments (those with this first element); "" where there is none."""
     for row in loop.rows().get(segment, ()):
@@ -98,8 +107,3 @@ def days(loop: Instance, qualifier: str) -> tuple[date | None, date | None]:
     """First and last day of a DTP, which are the same day where it has a single date (D8)."""
     first, _, last = found(loop, "DTP", 3, qualifier).partition("-")
     return day(first), day(last or first)
-
-
-def first_row(loop: Instance, segment: str) -> Sequence[str]:
-    """The first segment with this id, () where the loop has none."""
-    return next(iter(loop.rows().get(segment, ())), ())

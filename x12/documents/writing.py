@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from functools import cache
+from operator import itemgetter
+from typing import Any, cast
 
 import msgspec
 
 from x12.documents.binding import Bound, Document, Place, Plan, parse_place, plan_of
 from x12.finding import Finding
-from x12.guides import Component, Element, Guide, Loop, Segment
+from x12.guides import Component, Guide, Loop, Segment
 from x12.syntax import CANONICAL, unwritable_character
 from x12.walk import Walk, compiled
 
@@ -46,21 +48,29 @@ class _DraftSegment:
 
     def text(self) -> str:
         """The segment with canonical separators."""
-        if not self.values:
+        values = self.values
+        if not values:
             return self.id
-        shape: dict[int, dict[int, dict[int, str]]] = {}
-        for (element, component, repetition), value in self.values.items():
-            shape.setdefault(element, {}).setdefault(repetition, {})[component] = value
-        parts: list[str] = [self.id]
-        for element in range(1, max(shape) + 1):
-            said: list[str] = []
-            for _, components in sorted(shape.get(element, {}).items()):
-                if 0 in components:
-                    said.append(components[0])
-                else:
-                    said.append(CANONICAL.component.join(components.get(c, "") for c in range(1, max(components) + 1)))
-            parts.append(CANONICAL.repetition.join(said))
+        parts = [self.id, *[""] * max(values)[0]]
+        parted: dict[int, dict[int, dict[int, str]]] = {}
+        for (element, component, repetition), value in values.items():
+            if component or repetition:
+                parted.setdefault(element, {}).setdefault(repetition, {})[component] = value
+            else:
+                parts[element] = value
+        for element, repetitions in parted.items():
+            if parts[element]:
+                repetitions.setdefault(0, {})[0] = parts[element]
+            parts[element] = CANONICAL.repetition.join(_composite(c) for _, c in sorted(repetitions.items()))
         return CANONICAL.element.join(parts)
+
+
+def _composite(components: Mapping[int, str]) -> str:
+    """One repetition: the whole element where that is what was written, else its components."""
+    whole = components.get(0)
+    if whole is not None:
+        return whole
+    return CANONICAL.component.join(components.get(c, "") for c in range(1, max(components) + 1))
 
 
 class DraftLoop:
@@ -101,12 +111,9 @@ class DraftLoop:
 
     def add(self, loop_id: str, path: str = "") -> DraftLoop:
         """One more occurrence of a loop directly inside; KeyError when the guide has none."""
-        for child in self.loop.children:
-            if isinstance(child, Loop) and child.id == loop_id:
-                made = DraftLoop(child, self, path or self.path)
-                self.children.append(made)
-                return made
-        raise KeyError(loop_id)
+        made = DraftLoop(_inner(self.loop)[loop_id], self, path or self.path)
+        self.children.append(made)
+        return made
 
     def near(self, loop_ids: Sequence[str], path: str = "") -> DraftLoop:
         """The nearest loop in scope with one of these ids (this one, inside, beside or above), begun if the guide has it there."""
@@ -114,14 +121,18 @@ class DraftLoop:
         while here is not None:
             if here.loop.id in loop_ids:
                 return here
-            for child in here.children:
-                if child.loop.id in loop_ids:
-                    return child
-            for child in here.loop.children:
-                if isinstance(child, Loop) and child.id in loop_ids:
-                    return here.add(child.id, path)
+            possible = [loop_id for loop_id in _inner(here.loop) if loop_id in loop_ids]
+            if possible:
+                begun = next((c for c in here.children if c.loop.id in possible), None)
+                return begun or here.add(possible[0], path)
             here = here.parent
         raise KeyError("|".join(loop_ids))
+
+
+@cache
+def _inner(loop: Loop) -> dict[str, Loop]:
+    """The loops directly inside, by id."""
+    return {c.id: c for c in loop.children if isinstance(c, Loop)}
 
 
 class Written(msgspec.Struct):
@@ -157,20 +168,22 @@ class Writer:
 
     def _fields(self, plan: Plan, document: Document, loop: DraftLoop, prefix: str) -> None:
         for field in plan.fields:
-            value = getattr(document, field.name)
+            value: Any = getattr(document, field.name)
+            if value is None and not field.spec.default:
+                continue
             kind = field.spec.kind
-            if value is None or value == "" or (value is False and kind != "yes or no"):
+            if _absent(value, kind):
                 if field.spec.default:
                     place = _placed(field)
-                    self._default(
-                        field,
-                        (loop.near(place.loops) if place.loops else loop).segment(place.segment, place.qualifiers),
-                        0,
-                    )
-                continue
-            if kind == "part":
+                    where = loop.near(place.loops) if place.loops else loop
+                    self._default(field, where.segment(place.segment, place.qualifiers), 0)
+            elif kind == "at":
+                place = _placed(field)
+                where = loop.near(place.loops) if place.loops else loop
+                self._place(field, value, where.segment(place.segment, place.qualifiers), prefix, 0)
+            elif kind == "part":
                 assert field.plan is not None
-                self._fields(field.plan, value, loop, f"{prefix}{field.json}.")
+                self._fields(field.plan, cast("Document", value), loop, f"{prefix}{field.json}.")
             elif kind == "inside":
                 self._inside(field, value, loop, prefix)
             elif kind == "segments":
@@ -192,7 +205,7 @@ class Writer:
         if not field.many:
             self._fields(plan, value, loop.near(field.spec.loops, path), f"{path}.")
             return
-        loop_id = next(c.id for c in loop.loop.children if isinstance(c, Loop) and c.id in field.spec.loops)
+        loop_id = next(i for i in _inner(loop.loop) if i in field.spec.loops)
         for index, item in enumerate(value):
             self._fields(plan, item, loop.add(loop_id, f"{path}[{index}]"), f"{path}[{index}].")
 
@@ -211,14 +224,16 @@ class Writer:
     def _row(self, plan: Plan, document: Document, segment: _DraftSegment, prefix: str, offset: int) -> None:
         """Fields of a struct bound to one segment, or to a group of its elements after `offset`."""
         for field in plan.fields:
-            value, kind = getattr(document, field.name), field.spec.kind
-            if value is None or value == "" or (value is False and kind != "yes or no") or kind == "meaning":
+            value: Any = getattr(document, field.name)
+            if value is None and not field.spec.default:
+                continue
+            kind = field.spec.kind
+            if _absent(value, kind) or kind == "meaning":
                 if field.spec.default:
                     self._default(field, segment, offset)
-                continue
-            if kind == "part":
+            elif kind == "part":
                 assert field.plan is not None
-                self._row(field.plan, value, segment, f"{prefix}{field.json}.", offset)
+                self._row(field.plan, cast("Document", value), segment, f"{prefix}{field.json}.", offset)
             elif kind == "nowhere":
                 self._unsent(f"{prefix}{field.json}")
             else:
@@ -230,7 +245,8 @@ class Writer:
 
     def _place(self, field: Bound, value: Any, segment: _DraftSegment, prefix: str, offset: int) -> None:
         spec, place = field.spec, _placed(field)
-        self._conditions(segment, place, offset)
+        if place.written:
+            self._conditions(segment, place, offset)
         element, path = place.element + offset, (prefix, field.json)
         match spec.kind:
             case "at":
@@ -256,8 +272,11 @@ class Writer:
                 segment.values[_before(element, place.component)] = "RD8"
             case "contact":
                 free = segment.pair()
-                segment.values[free, 0, 0] = spec.value
-                self._put(segment, free + 1, 0, 0, value, path)
+                if free:
+                    segment.values[free, 0, 0] = spec.value
+                    self._put(segment, free + 1, 0, 0, value, path)
+                else:
+                    self._refuse("12", "does not fit: a PER holds three communication numbers", path)
             case "each":
                 self._each(field, value, segment, element, prefix)
             case "repeats":
@@ -285,7 +304,9 @@ class Writer:
             else:
                 self._put(segment, first + index, 0, 0, item, path)
 
-    def _composites(self, field: Bound, value: Sequence[str], segment: _DraftSegment, element: int, prefix: str) -> None:
+    def _composites(
+        self, field: Bound, value: Sequence[str], segment: _DraftSegment, element: int, prefix: str
+    ) -> None:
         spec = field.spec
         for index, item in enumerate(value):
             path = (prefix, f"{field.json}[{index}]")
@@ -319,8 +340,9 @@ class Writer:
                 "6", f"contains {bad}, which X12 cannot carry: use letters, digits and punctuation of ASCII", path
             )
             return
-        segment.values[element, component, repetition] = value
-        segment.paths[element, component, repetition] = path
+        key = (element, component, repetition)
+        segment.values[key] = value
+        segment.paths[key] = path
 
     def _unsent(self, path: str) -> None:
         message = f"{path} has no place in {self.guide.set_id} {self.guide.id}: it was not sent."
@@ -333,20 +355,22 @@ class Writer:
     def finish(self) -> Written:
         """The segments from ST to SE, in the guide's order, with their findings."""
         self.root.put("ST02", self.control_number)
-        lines = list(self._emit(self.root, _Levels()))
+        lines: list[Line] = []
+        self._emit(self.root, lines, _Levels(), 0)
         texts = [text for text, _, _ in lines]
         e = CANONICAL.element
         texts.append(f"SE{e}{len(texts) + 1}{e}{self.control_number}")
         walk = Walk(compiled(self.guide, CANONICAL))
         walk.feed(texts)
         walk.end()
-        index = self._index()
-        found = [msgspec.structs.replace(f, path=_path_of(f, lines, index)) for f in walk.findings]
+        found: list[Finding] = []
+        if walk.findings:
+            index = self._index()
+            found = [msgspec.structs.replace(f, path=_path_of(f, lines, index, self.guide)) for f in walk.findings]
         return Written(texts, self.findings + found)
 
-    def _emit(
-        self, draft: DraftLoop, levels: _Levels, parent_level: int = 0
-    ) -> Iterator[tuple[str, _DraftSegment, DraftLoop]]:
+    def _emit(self, draft: DraftLoop, lines: list[Line], levels: _Levels, parent_level: int) -> None:
+        """Give the segments of a loop, and of the loops inside it, in the guide's order."""
         first = draft.loop.children[0]
         if isinstance(first, Segment) and not any(s.id == first.id and _fits(first, s) for s in draft.segments):
             draft.segments.insert(0, _DraftSegment(first.id, ()))
@@ -355,11 +379,11 @@ class Writer:
             place = _guide_segment(draft.loop, segment)
             items.append((place.order if place else len(draft.loop.children), number, segment, place))
         items += [(child.loop.order, number, child, None) for number, child in enumerate(draft.children)]
-        items.sort(key=lambda item: (item[0], item[1]))
+        items.sort(key=itemgetter(0, 1))
         level = parent_level
         for _, _, item, place in items:
             if isinstance(item, DraftLoop):
-                yield from self._emit(item, levels, level)
+                self._emit(item, lines, levels, level)
                 continue
             if item.id == "HL":
                 level = levels.next()
@@ -372,21 +396,20 @@ class Writer:
                 item.values[1, 0, 0] = str([c for c in draft.parent.children if c.loop is draft.loop].index(draft) + 1)
             if place is not None:
                 _fill(place, item)
-            yield item.text(), item, draft
+            lines.append((item.text(), item, draft))
 
-    def _index(self) -> dict[tuple[str, str, int, int], list[str]]:
-        """(loop, segment, element, component) -> the JSON paths bound there, list positions as `[]`."""
-        index: dict[tuple[str, str, int, int], list[str]] = {}
+    def _index(self) -> _Index:
+        """Everything that is bound, by place: `_bound_places` of the documents that were written."""
+        index: _Index = {}
         for plan, loop_id, prefix in self._plans:
-            for path, place in places(plan.cls, loop_id, f"{prefix}." if prefix else ""):
-                for loop in place.loops:
-                    for key in (
-                        (loop, place.segment, place.element, place.component),
-                        (loop, place.segment, 0, 0),
-                        (loop, "", 0, 0),
-                    ):
-                        index.setdefault(key, []).append(path)
+            for key, path, qualifiers in _bound_places(plan.cls, loop_id, f"{prefix}." if prefix else ""):
+                index.setdefault(key, []).append((path, qualifiers))
         return index
+
+
+def _absent(value: Any, kind: str) -> bool:
+    """Whether nothing is to be written: null, an empty text, or false where only true has a code."""
+    return value is None or value == "" or (value is False and kind != "yes or no")
 
 
 class _Levels:
@@ -422,94 +445,183 @@ def _fits(segment: Segment, draft: _DraftSegment) -> bool:
     return value is None or value in (qualifier.codes or ())
 
 
+@cache
+def _same(loop: Loop, segment_id: str) -> tuple[dict[str, Segment], Segment | None, Segment | None, Segment | None]:
+    """The segments of a loop with one id: by the codes of their qualifier, the first one with a qualifier, without, and at all."""
+    same = [c for c in loop.children if isinstance(c, Segment) and c.id == segment_id]
+    qualified = [s for s in same if s.qualifier is not None]
+    by_code = {code: s for s in reversed(qualified) for code in (s.qualifier.codes if s.qualifier else None) or ()}
+    bare = next((s for s in same if s.qualifier is None), None)
+    return by_code, qualified[0] if qualified else None, bare, same[0] if same else None
+
+
 def _guide_segment(loop: Loop, draft: _DraftSegment) -> Segment | None:
     """The place of a draft in its loop: the one whose codes name its qualifier, else the first with its id."""
-    same = [c for c in loop.children if isinstance(c, Segment) and c.id == draft.id]
-    return (
-        next((s for s in same if s.qualifier is not None and _fits(s, draft)), None)
-        or next((s for s in same if s.qualifier is None), None)
-        or (same[0] if same else None)
-    )
+    by_code, qualified, bare, any_one = _same(loop, draft.id)
+    value = _value_of(draft, qualified) if qualified is not None else None
+    return (qualified if value is None else by_code.get(value)) or bare or any_one
 
 
 def _only(part: Component) -> str | None:
     return next(iter(part.codes)) if part.codes and len(part.codes) == 1 and part.external is None else None
 
 
+Constant = tuple[tuple[int, int, int], str]
+
+
+@cache
+def _constants(segment: Segment) -> tuple[tuple[int, int, int], list[Constant], list[tuple[int, bool, list[Constant]]]]:
+    """Where a segment's qualifier stands, what only one code can fill, and the same for composites: (element, required, components)."""
+    qualifier = (
+        (3, 0, 0) if segment.id == "HL" else (1, 1 if segment.elements and segment.elements[0].components else 0, 0)
+    )
+    simple: list[Constant] = []
+    composites: list[tuple[int, bool, list[Constant]]] = []
+    for element in segment.elements:
+        position = element.position
+        if element.components:
+            parts = [
+                ((position, c.position, 0), only) for c in element.components if c.usage == "R" and (only := _only(c))
+            ]
+            if parts:
+                composites.append((position, element.usage == "R", parts))
+        elif element.usage == "R" and (only := _only(element)):
+            simple.append(((position, 0, 0), only))
+    return qualifier, simple, composites
+
+
 def _fill(segment: Segment, draft: _DraftSegment) -> None:
     """Add what only one code can fill: the qualifier that was asked for, and required elements with a single code."""
+    qualifier, simple, composites = _constants(segment)
+    values = draft.values
     if len(draft.qualifiers) == 1:
-        element = 3 if segment.id == "HL" else 1
-        component = 1 if segment.elements[element - 1].components else 0
-        draft.values.setdefault((element, component, 0), draft.qualifiers[0])
-    for element in segment.elements:
-        _fill_element(element, draft)
+        values.setdefault(qualifier, draft.qualifiers[0])
+    for key, code in simple:
+        values.setdefault(key, code)
+    for position, required, parts in composites:
+        if (required or draft.has(position)) and (position, 0, 0) not in values:
+            for key, code in parts:
+                values.setdefault(key, code)
 
 
-def _fill_element(element: Element, draft: _DraftSegment) -> None:
-    if not element.components:
-        only = _only(element)
-        if element.usage == "R" and only is not None:
-            draft.values.setdefault((element.position, 0, 0), only)
-        return
-    if element.usage == "R" or draft.has(element.position):
-        for component in element.components:
-            only = _only(component)
-            if component.usage == "R" and only is not None and (element.position, 0, 0) not in draft.values:
-                draft.values.setdefault((element.position, component.position, 0), only)
+# (loop, segment, element, component) -> JSON path, list positions as `[]`, and qualifiers. Less exact keys have 0 and "".
+_Key = tuple[str, str, int, int]
+_Index = dict[_Key, list[tuple[str, tuple[str, ...]]]]
 
 
-def places(cls: type[Document], loop_id: str, prefix: str = "") -> Iterator[tuple[str, Place]]:
-    """Every bound path of a document type with its place, `loop_id` being the loop that the type is bound to."""
+@cache
+def _bound_places(cls: type[Document], loop_id: str, prefix: str) -> list[tuple[_Key, str, tuple[str, ...]]]:
+    """What a type binds, under its own place, its element's, its segment's and its loop's."""
+    found: list[tuple[_Key, str, tuple[str, ...]]] = []
+    for path, place in places(cls, loop_id, prefix, spread=True):
+        for loop in place.loops:
+            exact = (loop, place.segment, place.element, place.component)
+            whole = [(loop, place.segment, place.element, 0)] if place.component else []
+            keys = (exact, *whole, (loop, place.segment, 0, 0), (loop, "", 0, 0))
+            found += [(key, path, place.qualifiers) for key in keys]
+    return found
+
+
+def places(cls: type[Document], loop_id: str, prefix: str = "", *, spread: bool = False) -> Iterator[tuple[str, Place]]:
+    """Every bound path of a document type with its place, `loop_id` being the loop that the type is bound to.
+
+    With `spread`, a list whose items stand in one segment gives each item's place, else the first item's.
+    """
     for field in plan_of(cls).fields:
         spec, path = field.spec, prefix + field.json
         many = "[]" if field.many else ""
         if spec.kind == "part" and field.plan is not None:
-            yield from places(field.plan.cls, loop_id, f"{path}.")
+            yield from places(field.plan.cls, loop_id, f"{path}.", spread=spread)
         elif spec.kind == "inside" and field.plan is not None:
             for loop in spec.loops:
-                yield from places(field.plan.cls, loop, f"{path}{many}.")
+                yield from places(field.plan.cls, loop, f"{path}{many}.", spread=spread)
         elif spec.place is not None:
             place = spec.place._replace(loops=spec.place.loops or (loop_id,))
             if field.plan is None:
-                yield path + many, place
+                yield from _item_places(field, path, place) if spread else [(path + many, place)]
             else:
-                for inner, at_place in places(field.plan.cls, loop_id, f"{path}{many}."):
-                    offset = place.element - 1 if spec.kind == "groups" else 0
-                    yield (
-                        inner,
-                        at_place._replace(
-                            loops=place.loops,
-                            segment=place.segment,
-                            element=at_place.element + offset,
-                            qualifiers=place.qualifiers,
-                        ),
-                    )
+                starts = (
+                    (spec.starts or range(place.element, spec.last + 1, spec.size)) if spec.kind == "groups" else (1,)
+                )
+                for index, start in enumerate(starts if spread else starts[:1]):
+                    item = f"{path}[{index}]." if spread and spec.kind == "groups" else f"{path}{many}."
+                    for inner, at_place in places(field.plan.cls, loop_id, item, spread=spread):
+                        yield inner, _within(place, at_place, start - 1)
+
+
+def _within(segment: Place, inner: Place, offset: int) -> Place:
+    """The place, in a segment of a list, of what a struct of that list binds."""
+    return segment._replace(
+        element=inner.element + offset,
+        component=inner.component,
+        conditions=inner.conditions,
+        written=inner.written,
+    )
+
+
+def _item_places(field: Bound, path: str, place: Place) -> Iterator[tuple[str, Place]]:
+    """The places of the items of a list of strings in one segment; of any other field its own."""
+    match field.spec.kind:
+        case "each" if place.component:
+            for index in range(field.spec.last - place.component + 1):
+                yield f"{path}[{index}]", place._replace(component=place.component + index)
+        case "each":
+            for index in range(field.spec.last - place.element + 1):
+                yield f"{path}[{index}]", place._replace(element=place.element + index)
+        case "composites":
+            for index in range(field.spec.last - place.element + 1):
+                yield f"{path}[{index}]", place._replace(element=place.element + index, component=2)
+        case _:
+            yield f"{path}[]" if field.many else path, place
 
 
 Line = tuple[str, _DraftSegment, DraftLoop]
 
 
-def _path_of(
-    finding: Finding, lines: Sequence[Line], index: Mapping[tuple[str, str, int, int], list[str]]
-) -> str | None:
+def _path_of(finding: Finding, lines: Sequence[Line], index: _Index, guide: Guide) -> str | None:
     """The JSON path of a finding: the field its element was written from, or the field that would fill the missing place."""
     if finding.position is None:
         return None
     at_line = min(finding.position, len(lines)) - 1
-    if finding.element is not None:
-        paths = lines[at_line][1].paths
-        wanted = (finding.element, finding.component or 0, (finding.repeat or 1) - 1)
-        exact = paths.get(wanted) or next((p for (e, _, _), p in paths.items() if e == finding.element), None)
-        if exact is not None:
-            return "".join(exact)
     loop, segment = finding.loop or "", finding.segment or ""
-    element, component = finding.element or 0, finding.component or 0
-    keys = ((loop, segment, element, component), (loop, segment, element, 0), (loop, segment, 0, 0), (loop, "", 0, 0))
-    candidates: list[str] = next((index[k] for k in keys if k in index), [])
     context = _context(lines, at_line, loop)
-    chosen = next((c for c in candidates if "[]" not in c), candidates[0] if candidates else context)
-    return _filled(chosen, context) or None
+    if finding.element is None:
+        if finding.scope == "segment" and finding.code == "3":
+            return _filled(_missing(guide.loop(loop), segment, index) or context, context) or None
+        return (
+            _filled(_chosen(index.get((loop, segment, 0, 0)) or index.get((loop, "", 0, 0))) or context, context)
+            or None
+        )
+    element, component = finding.element, finding.component or 0
+    paths = lines[at_line][1].paths
+    exact = paths.get((element, component, (finding.repeat or 1) - 1))
+    if exact is not None:
+        return "".join(exact)
+    same = next((p for (e, _, _), p in paths.items() if e == element), None)
+    bound = index.get((loop, segment, element, component)) or index.get((loop, segment, element, 0))
+    if not bound and same is not None:
+        return "".join(same)
+    beside = same or next(iter(paths.values()), None)
+    chosen = _chosen(bound or index.get((loop, segment, 0, 0)) or index.get((loop, "", 0, 0)))
+    return _filled(chosen or context, "".join(beside) if beside else context) or None
+
+
+def _chosen(candidates: Sequence[tuple[str, tuple[str, ...]]] | None) -> str | None:
+    """The path of a field that stands once, else the first one."""
+    paths = [path for path, _ in candidates or ()]
+    return next((p for p in paths if "[]" not in p), paths[0] if paths else None)
+
+
+def _missing(loop: Loop, segment_id: str, index: _Index) -> str | None:
+    """The path that would fill what is missing: a loop's struct, or the first field of a required segment."""
+    inside = index.get((loop.id, "", 0, 0), [])
+    if loop.parent is not None and loop.first.id == segment_id:
+        path = _chosen(inside)
+        return path and path.rpartition(".")[0].removesuffix("[]")
+    required = [s for s in loop.children if isinstance(s, Segment) and s.id == segment_id and s.usage == "R"]
+    codes = {code for s in required if s.qualifier is not None for code in s.qualifier.codes or ()}
+    found = index.get((loop.id, segment_id, 0, 0), [])
+    return _chosen([f for f in found if codes.intersection(f[1])] or found or inside)
 
 
 def _context(lines: Sequence[Line], at_line: int, loop_id: str) -> str:

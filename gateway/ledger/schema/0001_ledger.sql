@@ -161,4 +161,5 @@ CREATE TABLE idempotency_keys (
     created_at     BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, operation, key_hash)
 );
+CREATE INDEX idempotency_keys_by_transaction ON idempotency_keys (tenant_id, transaction_id);
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);

@@ -1,0 +1,87 @@
+"""Builds an interchange once: numbers, bytes and destination are fixed in the transaction that commits to sending it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from uuid import UUID
+
+from gateway.ledger import interchanges, payloads
+from gateway.ledger.interchanges import Interchange, Member
+from gateway.payers import Route
+from gateway.runtime import Runtime
+from gateway.world import from_micros
+from queues import numbers
+from queues.database import Transaction
+from x12.acknowledge import sealed
+from x12.syntax import CANONICAL, InterchangeHeader
+
+__all__ = ["TRACE_ASSIGNER", "claim_number", "commit_interchange", "reference"]
+
+_E = CANONICAL.element
+# TRN03: ten characters that name whoever assigned the trace number.
+TRACE_ASSIGNER = "9CLAIMWIRE"
+
+
+def reference(made_id: str) -> str:
+    """An id of ours in 26 characters that X12 can carry: for BHT03 and TRN02."""
+    return base64.b32encode(UUID(made_id).bytes).decode().rstrip("=")
+
+
+def claim_number(made_id: str) -> str:
+    """An id of ours in the 20 characters that REF*D9 has room for: its time and the last 52 of its random bits."""
+    value = UUID(made_id).int
+    bits = (value >> 80) << 52 | value & (1 << 52) - 1
+    return base64.b32encode((bits << 4).to_bytes(13, "big")).decode()[:20]
+
+
+async def commit_interchange(
+    tx: Transaction,
+    runtime: Runtime,
+    tenant_id: str,
+    interchange_id: str,
+    route: Route,
+    group: tuple[str, str],
+    sets: Sequence[Sequence[str]],
+    held: list[Member],
+    now: int,
+    traceparent: str,
+) -> Interchange:
+    """Commit to an interchange of canonical transaction sets. `group` is GS01 and GS08; `held` says what each set carries."""
+    number = await numbers.mint(tx, tenant_id, route.series)
+    moment = from_micros(now)
+    header = InterchangeHeader(
+        route.sender_qualifier,
+        route.sender_id,
+        route.receiver_qualifier,
+        route.receiver_id,
+        f"{moment:%y%m%d}",
+        f"{moment:%H%M}",
+        number,
+        route.usage,
+        acknowledgement_requested=group[0] == "HC",
+    )
+    gs = ("GS", group[0], route.sender_id, route.receiver_id, f"{moment:%Y%m%d}", f"{moment:%H%M}", str(number), "X")
+    body = [_E.join((*gs, group[1]))]
+    for segments in sets:
+        body += segments
+    body += [f"GE{_E}{len(sets)}{_E}{number}", f"IEA{_E}1{_E}{number:09d}"]
+    content = sealed(body, header).encode("ascii")
+    made = Interchange(
+        tenant_id,
+        interchange_id,
+        route.id,
+        route.series,
+        number,
+        sets[0][0].split(_E)[1],
+        "intent",
+        interchange_id,
+        hashlib.sha256(content).hexdigest(),
+        len(content),
+        now,
+        traceparent=traceparent,
+    )
+    await payloads.store(tx, runtime.vault, tenant_id, interchange_id, "outbound", content, now)
+    await interchanges.insert(tx, made, held)
+    return made

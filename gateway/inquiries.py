@@ -1,0 +1,285 @@
+"""Eligibility and claim status inquiries: committed to before they leave, answered in the dialect's JSON.
+
+The caller's request and the worker that takes over after a crash or a deadline share these functions, so that an inquiry
+is answered the same way whoever brings it home.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from gateway.envelopes import TRACE_ASSIGNER, commit_interchange, reference
+from gateway.ledger import idempotency, payloads, search, transactions
+from gateway.ledger.interchanges import Interchange, Member
+from gateway.lifecycle import Acknowledged, Answered, Built, Fact
+from gateway.payers import Payer, Route
+from gateway.runtime import TENANT, Runtime
+from gateway.world import from_micros
+from observability import tracing
+from queues import work
+from queues.database import Transaction
+from queues.work import SECOND
+from x12.documents.acknowledgements import read_999
+from x12.documents.claim_status import ClaimStatusRequest, read_status_responses, write_status_request
+from x12.documents.eligibility import (
+    EligibilityRequest,
+    EligibilityResponse,
+    Meta,
+    read_responses,
+    write_request,
+)
+from x12.documents.parts import AAAError, Header
+from x12.documents.writing import Written
+from x12.envelope import Interchange as Received
+from x12.envelope import TransactionSet, read
+
+__all__ = [
+    "Answer",
+    "Prepared",
+    "answer_of",
+    "commit_answer",
+    "commit_inquiry",
+    "prepare_eligibility",
+    "prepare_status",
+    "prepare_x12",
+]
+
+Kind = Literal["eligibility", "claim_status"]
+# Kind -> ST01 of question and answer, GS01 and GS08 of the question.
+SETS: dict[Kind, tuple[str, str, tuple[str, str]]] = {
+    "eligibility": ("270", "271", ("HS", "005010X279A1")),
+    "claim_status": ("276", "277", ("HR", "005010X212")),
+}
+# The work item that takes over when this process does not bring the answer home: after the deadline, with some room.
+TAKE_OVER_SECONDS = 30.0
+
+
+class Prepared(msgspec.Struct):
+    """An inquiry that is ready to be committed to: one transaction set in canonical separators, and what it can be found by."""
+
+    kind: Kind
+    transaction_id: str
+    interchange_id: str
+    payer_id: str
+    route: Route
+    segments: list[str]
+    trace_number: str
+    member_id: str | None = None
+    parent_id: str | None = None
+
+
+class Answer(msgspec.Struct):
+    """What the payer said: the fact for the transaction, the HTTP status and the JSON for the caller."""
+
+    fact: Fact
+    status: int
+    body: bytes
+
+
+def _header(runtime: Runtime, interchange_id: str) -> Header:
+    moment = from_micros(runtime.world.micros())
+    return Header("0001", reference(interchange_id), f"{moment:%Y%m%d}", f"{moment:%H%M}")
+
+
+def _prepared(runtime: Runtime, kind: Kind, payer: Payer) -> Prepared:
+    transaction_id = runtime.world.new_id()
+    route = runtime.directory.route(payer)
+    return Prepared(kind, transaction_id, runtime.world.new_id(), payer.id, route, [], reference(transaction_id))
+
+
+def prepare_eligibility(runtime: Runtime, payer: Payer, request: EligibilityRequest) -> tuple[Prepared, Written]:
+    """A 270 out of a request, the payer's own name and id filled in."""
+    made = _prepared(runtime, "eligibility", payer)
+    asked = msgspec.structs.replace(request, trading_partner_service_id=payer.id, trading_partner_name=payer.name)
+    written = write_request(asked, _header(runtime, made.interchange_id), (made.trace_number, TRACE_ASSIGNER))
+    made.segments = written.segments
+    made.member_id = request.subscriber.member_id if request.subscriber else None
+    return made, written
+
+
+def prepare_status(
+    runtime: Runtime, payer: Payer, request: ClaimStatusRequest, parent_id: str | None = None
+) -> tuple[Prepared, Written]:
+    """A 276 out of a request, the payer's own name and id filled in."""
+    made = _prepared(runtime, "claim_status", payer)
+    asked = msgspec.structs.replace(request, trading_partner_service_id=payer.id, trading_partner_name=payer.name)
+    written = write_status_request(asked, _header(runtime, made.interchange_id), made.trace_number)
+    made.segments, made.parent_id = written.segments, parent_id
+    made.member_id = request.subscriber.member_id if request.subscriber else None
+    return made, written
+
+
+def prepare_x12(runtime: Runtime, kind: Kind, payer: Payer, segments: Sequence[str]) -> Prepared:
+    """An inquiry out of a clean transaction set of the caller's, in canonical separators; it leaves as it came."""
+    made = _prepared(runtime, kind, payer)
+    made.segments = list(segments)
+    return made
+
+
+async def commit_inquiry(
+    tx: Transaction, runtime: Runtime, made: Prepared, request: bytes, *, hold_seconds: float, claimed: bool = True
+) -> Interchange:
+    """Commit to an inquiry: transaction, interchange, and the work that would bring it home.
+
+    `claimed` says that the caller sends it at once, and `hold_seconds` how long the work leaves it alone.
+    """
+    now, route = runtime.world.micros(), made.route
+    trace = tracing.current()
+    subject = transactions.Transaction(
+        TENANT,
+        made.transaction_id,
+        made.kind,
+        "accepted",
+        route.id,
+        made.payer_id,
+        route.usage,
+        now,
+        now,
+        parent_id=made.parent_id,
+        request_id=made.transaction_id,
+        traceparent=trace,
+    )
+    await payloads.store(tx, runtime.vault, TENANT, made.transaction_id, "request", request, now)
+    await transactions.insert(tx, subject)
+    member = Member(made.segments[0].split("\x1d")[2], 0, made.transaction_id)
+    group = SETS[made.kind][2]
+    interchange = await commit_interchange(
+        tx, runtime, TENANT, made.interchange_id, route, group, [made.segments], [member], now, trace
+    )
+    built = Built(interchange.control_number, member.control_number)
+    await transactions.apply(tx, subject, built, runtime.profile(made.payer_id), now, made.interchange_id)
+    await search.add(tx, runtime.vault, TENANT, "trace_number", made.trace_number, made.transaction_id)
+    await search.add(tx, runtime.vault, TENANT, "member_id", made.member_id, made.transaction_id)
+    run_at = now + round(hold_seconds * SECOND)
+    await work.enqueue(tx, TENANT, made.interchange_id, "send", made.interchange_id, now, run_at)
+    if claimed:
+        await tx.execute(
+            "UPDATE interchanges SET state = 'on_wire', attempts = 1, sent_at = $1 WHERE tenant_id = $2 AND interchange_id = $3",
+            now,
+            TENANT,
+            made.interchange_id,
+        )
+    return interchange
+
+
+def answer_of(kind: Kind, subject: transactions.Transaction, payload: bytes, trace_number: str) -> Answer | None:
+    """What a received interchange says to an inquiry; None when it holds no answer to it.
+
+    An interchange may answer many inquiries: the one meant is known by its trace number, or by being alone.
+    """
+    for interchange in read(payload):
+        for received in interchange.sets:
+            if received.set_id == "999" and received.guide is not None:
+                return _refused_by_999(kind, subject, received)
+        answers = [s for s in interchange.sets if s.set_id == SETS[kind][1] and s.guide is not None]
+        documents = [(s, d) for s in answers for d in _documents(kind, s)]
+        mine = [(s, d) for s, d in documents if trace_number in _trace_numbers(d)] or (
+            documents if len(documents) == 1 else []
+        )
+        if mine:
+            return _answered(kind, subject, interchange, mine[0][0], mine[0][1], payload)
+        refusal = next((t for t in interchange.acknowledgements if len(t) > 3 and t[3] == "R"), None)
+        if refusal is not None:
+            return _refused(
+                kind, subject, Acknowledged("TA1", False, [refusal[4] if len(refusal) > 4 else ""]), None, None
+            )
+    return None
+
+
+def _documents(kind: Kind, received: TransactionSet) -> list[msgspec.Struct]:
+    root = received.tree()
+    return [*read_responses(root)] if kind == "eligibility" else [*read_status_responses(root)]
+
+
+def _trace_numbers(document: msgspec.Struct) -> set[str | None]:
+    if isinstance(document, EligibilityResponse):
+        return {t.reference_identification for t in document.subscriber_trace_numbers or ()}
+    claims = getattr(document, "claims", None) or ()
+    return {c.claim_status.tracking_number for c in claims if c.claim_status is not None}
+
+
+def _meta(subject: transactions.Transaction) -> Meta:
+    mode = "production" if subject.usage == "P" else "test"
+    return Meta(trace_id=subject.transaction_id, application_mode=mode, sender_id=subject.route_id)
+
+
+def _answered(
+    kind: Kind,
+    subject: transactions.Transaction,
+    interchange: Received,
+    received: TransactionSet,
+    document: msgspec.Struct,
+    payload: bytes,
+) -> Answer:
+    codes: list[str] = []
+    if isinstance(document, EligibilityResponse):
+        codes = [e.code for e in document.errors or () if e.code]
+        document.id = subject.transaction_id
+    filled = {
+        "meta": _meta(subject),
+        "control_number": received.control_number,
+        "reassociation_key": interchange.control_number,
+        "x12": payload.decode("latin-1"),
+    }
+    for name, value in filled.items():
+        setattr(document, name, value)
+    return Answer(Answered(codes), 200, msgspec.json.encode(document))
+
+
+def _refused_by_999(kind: Kind, subject: transactions.Transaction, received: TransactionSet) -> Answer:
+    said = read_999(received.tree())
+    codes = [c for s in said.sets or () for c in s.codes or ()] or list(said.codes or ())
+    accepted = said.accepted is True
+    return _refused(kind, subject, Acknowledged("999", accepted, codes), said.code, codes[0] if codes else None)
+
+
+def _refused(
+    kind: Kind, subject: transactions.Transaction, fact: Acknowledged, code: str | None, error: str | None
+) -> Answer:
+    """The payer did not take the question: an answer of our own words in the dialect's shape."""
+    response = EligibilityResponse(
+        meta=_meta(subject),
+        id=subject.transaction_id,
+        transaction_set_acknowledgement=code or "R",
+        implementation_transaction_set_syntax_error=error,
+        errors=[
+            AAAError(
+                code=fact.codes[0] if fact.codes else None,
+                description=f"The payer did not accept the inquiry ({fact.by}).",
+                followup_action="Please Correct and Resubmit",
+                location=fact.by,
+            )
+        ],
+    )
+    return Answer(fact, 400, msgspec.json.encode(response))
+
+
+async def commit_answer(
+    tx: Transaction,
+    runtime: Runtime,
+    subject: transactions.Transaction,
+    answer: Answer,
+    interchange_id: str | None,
+    inbound_id: str | None,
+) -> None:
+    """Keep an answer, once: later ones become events only."""
+    now = runtime.world.micros()
+    answer_id = subject.answer_id
+    if answer_id is None:
+        answer_id = runtime.world.new_id()
+        await payloads.store(tx, runtime.vault, subject.tenant_id, answer_id, "answer", answer.body, now)
+        await idempotency.answer_for(tx, subject.tenant_id, subject.transaction_id, answer.status, answer_id)
+    await transactions.apply(
+        tx,
+        subject,
+        answer.fact,
+        runtime.profile(subject.payer_id),
+        now,
+        interchange_id,
+        inbound_id,
+        answer_id=answer_id,
+    )
+    runtime.metrics.facts.labels(subject.kind, type(answer.fact).__name__).inc()

@@ -1,0 +1,21 @@
+"""The kinds of work. Each step loads, calls, commits; no step calls another: they meet only in a commit."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from gateway.runtime import Runtime
+from gateway.steps import apply, batch, collect, follow_up, send
+from queues.work import Work
+
+__all__ = ["STEPS", "Step"]
+
+Step = Callable[[Runtime, Work], Awaitable[None]]
+
+STEPS: Mapping[str, Step] = {
+    "apply": apply.run,
+    "batch": batch.run,
+    "collect": collect.run,
+    "follow_up": follow_up.run,
+    "send": send.run,
+}

@@ -1,0 +1,68 @@
+"""Fetches what a payer has for us: stored with its hash first, settled at the payer only after that."""
+
+from __future__ import annotations
+
+from opentelemetry.trace import SpanKind
+
+from adapters.protocol import Inbound
+from gateway.ledger import inbound
+from gateway.ledger.inbound import InboundFile
+from gateway.payers import Route
+from gateway.runtime import Runtime
+from gateway.steps.waiting import later
+from observability import log, tracing
+from queues import work
+from queues.database import Transaction
+from queues.work import SECOND, Work
+
+__all__ = ["run"]
+
+_LOG = log.get("gateway.collect")
+
+
+async def run(runtime: Runtime, item: Work) -> None:
+    """Collect from the route that the work names, then come back after its interval."""
+    route = runtime.directory.routes.get(item.subject)
+    if route is None or not runtime.adapter(route).capabilities.collects:
+        await runtime.database.write(lambda tx: work.finish(tx, item))
+        return
+    adapter, context = runtime.adapter(route), runtime.adapter_context(route)
+    reason = ""
+    try:
+        with tracing.span("collect", None, SpanKind.CLIENT, route_id=route.id):
+            async for received in adapter.collect(context):
+                file, new = await runtime.database.write(
+                    lambda tx, received=received: _store(tx, runtime, item, route, received)
+                )
+                runtime.metrics.inbound.labels(route.id, "new" if new else "repeated").inc()
+                runtime.wake.set()
+                await adapter.settle(received, context)
+                await runtime.database.write(lambda tx, file=file: inbound.settled(tx, file, runtime.world.micros()))
+    except Exception as error:
+        reason = f"collecting failed: {type(error).__name__}"
+        _LOG.warning("collect failed", route_id=route.id, exc_info=error)
+    await runtime.database.write(lambda tx: _again(tx, runtime, item, route, reason))
+
+
+async def _store(
+    tx: Transaction, runtime: Runtime, item: Work, route: Route, received: Inbound
+) -> tuple[InboundFile, bool]:
+    now = runtime.world.micros()
+    file, new = await inbound.store(
+        tx, runtime.vault, item.tenant_id, route.id, runtime.world.new_id(), received.payload, now, tracing.current()
+    )
+    if new:
+        await work.enqueue(tx, item.tenant_id, file.inbound_id, "apply", file.inbound_id, now)
+    return file, new
+
+
+async def _again(tx: Transaction, runtime: Runtime, item: Work, route: Route, reason: str) -> None:
+    """A success begins the count of attempts anew; a failure waits longer each time."""
+    if reason:
+        await work.postpone(tx, item, later(runtime, item, min(route.poll_seconds, 1.0)), reason)
+        return
+    now = runtime.world.micros()
+    await work.finish(tx, item)
+    await work.enqueue(
+        tx, item.tenant_id, runtime.world.new_id(), "collect", route.id, now, now + round(route.poll_seconds * SECOND)
+    )

@@ -1,0 +1,140 @@
+"""Claims taken in: judged against guide and edits, given their number, and kept before the caller is told.
+
+A claim is kept as a transaction set of its own in canonical separators; `steps.batch` puts such sets together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import msgspec
+
+from gateway.envelopes import claim_number, reference
+from gateway.ledger import payloads, search, transactions
+from gateway.payers import Payer, Route
+from gateway.runtime import TENANT, Runtime
+from gateway.scrubbing import scrub
+from gateway.world import from_micros
+from observability import tracing
+from queues import work
+from queues.database import Transaction
+from queues.work import SECOND
+from x12.batch import with_reference
+from x12.documents.claim_parts import Receiver, Submitter
+from x12.documents.parts import Header
+from x12.documents.professional_claim import ProfessionalClaim, write_claim
+from x12.finding import Finding
+from x12.syntax import CANONICAL
+
+__all__ = ["Submission", "claim_of", "commit_claims", "prepare_claim", "prepare_segments"]
+
+
+class Submission(msgspec.Struct):
+    """A claim on its way in: what it is kept as, what is wrong with it, and what it can be found by."""
+
+    transaction_id: str
+    claim_number: str
+    payer: Payer
+    route: Route
+    segments: list[str]
+    claim: ProfessionalClaim
+    findings: list[Finding]
+
+    @property
+    def accepted(self) -> bool:
+        return not any(f.severity == "error" for f in self.findings)
+
+    @property
+    def patient_control_number(self) -> str | None:
+        information = self.claim.claim_information
+        return information.patient_control_number if information is not None else None
+
+
+def _today(runtime: Runtime) -> date:
+    return runtime.world.now().date()
+
+
+def prepare_claim(runtime: Runtime, payer: Payer, claim: ProfessionalClaim) -> Submission:
+    """A claim out of the dialect's JSON, the envelope's parties filled in where the caller left them open."""
+    route = runtime.directory.route(payer)
+    transaction_id = runtime.world.new_id()
+    moment = from_micros(runtime.world.micros())
+    submitter, receiver = claim.submitter or Submitter(), claim.receiver or Receiver()
+    filled = msgspec.structs.replace(
+        claim,
+        trading_partner_service_id=payer.id,
+        trading_partner_name=payer.name,
+        submitter=msgspec.structs.replace(submitter, submitter_identification=route.sender_id),
+        receiver=msgspec.structs.replace(
+            receiver,
+            organization_name=receiver.organization_name or payer.name,
+            receiver_id=route.receiver_id,
+        ),
+    )
+    header = Header("0001", reference(transaction_id), f"{moment:%Y%m%d}", f"{moment:%H%M}")
+    written = write_claim(filled, header)
+    findings = [*written.findings, *scrub(claim, _today(runtime), route.usage)]
+    return _submission(runtime, transaction_id, payer, route, written.segments, claim, findings)
+
+
+def prepare_segments(runtime: Runtime, payer: Payer, segments: list[str], claim: ProfessionalClaim) -> Submission:
+    """A claim out of clean X12: its canonical segments with what they read as."""
+    route = runtime.directory.route(payer)
+    findings = scrub(claim, _today(runtime), route.usage)
+    return _submission(runtime, runtime.world.new_id(), payer, route, segments, claim, findings)
+
+
+def _submission(
+    runtime: Runtime,
+    transaction_id: str,
+    payer: Payer,
+    route: Route,
+    segments: list[str],
+    claim: ProfessionalClaim,
+    findings: list[Finding],
+) -> Submission:
+    number = claim_number(transaction_id)
+    made = Submission(transaction_id, number, payer, route, segments, claim, findings)
+    if made.accepted:
+        # The clearinghouse's own number (REF*D9) is what the payer's acknowledgements are matched by.
+        made.segments = with_reference(segments, "D9", number)
+    return made
+
+
+async def commit_claims(tx: Transaction, runtime: Runtime, claims: Sequence[Submission]) -> None:
+    """Keep claims and the work that sends them."""
+    now, trace = runtime.world.micros(), tracing.current()
+    for made in claims:
+        content = CANONICAL.segment.join(made.segments).encode()
+        await payloads.store(tx, runtime.vault, TENANT, made.transaction_id, "claim", content, now)
+        subject = transactions.Transaction(
+            TENANT,
+            made.transaction_id,
+            "claim",
+            "accepted",
+            made.route.id,
+            made.payer.id,
+            made.route.usage,
+            now,
+            now,
+            request_id=made.transaction_id,
+            traceparent=trace,
+        )
+        await transactions.insert(tx, subject)
+        subscriber = made.claim.subscriber
+        for scope, value in (
+            ("claim_number", made.claim_number),
+            ("patient_control_number", made.patient_control_number),
+            ("member_id", subscriber.member_id if subscriber else None),
+        ):
+            await search.add(tx, runtime.vault, TENANT, scope, value, made.transaction_id)
+    for route in {made.route.id: made.route for made in claims}.values():
+        run_at = now + round(route.batch_window_seconds * SECOND)
+        await work.enqueue(tx, TENANT, runtime.world.new_id(), "batch", route.id, now, run_at)
+
+
+async def claim_of(tx: Transaction, runtime: Runtime, subject: transactions.Transaction) -> list[str]:
+    """The canonical segments that a claim is kept as."""
+    content = await payloads.load(tx, runtime.vault, subject.tenant_id, subject.request_id or "")
+    return content.decode().split(CANONICAL.segment)
