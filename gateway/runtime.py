@@ -74,8 +74,8 @@ def migrations() -> list[tuple[Path, str]]:
 
 async def open_runtime(config: Config, data: Path, world: World | None = None, *, exclusive: bool = True) -> Runtime:
     """Open the data folder, made if it is not there; InUse when another process serves from it."""
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     world = world or SystemWorld()
+    await world.offload(lambda: data.mkdir(mode=0o700, parents=True, exist_ok=True))
     database = SQLite(data / "claimwire.db", exclusive=exclusive)
     try:
         done = await database.migrate([m for folder, name in migrations() for m in migrations_in(folder, name)])

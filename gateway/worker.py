@@ -105,14 +105,14 @@ class Worker:
         except Exception as error:
             outcome = "failed"
             _LOG.error("step failed", work_id=item.work_id, work_kind=item.kind, attempt=item.attempts, exc_info=error)
+            reason = f"the step failed: {type(error).__name__}"
             with suppress(LeaseLost, DatabaseError):
-                await self.runtime.database.write(lambda tx: self._failed(tx, item, error))
+                await self.runtime.database.write(lambda tx: self._failed(tx, item, reason))
         finally:
             heartbeat.cancel()
             self.runtime.metrics.work_done.labels(item.kind, outcome).inc()
 
-    async def _failed(self, tx: Transaction, item: Work, error: Exception) -> None:
-        reason = f"the step failed: {type(error).__name__}"
+    async def _failed(self, tx: Transaction, item: Work, reason: str) -> None:
         if item.attempts >= ATTEMPTS_MAX and item.kind not in ("collect", "follow_up", "batch"):
             await work.bury(tx, item, self.runtime.world.micros(), reason)
         else:

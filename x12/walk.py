@@ -494,15 +494,19 @@ class Walk:
 
 
 class Instance:
-    """One occurrence of a loop: its segments with their places in the guide, and the loops inside, both in order."""
+    """One occurrence of a loop: its segments with their places in the guide, and the loops inside, both in order.
 
-    __slots__ = ("_rows", "children", "delimiters", "loop", "parent", "segments")
+    `positions` are those of its segments in the transaction set, ST being 1 (IK302).
+    """
+
+    __slots__ = ("_rows", "children", "delimiters", "loop", "parent", "positions", "segments")
 
     def __init__(self, loop: Loop, parent: Instance | None, delimiters: Delimiters) -> None:
         self.loop = loop
         self.parent = parent
         self.delimiters = delimiters
         self.segments: list[tuple[Segment, str]] = []
+        self.positions: list[int] = []
         self.children: list[Instance] = []
         self._rows: dict[str, list[list[str]]] | None = None
 
@@ -547,7 +551,7 @@ def tree(guide: Guide, nodes: Sequence[Node | None], segments: Sequence[str], de
     """The loops of a walked transaction set; segments without a place are left out."""
     root = Instance(guide.root, None, delimiters)
     stack = [root]
-    for node, raw in zip(nodes, segments, strict=False):
+    for position, (node, raw) in enumerate(zip(nodes, segments, strict=False), 1):
         if node is None:
             continue
         loop = node.loop.parent if node.opens else node.loop
@@ -557,5 +561,7 @@ def tree(guide: Guide, nodes: Sequence[Node | None], segments: Sequence[str], de
             instance = Instance(node.loop, stack[-1], delimiters)
             stack[-1].children.append(instance)
             stack.append(instance)
-        stack[-1].segments.append((node.segment, raw))
+        here = stack[-1]
+        here.segments.append((node.segment, raw))
+        here.positions.append(position)
     return root

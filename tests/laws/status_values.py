@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import string
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from random import Random
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
@@ -19,7 +20,7 @@ from x12.documents.binding import Document
 from x12.documents.parts import Header
 from x12.documents.writing import Written
 from x12.envelope import TransactionSet, read
-from x12.syntax import CANONICAL, STANDARD, InterchangeHeader, translate
+from x12.syntax import CANONICAL, STANDARD, Delimiters, InterchangeHeader, translate
 from x12.walk import Instance
 
 HEADER = Header("0001", "REF20260105", "20260105", "0930")
@@ -31,22 +32,73 @@ QUALIFIERS = ("AD", "ER", "HC", "HP", "IV", "NU", "WK")
 WORDS = ("Value", "entity", "secondaryEntity", "tertiaryEntity", "serviceIdQualifier")
 
 
-def text(longest: int, shortest: int = 1) -> st.SearchStrategy[str]:
-    """A value of X12's character set, without spaces around it."""
-    drawn = st.text(LETTERS, min_size=shortest, max_size=longest)
-    return drawn.map(lambda s: s.strip()).filter(lambda s: len(s) >= shortest)
+T = TypeVar("T")
 
 
-def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.none() | strategy
+class Draw:
+    """Values out of a seed. Hypothesis chooses the seed: a document of its own drawing takes it far longer to make."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+
+    def __call__(self, make: Callable[[Draw], T]) -> T:
+        return make(self)
+
+    def one(self, choices: Sequence[T]) -> T:
+        return self.random.choice(choices)
+
+    def flag(self) -> bool:
+        return self.random.random() < 0.5
+
+    def maybe(self, make: Callable[[Draw], T]) -> T | None:
+        return make(self) if self.flag() else None
+
+    def several(self, make: Callable[[Draw], T], least: int, most: int) -> list[T]:
+        return [make(self) for _ in range(self.random.randint(least, most))]
 
 
-days: st.SearchStrategy[str] = st.dates(date(1950, 1, 1), date(2040, 12, 31)).map(lambda d: f"{d:%Y%m%d}")
-periods: st.SearchStrategy[str] = days | st.tuples(days, days).map(lambda pair: "-".join(sorted(pair)))
-amounts: st.SearchStrategy[str] = st.integers(0, 10**9 - 1).map(lambda cents: f"{cents // 100}.{cents % 100:02d}")
-categories = st.sampled_from(sorted(codes.table("claim_status_category")))
-statuses = st.sampled_from(sorted(codes.table("claim_status")))
-modifiers = st.lists(text(2, 2), min_size=1, max_size=4)
+seeds = st.integers(0, 2**48)
+
+
+def text(longest: int, shortest: int = 1) -> Callable[[Draw], str]:
+    """A value of X12's character set, without spaces around it: mostly short, sometimes as long as it may be."""
+
+    def make(draw: Draw) -> str:
+        size = longest if draw.random.random() < 0.1 else draw.random.randint(shortest, max(shortest, min(longest, 9)))
+        return "".join(draw.random.choices(LETTERS, k=size)).strip().ljust(shortest, "X")
+
+    return make
+
+
+def choice(values: Sequence[T]) -> Callable[[Draw], T]:
+    return lambda draw: draw.one(values)
+
+
+def day(draw: Draw) -> str:
+    return f"{date(1950, 1, 1) + timedelta(draw.random.randrange(33_000)):%Y%m%d}"
+
+
+def two_days(draw: Draw) -> tuple[str, str]:
+    first, last = sorted((day(draw), day(draw)))
+    return first, last
+
+
+def period(draw: Draw) -> str:
+    """A single date or a period."""
+    return day(draw) if draw.flag() else "-".join(two_days(draw))
+
+
+def amount(draw: Draw) -> str:
+    cents = draw.random.randrange(10 ** draw.random.randint(1, 9))
+    return f"{cents // 100}.{cents % 100:02d}" if draw.flag() else str(cents)
+
+
+category = choice(sorted(codes.table("claim_status_category")))
+status = choice(sorted(codes.table("claim_status")))
+
+
+def modifiers(draw: Draw) -> list[str]:
+    return draw.several(text(2, 2), 1, 4)
 
 
 def entities(guide_id: str, loop_id: str) -> list[str]:
@@ -98,8 +150,8 @@ def corpus_sets(*folders: str) -> list[tuple[str, TransactionSet]]:
     for file in sorted(f for name in folders for f in Path(root, name).iterdir()):
         for interchange in read(file.read_bytes()):
             for one in interchange.sets:
-                if one.guide is not None and not any(f.severity == "error" and f.code != "4" for f in one.findings):
-                    found.append((file.name, one))
+                right = not any(f.severity == "error" and f.code != "4" for f in one.findings)
+                found += [(file.name, one)] if one.guide is not None and right else []
     return found
 
 
@@ -108,31 +160,33 @@ def header_of(received_set: TransactionSet) -> Header:
     return Header(received_set.control_number, parts[3], parts[4], parts[5])
 
 
+def translated(segments: list[str], source: Delimiters = CANONICAL) -> list[str]:
+    """Segments with standard delimiters."""
+    return [translate(s, source, STANDARD) for s in segments]
+
+
 def plain(segments: list[str], one: TransactionSet | None = None) -> list[str]:
     """Segments with standard delimiters, without the trailer; of an HL only the level, which is what a place says."""
-    texts = [translate(s, one.delimiters if one is not None else CANONICAL, STANDARD) for s in segments]
+    texts = translated(segments, one.delimiters if one is not None else CANONICAL)
     return [f"HL*{t.split('*')[3]}" if t.startswith("HL*") else t for t in texts if not t.startswith("SE*")]
 
 
-def mutated(draw: st.DrawFn, segments: list[str], alphabet: str = "A0²-:*^é\x00") -> list[str]:
+def mutated(draw: Draw, segments: list[str], alphabet: str = "A0²-:*^é\x00") -> list[str]:
     """Segments of a set with a few faults between header and trailer."""
     changed = list(segments)
-    for _ in range(draw(st.integers(1, 4))):
-        at = draw(st.integers(1, max(1, len(changed) - 2)))
-        if at >= len(changed):
-            continue
-        match draw(st.sampled_from(("drop", "twice", "element", "swap"))):
-            case "drop":
+    random = draw.random
+    for _ in range(random.randint(1, 4)):
+        at, other = (random.randint(1, len(changed) - 2) for _ in range(2))
+        match random.choice(("drop", "twice", "element", "swap")):
+            case "drop" if len(changed) > 3:
                 del changed[at]
             case "twice":
                 changed.insert(at, changed[at])
             case "swap":
-                other = draw(st.integers(1, max(1, len(changed) - 2)))
-                if other < len(changed):
-                    changed[at], changed[other] = changed[other], changed[at]
+                changed[at], changed[other] = changed[other], changed[at]
             case _:
                 parts = changed[at].split("*")
-                parts[draw(st.integers(0, len(parts) - 1))] = draw(st.text(alphabet, max_size=9))
+                parts[random.randrange(len(parts))] = "".join(random.choices(alphabet, k=random.randint(0, 9)))
                 changed[at] = "*".join(parts)
     return changed
 

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.laws.status_values import (
     HEADER,
     QUALIFIERS,
-    amounts,
-    categories,
+    Draw,
+    amount,
+    category,
+    choice,
     corpus_sets,
-    days,
+    day,
     entities,
     header_of,
-    maybe,
     modifiers,
     mutated,
     paths,
-    periods,
+    period,
     plain,
     received,
-    statuses,
+    seeds,
+    status,
     text,
+    translated,
     tree_of,
+    two_days,
     without_words,
 )
 from x12 import codes
@@ -42,8 +46,8 @@ from x12.documents.claim_status import (
     PayerContact,
     Person,
     Provider,
+    RequestDependent,
     RequestLine,
-    RequestPerson,
     RequestSubscriber,
     ResponsePayer,
     Service,
@@ -60,96 +64,89 @@ from x12.documents.standing import StatusCode, patients
 from x12.walk import Instance
 
 GUIDE = "005010X212"
-CLAIM_ENTITIES = st.sampled_from(entities(GUIDE, "2200D"))
+CLAIM_ENTITIES = entities(GUIDE, "2200D")
 
 
 # --- documents out of chance ----------------------------------------------------------------------------------------
 
 
-def organization_or_person(draw: st.DrawFn) -> dict[str, Any]:
-    if draw(st.booleans()):
+def organization_or_person(draw: Draw) -> dict[str, Any]:
+    if draw.flag():
         return {"organization_name": draw(text(60))}
     return {
         "last_name": draw(text(60)),
-        "first_name": draw(maybe(text(35))),
-        "middle_name": draw(maybe(text(25))),
+        "first_name": draw.maybe(text(35)),
+        "middle_name": draw.maybe(text(25)),
     }
 
 
-@st.composite
-def providers(draw: st.DrawFn) -> list[Provider]:
+def providers(draw: Draw) -> list[Provider]:
     """One who asks and one or two who gave the service, as they are read."""
     asks = Provider(provider_type="BillingProvider", etin=draw(text(80, 2)), **organization_or_person(draw))
     made = [asks]
-    for _ in range(draw(st.integers(1, 2))):
-        names = organization_or_person(draw)
-        suffix = draw(maybe(text(10))) if "last_name" in names else None
-        number = draw(text(80, 2))
-        kind = draw(st.sampled_from(("npi", "spn", "tin")))
+    for names in draw.several(organization_or_person, 1, 2):
+        suffix = draw.maybe(text(10)) if "last_name" in names else None
+        number, kind = draw(text(80, 2)), draw.one(("npi", "spn", "tin"))
         numbers = {"tin": number, "tax_id": number} if kind == "tin" else {kind: number}
         made.append(Provider(provider_type="ServiceProvider", suffix=suffix, **names, **numbers))
     return made
 
 
-def person_fields(draw: st.DrawFn) -> dict[str, Any]:
+def person_fields(draw: Draw) -> dict[str, Any]:
     return {
         "last_name": draw(text(60)),
-        "first_name": draw(maybe(text(35))),
-        "middle_name": draw(maybe(text(25))),
-        "suffix": draw(maybe(text(10))),
+        "first_name": draw.maybe(text(35)),
+        "middle_name": draw.maybe(text(25)),
+        "suffix": draw.maybe(text(10)),
     }
 
 
-@st.composite
-def request_lines(draw: st.DrawFn) -> RequestLine:
-    first, last = sorted((draw(days), draw(days)))
+def request_line(draw: Draw) -> RequestLine:
+    first, last = draw(two_days)
     return RequestLine(
-        product_or_service_id_qualifier=draw(st.sampled_from((*QUALIFIERS, "N4"))),
+        product_or_service_id_qualifier=draw.one(QUALIFIERS),
         procedure_code=draw(text(48)),
-        procedure_modifiers=draw(maybe(modifiers)),
-        line_item_charge_amount=draw(amounts),
-        revenue_code=draw(maybe(text(48))),
-        units_of_service_count=draw(maybe(amounts)),
-        line_item_control_number=draw(maybe(text(50))),
+        procedure_modifiers=draw.maybe(modifiers),
+        line_item_charge_amount=draw(amount),
+        revenue_code=draw.maybe(text(48)),
+        units_of_service_count=draw.maybe(amount),
+        line_item_control_number=draw.maybe(text(50)),
         service_line_date=first,
-        service_line_end_date=draw(maybe(st.just(last))),
+        service_line_end_date=last if draw.flag() else None,
     )
 
 
-@st.composite
-def requests(draw: st.DrawFn) -> ClaimStatusRequest:
-    born = draw(maybe(days))
+def request(draw: Draw) -> ClaimStatusRequest:
+    born = draw.maybe(day)
     subscriber = RequestSubscriber(
         **person_fields(draw),
         member_id=draw(text(80, 2)),
         date_of_birth=born,
-        gender=draw(maybe(st.sampled_from("MF"))) if born else None,
+        gender=draw.maybe(choice("MF")) if born else None,
     )
     dependent = None
-    if draw(st.booleans()):
-        dependent = RequestPerson(
-            **person_fields(draw), date_of_birth=draw(days), gender=draw(maybe(st.sampled_from("MF")))
-        )
-    (dependent or subscriber).group_number = draw(maybe(text(50)))
-    first, last = sorted((draw(days), draw(days)))
-    begin = draw(maybe(st.just(first)))
+    if draw.flag():
+        dependent = RequestDependent(**person_fields(draw), date_of_birth=draw(day), gender=draw.maybe(choice("MF")))
+    (dependent or subscriber).group_number = draw.maybe(text(50))
+    first, last = draw(two_days)
+    begin = first if draw.flag() else None
     encounter = Encounter(
         tracking_number=draw(text(50)),
-        trading_partner_claim_number=draw(maybe(text(50))),
-        billing_type=draw(maybe(text(50))),
-        location_identifier=draw(maybe(text(50))),
-        patient_account_number=draw(maybe(text(50))),
-        pharmacy_prescription_number=draw(maybe(text(50))),
-        clearing_house_claim_number=draw(maybe(text(50))),
-        submitted_amount=draw(maybe(amounts)),
+        trading_partner_claim_number=draw.maybe(text(50)),
+        billing_type=draw.maybe(text(50)),
+        location_identifier=draw.maybe(text(50)),
+        patient_account_number=draw.maybe(text(50)),
+        pharmacy_prescription_number=draw.maybe(text(50)),
+        clearing_house_claim_number=draw.maybe(text(50)),
+        submitted_amount=draw.maybe(amount),
         beginning_date_of_service=begin,
-        end_date_of_service=draw(maybe(st.just(last))) if begin else None,
+        end_date_of_service=last if begin and draw.flag() else None,
     )
-    lines = draw(st.lists(request_lines(), max_size=3))
+    lines = draw.several(request_line, 0, 3)
     return ClaimStatusRequest(
         trading_partner_service_id=draw(text(80, 2)),
         trading_partner_name=draw(text(60)),
-        providers=draw(providers()),
+        providers=draw(providers),
         subscriber=subscriber,
         dependent=dependent,
         encounter=encounter,
@@ -158,132 +155,125 @@ def requests(draw: st.DrawFn) -> ClaimStatusRequest:
     )
 
 
-def code_fields(draw: st.DrawFn, entity: st.SearchStrategy[str], pharmacy: bool = True) -> dict[str, Any]:
+def code_fields(draw: Draw, entity: Sequence[str], pharmacy: bool = True) -> dict[str, Any]:
     """One to three codes of an STC, each with or without an entity, some of them pharmacy codes."""
     fields: dict[str, Any] = {}
-    for prefix in ("", "secondary_", "tertiary_")[: draw(st.integers(1, 3))]:
-        fields[f"{prefix}status_category_code"] = draw(categories)
-        fields[f"{prefix}status_code"] = draw(statuses)
-        fields[f"{prefix}entity_code"] = draw(maybe(entity))
-        if pharmacy and draw(st.integers(0, 4)) == 0:
+    for prefix in ("", "secondary_", "tertiary_")[: draw.random.randint(1, 3)]:
+        fields[f"{prefix}status_category_code"] = draw(category)
+        fields[f"{prefix}status_code"] = draw(status)
+        fields[f"{prefix}entity_code"] = draw.maybe(choice(entity))
+        if pharmacy and draw.random.random() < 0.2:
             fields[f"{prefix}national_council_for_prescription_drug_programs_reject_payment_codes"] = "RX"
     return fields
 
 
-@st.composite
-def claim_level(draw: st.DrawFn) -> dict[str, Any]:
+def claim_level(draw: Draw) -> dict[str, Any]:
     return code_fields(draw, CLAIM_ENTITIES) | {
-        "effective_date": draw(days),
-        "submitted_amount": draw(maybe(amounts)),
-        "amount_paid": draw(maybe(amounts)),
-        "paid_date": draw(maybe(days)),
-        "check_issue_date": draw(maybe(days)),
-        "check_number": draw(maybe(text(16))),
+        "effective_date": draw(day),
+        "submitted_amount": draw.maybe(amount),
+        "amount_paid": draw.maybe(amount),
+        "paid_date": draw.maybe(day),
+        "check_issue_date": draw.maybe(day),
+        "check_number": draw.maybe(text(16)),
     }
 
 
-@st.composite
-def service_details(draw: st.DrawFn) -> ServiceDetail:
-    statuses_of_line = [
-        Status(effective_date=draw(days), **code_fields(draw, CLAIM_ENTITIES)) for _ in range(draw(st.integers(1, 2)))
-    ]
+def line_status(draw: Draw) -> Status:
+    return Status(effective_date=draw(day), **code_fields(draw, CLAIM_ENTITIES))
+
+
+def service_detail(draw: Draw) -> ServiceDetail:
     return ServiceDetail(
         service=Service(
-            service_id_qualifier_code=draw(st.sampled_from((*QUALIFIERS, "N4"))),
+            service_id_qualifier_code=draw.one(QUALIFIERS),
             procedure_id=draw(text(48)),
-            procedure_modifiers=draw(maybe(modifiers)),
-            submitted_amount=draw(amounts),
-            amount_paid=draw(amounts),
-            revenue_code=draw(maybe(text(48))),
-            submitted_units=draw(amounts),
+            procedure_modifiers=draw.maybe(modifiers),
+            submitted_amount=draw(amount),
+            amount_paid=draw(amount),
+            revenue_code=draw.maybe(text(48)),
+            submitted_units=draw(amount),
         ),
-        status=statuses_of_line,
-        line_item_control_number=draw(maybe(text(50))),
-        service_line_date=draw(periods),
+        status=draw.several(line_status, 1, 2),
+        line_item_control_number=draw.maybe(text(50)),
+        service_line_date=draw(period),
     )
 
 
-@st.composite
-def claims(draw: st.DrawFn) -> Claim:
+def claim(draw: Draw) -> Claim:
     return Claim(
         claim_status=ClaimStatus(
-            **draw(claim_level()),
+            **draw(claim_level),
             tracking_number=draw(text(50)),
-            trading_partner_claim_number=draw(maybe(text(50))),
-            bill_type_identifier=draw(maybe(text(50))),
-            patient_account_number=draw(maybe(text(50))),
-            pharmacy_prescription_number=draw(maybe(text(50))),
-            voucher_identifier=draw(maybe(text(50))),
-            clearing_house_claim_number=draw(maybe(text(50))),
-            claim_service_date=draw(maybe(periods)),
+            trading_partner_claim_number=draw.maybe(text(50)),
+            bill_type_identifier=draw.maybe(text(50)),
+            patient_account_number=draw.maybe(text(50)),
+            pharmacy_prescription_number=draw.maybe(text(50)),
+            voucher_identifier=draw.maybe(text(50)),
+            clearing_house_claim_number=draw.maybe(text(50)),
+            claim_service_date=draw.maybe(period),
         ),
-        further_claim_statuses=draw(
-            maybe(st.lists(claim_level().map(lambda f: ClaimLevelStatus(**f)), min_size=1, max_size=2))
-        ),
-        service_details=draw(maybe(st.lists(service_details(), min_size=1, max_size=2))),
+        further_claim_statuses=[ClaimLevelStatus(**f) for f in draw.several(claim_level, 0, 2)] or None,
+        service_details=draw.several(service_detail, 0, 2) or None,
     )
 
 
-@st.composite
-def payers(draw: st.DrawFn) -> ResponsePayer:
-    number = draw(text(80, 2))
-    kind = draw(st.sampled_from(("payer_identification", "centers_for_medicare_and_medicaid_service_plan_id")))
+def payer(draw: Draw) -> ResponsePayer:
+    kind = draw.one(("payer_identification", "centers_for_medicare_and_medicaid_service_plan_id"))
     contact = None
-    if draw(st.booleans()):
-        contact = PayerContact(name=draw(maybe(text(60))), phone=draw(text(30)))
+    if draw.flag():
+        contact = PayerContact(name=draw.maybe(text(60)), phone=draw(text(30)))
         names = ("phone_extension", "fax", "email", "electronic_data_inter_change_access_number")
-        for name in draw(st.lists(st.sampled_from(names), unique=True, max_size=2)):
+        for name in draw.random.sample(names, draw.random.randint(0, 2)):
             setattr(contact, name, draw(text(30)))
-    return ResponsePayer(organization_name=draw(text(60)), contact_information=contact, **{kind: number})
+    return ResponsePayer(organization_name=draw(text(60)), contact_information=contact, **{kind: draw(text(80, 2))})
 
 
-@st.composite
-def responses(draw: st.DrawFn) -> ClaimStatusResponse:
-    payer = draw(payers())
-    response = ClaimStatusResponse(
-        trading_partner_service_id=payer.payer_identification
-        or payer.centers_for_medicare_and_medicaid_service_plan_id,
-        payer=payer,
-        providers=draw(providers()),
+def response(draw: Draw) -> ClaimStatusResponse:
+    who = draw(payer)
+    made = ClaimStatusResponse(
+        trading_partner_service_id=who.payer_identification or who.centers_for_medicare_and_medicaid_service_plan_id,
+        payer=who,
+        providers=draw(providers),
     )
-    where = draw(st.sampled_from(("claim", "claim", "claim", "provider", "receiver")))
+    where = draw.one(("claim", "claim", "claim", "provider", "receiver"))
     if where == "claim":
-        response.subscriber = Subscriber(**person_fields(draw), member_id=draw(text(80, 2)))
-        response.dependent = Person(**person_fields(draw)) if draw(st.booleans()) else None
-        response.claims = draw(st.lists(claims(), min_size=1, max_size=3))
+        made.subscriber = Subscriber(**person_fields(draw), member_id=draw(text(80, 2)))
+        made.dependent = Person(**person_fields(draw)) if draw.flag() else None
+        made.claims = draw.several(claim, 1, 3)
     elif where == "provider":
-        response.provider_of_service_information_trace_identifier = draw(text(50))
-        fields = code_fields(draw, st.sampled_from(entities(GUIDE, "2200C")), pharmacy=False)
-        response.service_provider_claim_statuses = [Status(effective_date=draw(days), **fields)]
+        made.provider_of_service_information_trace_identifier = draw(text(50))
+        fields = code_fields(draw, entities(GUIDE, "2200C"), pharmacy=False)
+        made.service_provider_claim_statuses = [Status(effective_date=draw(day), **fields)]
     else:
-        response.providers = (response.providers or [])[:1]
-        response.claim_transaction_batch_number = draw(text(50))
-        fields = code_fields(draw, st.sampled_from(entities(GUIDE, "2200B")), pharmacy=False)
-        response.provider_claim_statuses = [Status(effective_date=draw(days), **fields)]
-    return response
+        made.providers = (made.providers or [])[:1]
+        made.claim_transaction_batch_number = draw(text(50))
+        fields = code_fields(draw, entities(GUIDE, "2200B"), pharmacy=False)
+        made.provider_claim_statuses = [Status(effective_date=draw(day), **fields)]
+    return made
 
 
 # --- there and back -------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=500, deadline=None)
-@given(requests())
-def test_a_request_that_is_written_is_read_back(request: ClaimStatusRequest) -> None:
-    tree = received(write_status_request(request, HEADER, ""), "HR", GUIDE).tree()
-    assert [request] == read_status_requests(tree)
+@settings(max_examples=800, deadline=None)
+@given(seeds)
+def test_a_request_that_is_written_is_read_back(seed: int) -> None:
+    asking = request(Draw(seed))
+    tree = received(write_status_request(asking, HEADER, ""), "HR", GUIDE).tree()
+    assert [asking] == read_status_requests(tree)
 
 
-@settings(max_examples=500, deadline=None)
-@given(responses())
-def test_an_answer_that_is_written_is_read_back(response: ClaimStatusResponse) -> None:
-    tree = received(write_status_response(response, HEADER), "HN", GUIDE).tree()
+@settings(max_examples=600, deadline=None)
+@given(seeds)
+def test_an_answer_that_is_written_is_read_back(seed: int) -> None:
+    answer = response(Draw(seed))
+    tree = received(write_status_response(answer, HEADER), "HN", GUIDE).tree()
     back = read_status_responses(tree)
-    assert [without_words(response)] == [without_words(r, ".errorResponse") for r in back]
+    assert [without_words(answer)] == [without_words(r, ".errorResponse") for r in back]
     again = received(write_status_response(back[0], HEADER), "HN", GUIDE).tree()
     assert back == read_status_responses(again)
-    codes_told = [code for state in claim_statuses(tree) for code in state.codes]
-    told = sum(path.endswith(("statusCategoryCode", "StatusCategoryCode")) for path in paths(response))
-    assert told == len(codes_told)
+    told = sum(path.endswith(("statusCategoryCode", "StatusCategoryCode")) for path in paths(answer))
+    assert told == len([code for state in claim_statuses(tree) for code in state.codes])
 
 
 def levels(scope: Instance) -> list[Instance]:
@@ -369,7 +359,6 @@ def lines_of(request: ClaimStatusRequest, trace: str = "T1") -> list[str]:
 def test_the_trace_takes_the_place_of_the_tracking_number() -> None:
     assert "TRN*1*T1" in lines_of(asked())
     assert "TRN*1*MINE" in lines_of(asked(), "")
-    assert asked() == msgspec.structs.replace(asked())
 
 
 def test_any_identifier_of_who_asks_is_an_etin() -> None:
@@ -386,7 +375,7 @@ def test_a_group_number_stands_in_the_claim() -> None:
     assert request.subscriber is not None
     request.subscriber.group_number = "G1"
     assert "REF*6P*G1" in lines_of(request)
-    request.dependent = RequestPerson(last_name="ONE", first_name="BOB", date_of_birth="20100102")
+    request.dependent = RequestDependent(last_name="ONE", first_name="BOB", date_of_birth="20100102")
     assert 1 == lines_of(request).count("REF*6P*G1")
     request.dependent.group_number = "G2"
     assert ["REF*6P*G2"] == [line for line in lines_of(request) if line.startswith("REF*6P")]
@@ -412,11 +401,11 @@ def test_what_is_missing_or_wrong_is_told_by_its_field() -> None:
     request = asked()
     assert request.subscriber is not None
     request.subscriber.member_id = None
-    assert {"subscriber.memberId"} == findings(request)
+    assert "subscriber.memberId" in findings(request)
     request.subscriber = None
     assert all(path and path.startswith("subscriber") for path in findings(request))
     request = asked()
-    request.dependent = RequestPerson(last_name="ONE")
+    request.dependent = RequestDependent(last_name="ONE")
     assert {"dependent.dateOfBirth"} == findings(request)
     request = asked()
     request.encounter = Encounter(submitted_amount="12,50", beginning_date_of_service="20261301")
@@ -446,7 +435,7 @@ ANSWER = [
     "NM1*IL*1*ONE*ANN****MI*M1",
     "TRN*2*T1",
     "STC*F1:65*20260104**100*80*20260103**20260104*CHECK1",
-    "STC*F2:88:QC*20260105*******P3:317:1P",
+    "STC*F2:88:QC*20260105********P3:317:1P",
     "STC*F2:70::RX*20260105",
     "REF*1K*ICN1",
     "REF*EJ*PCN1",
@@ -550,19 +539,12 @@ def test_a_claim_that_was_not_found_is_an_answer_too() -> None:
     assert codes.table("claim_status_category")["D0"] == claim.claim_status.status_category_code_value
 
 
-@st.composite
-def ruined(draw: st.DrawFn) -> tuple[str, list[str]]:
-    if draw(st.booleans()):
-        return "HN", mutated(draw, ANSWER)
-    segments = [s.replace("\x1d", "*").replace("\x1f", ":") for s in write_status_request(asked(), HEADER, "").segments]
-    return "HR", mutated(draw, segments)
-
-
-@settings(max_examples=500, deadline=None)
-@given(ruined())
-def test_reading_never_raises(faulty: tuple[str, list[str]]) -> None:
-    group, segments = faulty
-    tree = tree_of(segments, group, GUIDE)
+@settings(max_examples=800, deadline=None)
+@given(seeds)
+def test_reading_never_raises(seed: int) -> None:
+    draw = Draw(seed)
+    group, segments = draw.one((("HN", ANSWER), ("HR", translated(write_status_request(asked(), HEADER, "").segments))))
+    tree = tree_of(mutated(draw, segments), group, GUIDE)
     for document in (*read_status_requests(tree), *read_status_responses(tree)):
-        assert msgspec.json.decode(msgspec.json.encode(document), type=type(document)) == document
-    assert all(state.trace_number is not None for state in claim_statuses(tree))
+        assert document == msgspec.json.decode(msgspec.json.encode(document), type=type(document))
+    assert all(state.level in ("receiver", "provider", "claim") for state in claim_statuses(tree))

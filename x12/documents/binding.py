@@ -63,7 +63,7 @@ D = TypeVar("D", bound="Document")
 Out = dict[str, Any]
 
 
-class Document(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True, gc=False):
+class Document(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
     """A JSON object of the dialect. Absent and null are the same; unknown keys are ignored."""
 
 

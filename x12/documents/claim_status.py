@@ -114,17 +114,19 @@ class Subscriber(Person):
     member_id: Annotated[Text, at("NM109 NM108~MI")] = None
 
 
-class RequestPerson(Person):
-    """Loop 2100D or 2100E of a request, with the DMG of its level. The group number stands in the claim (REF*6P)."""
+class RequestSubscriber(Person):
+    """Loop 2100D of a request and the DMG of its level. The group number stands in the claim (REF*6P)."""
 
-    date_of_birth: Annotated[Text, at("2000D|2000E DMG02 DMG01~D8")] = None
-    gender: Annotated[Text, at("2000D|2000E DMG03")] = None
-
-
-class RequestSubscriber(RequestPerson):
-    """Loop 2100D of a request."""
-
+    date_of_birth: Annotated[Text, at("2000D DMG02 DMG01~D8")] = None
+    gender: Annotated[Text, at("2000D DMG03")] = None
     member_id: Annotated[Text, at("NM109 NM108~MI")] = None
+
+
+class RequestDependent(Person):
+    """Loop 2100E of a request and the DMG of its level."""
+
+    date_of_birth: Annotated[Text, at("2000E DMG02 DMG01~D8")] = None
+    gender: Annotated[Text, at("2000E DMG03")] = None
 
 
 class _Grouped(Document):
@@ -219,7 +221,7 @@ class ClaimStatusRequest(Document):
     trading_partner_name: Annotated[Text, at("2100A NM103")] = None
     providers: list[Provider] | None = None
     subscriber: Annotated[RequestSubscriber | None, inside("2100D")] = None
-    dependent: Annotated[RequestPerson | None, inside("2100E")] = None
+    dependent: Annotated[RequestDependent | None, inside("2100E")] = None
     encounter: Annotated[Encounter | None, inside(*_CLAIM_LOOPS)] = None
     service_line_information: Annotated[RequestLine | None, by_hand()] = None
     service_lines_information: list[RequestLine] | None = None

@@ -164,16 +164,28 @@ def _pass(table: Mapping[str, _Actions], instance: Instance, outs: list[Any]) ->
 
 
 def _fill(chosen: Chosen, row: list[str], outs: list[Any], delimiters: Delimiters) -> None:
-    """Fill the structs that a segment is for, or make those that it fills at once. What came first stays."""
+    """Gather the values of the structs that a segment is for, or make those that it fills at once; the first value stays."""
     for number, empty, generated in chosen:
-        out = outs[number]
         if empty is None:
-            if out is None:
-                out = outs[number] = {}
-            generated.run(row, out, delimiters)
-        elif out is None:
-            made = generated.run(row, out, delimiters)
-            outs[number] = None if made == empty else made
+            values: Out | None = outs[number]
+            if values is None:
+                values = outs[number] = {}
+            generated.run(row, values, delimiters)
+            continue
+        made = generated.run(row, None, delimiters)
+        if made == empty:
+            continue
+        if outs[number] is None:
+            outs[number] = made
+        else:
+            _complete(outs[number], made)
+
+
+def _complete(made: Document, again: Document) -> None:
+    """Give a struct the values that only a further segment of its kind has."""
+    for name in made.__struct_fields__:
+        if getattr(made, name) is None:
+            setattr(made, name, getattr(again, name))
 
 
 @cache

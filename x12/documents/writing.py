@@ -585,13 +585,11 @@ def _path_of(finding: Finding, lines: Sequence[Line], index: _Index, guide: Guid
     at_line = min(finding.position, len(lines)) - 1
     loop, segment = finding.loop or "", finding.segment or ""
     context = _context(lines, at_line, loop)
+    around = index.get((loop, segment, 0, 0)) or index.get((loop, "", 0, 0))
     if finding.element is None:
         if finding.scope == "segment" and finding.code == "3":
-            return _filled(_missing(guide.loop(loop), segment, index) or context, context) or None
-        return (
-            _filled(_chosen(index.get((loop, segment, 0, 0)) or index.get((loop, "", 0, 0))) or context, context)
-            or None
-        )
+            return _filled(_missing(guide.loop(loop), segment, index, context), context) or None
+        return _filled(_chosen(around, context), context) or None
     element, component = finding.element, finding.component or 0
     paths = lines[at_line][1].paths
     exact = paths.get((element, component, (finding.repeat or 1) - 1))
@@ -602,26 +600,26 @@ def _path_of(finding: Finding, lines: Sequence[Line], index: _Index, guide: Guid
     if not bound and same is not None:
         return "".join(same)
     beside = same or next(iter(paths.values()), None)
-    chosen = _chosen(bound or index.get((loop, segment, 0, 0)) or index.get((loop, "", 0, 0)))
-    return _filled(chosen or context, "".join(beside) if beside else context) or None
+    return _filled(_chosen(bound or around, context), "".join(beside) if beside else context) or None
 
 
-def _chosen(candidates: Sequence[tuple[str, tuple[str, ...]]] | None) -> str | None:
-    """The path of a field that stands once, else the first one."""
+def _chosen(candidates: Sequence[tuple[str, tuple[str, ...]]] | None, context: str) -> str:
+    """The path of a field of the struct that fills the loop, of one that stands once, else the first; the context without any."""
     paths = [path for path, _ in candidates or ()]
-    return next((p for p in paths if "[]" not in p), paths[0] if paths else None)
+    within = _ANY_NUMBER.sub("[]", context) + "."
+    paths = [p for p in paths if p.startswith(within)] or paths
+    return next((p for p in paths if "[]" not in p), paths[0] if paths else context)
 
 
-def _missing(loop: Loop, segment_id: str, index: _Index) -> str | None:
+def _missing(loop: Loop, segment_id: str, index: _Index, context: str) -> str:
     """The path that would fill what is missing: a loop's struct, or the first field of a required segment."""
     inside = index.get((loop.id, "", 0, 0), [])
-    if loop.parent is not None and loop.first.id == segment_id:
-        path = _chosen(inside)
-        return path and path.rpartition(".")[0].removesuffix("[]")
+    if inside and loop.parent is not None and loop.first.id == segment_id:
+        return _chosen(inside, context).rpartition(".")[0].removesuffix("[]")
     required = [s for s in loop.children if isinstance(s, Segment) and s.id == segment_id and s.usage == "R"]
     codes = {code for s in required if s.qualifier is not None for code in s.qualifier.codes or ()}
     found = index.get((loop.id, segment_id, 0, 0), [])
-    return _chosen([f for f in found if codes.intersection(f[1])] or found or inside)
+    return _chosen([f for f in found if codes.intersection(f[1])] or found or inside, context)
 
 
 def _context(lines: Sequence[Line], at_line: int, loop_id: str) -> str:

@@ -1,0 +1,107 @@
+"""Remittances: what an 835 says of each claim, which claim of ours it means, and what that comes to.
+
+Sources: 005010X221A1 (CLP, SVC, TRN, BPR), CAQH CORE 370 (reassociation by TRN02, TRN03 and BPR02).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from typing import Literal
+
+import msgspec
+
+from gateway.ledger import search, transactions
+from gateway.runtime import Runtime
+from queues.database import Transaction
+from x12.walk import Instance
+
+__all__ = ["PaidClaim", "match_claim", "outcome_of", "paid_claims", "payment_key"]
+
+Outcome = Literal["paid", "partly_paid", "denied", "reversed"]
+_DENIED = "4"
+_REVERSED = "22"
+
+
+class PaidClaim(msgspec.Struct, frozen=True):
+    """One claim of a remittance (loop 2100): numbers, CLP02, and charge and payment of the claim and of its lines."""
+
+    patient_control_number: str
+    payer_control_number: str
+    status: str
+    charge: Decimal
+    paid: Decimal
+    lines: tuple[tuple[Decimal, Decimal], ...] = ()
+
+
+def _amount(row: list[str], element: int) -> Decimal:
+    try:
+        return Decimal(row[element]) if element < len(row) and row[element] else Decimal(0)
+    except InvalidOperation:
+        return Decimal(0)
+
+
+def _text(row: list[str], element: int) -> str:
+    return row[element] if element < len(row) else ""
+
+
+def _first(loop: Instance, segment_id: str) -> list[str]:
+    rows = loop.rows().get(segment_id)
+    return rows[0] if rows else []
+
+
+def paid_claims(root: Instance) -> Iterator[PaidClaim]:
+    """Every claim of a walked 835, in file order."""
+    for loop in root.all("2100"):
+        row = _first(loop, "CLP")
+        services = [r for line in loop.inside("2110") for r in line.rows().get("SVC", ())]
+        yield PaidClaim(
+            _text(row, 1),
+            _text(row, 7),
+            _text(row, 2),
+            _amount(row, 3),
+            _amount(row, 4),
+            tuple((_amount(r, 2), _amount(r, 3)) for r in services),
+        )
+
+
+def outcome_of(claim: PaidClaim) -> Outcome:
+    """What a remittance comes to for its claim: denied and reversed by CLP02; partly paid where a charged line got nothing."""
+    if claim.status == _REVERSED:
+        return "reversed"
+    if claim.status == _DENIED:
+        return "denied"
+    unpaid = [charge for charge, paid in claim.lines if charge > 0 and paid == 0]
+    return "partly_paid" if claim.paid > 0 and unpaid else "paid"
+
+
+def payment_key(root: Instance) -> str:
+    """What makes a payment the same payment: TRN03, TRN02, BPR16, BPR02 and the payee (N104 of 1000B)."""
+    payment, trace = _first(root, "BPR"), _first(root, "TRN")
+    payee = _first(next(iter(root.inside("1000B")), root), "N1")
+    return "|".join((_text(trace, 3), _text(trace, 2), _text(payment, 16), _text(payment, 2), _text(payee, 4)))
+
+
+async def match_claim(
+    tx: Transaction, runtime: Runtime, tenant_id: str, claim: PaidClaim
+) -> transactions.Transaction | None:
+    """The claim that a payment is for: by the payer's number, else by the patient control number where that is one claim's alone.
+
+    None where no claim or more than one could be meant: that is for a person, never guessed.
+    """
+    if claim.payer_control_number:
+        known = await search.find(tx, runtime.vault, tenant_id, "payer_control_number", claim.payer_control_number)
+        claims = await _claims(tx, tenant_id, known)
+        if len(claims) == 1:
+            return claims[0]
+    if claim.patient_control_number:
+        known = await search.find(tx, runtime.vault, tenant_id, "patient_control_number", claim.patient_control_number)
+        claims = [c for c in await _claims(tx, tenant_id, known) if c.state not in ("rejected", "accepted")]
+        if len(claims) == 1:
+            return claims[0]
+    return None
+
+
+async def _claims(tx: Transaction, tenant_id: str, ids: list[str]) -> list[transactions.Transaction]:
+    found = [await transactions.get(tx, tenant_id, i) for i in ids[:20]]
+    return [t for t in found if t.kind == "claim"]

@@ -1,0 +1,375 @@
+"""Reads a stored file from a payer and lets what it says happen to the transactions it names, all in one commit.
+
+What matches nothing makes the file `unmatched`, what contradicts itself `quarantined`: visible, never guessed at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+import msgspec
+from x12.balancing import balance_835
+
+from gateway import remittance
+from gateway.inquiries import Kind, answer_of, commit_answer
+from gateway.ledger import inbound, interchanges, payloads, search, transactions
+from gateway.ledger.inbound import InboundFile
+from gateway.ledger.interchanges import Interchange
+from gateway.lifecycle import (
+    Acknowledged,
+    ClaimAcknowledged,
+    Delivered,
+    Fact,
+    Posted,
+    Quarantined,
+    Remitted,
+    StatusReported,
+)
+from gateway.payers import Route
+from gateway.reports import report_277, report_835
+from gateway.runtime import Runtime
+from gateway.steps.send import apply_to_members
+from observability import log, tracing
+from queues import work
+from queues.database import Transaction
+from queues.work import Work
+from x12.documents.acknowledgements import GroupAcknowledgement, InterchangeAcknowledgement, read_999, read_ta1
+from x12.documents.claim_acknowledgement import ClaimVerdict, claim_verdicts
+from x12.documents.claim_status import ClaimState, claim_statuses
+from x12.documents.standing import StatusCode
+from x12.envelope import Interchange as Received
+from x12.envelope import TransactionSet, read
+
+__all__ = ["run"]
+
+_LOG = log.get("gateway.apply")
+
+
+@dataclass
+class _Applying:
+    """One file being applied: what it matched, what it did not, and what is wrong with it."""
+
+    runtime: Runtime
+    file: InboundFile
+    route: Route
+    payload: bytes
+    matched: int = 0
+    unmatched: int = 0
+    faults: list[str] = field(default_factory=list[str])
+
+
+async def run(runtime: Runtime, item: Work) -> None:
+    """Apply the file that the work names."""
+    loaded = await runtime.database.read(lambda tx: _load(tx, runtime, item))
+    if loaded is None:
+        await runtime.database.write(lambda tx: work.finish(tx, item))
+        return
+    file, payload = loaded
+    with tracing.span("apply", file.traceparent, inbound_id=file.inbound_id, route_id=file.route_id):
+        received = await runtime.world.offload(lambda: read(payload))
+        done = await runtime.database.write(lambda tx: _apply(tx, runtime, item, file, payload, received))
+    state = "quarantined" if done.faults else "unmatched" if done.unmatched else "applied"
+    runtime.metrics.inbound.labels(file.route_id, state).inc()
+    _LOG.info("file applied", inbound_id=file.inbound_id, route_id=file.route_id, state=state, count=done.matched)
+    runtime.wake.set()
+
+
+async def _load(tx: Transaction, runtime: Runtime, item: Work) -> tuple[InboundFile, bytes] | None:
+    file = await inbound.get(tx, item.tenant_id, item.subject)
+    if file is None or file.state != "stored":
+        return None
+    return file, await payloads.load(tx, runtime.vault, item.tenant_id, file.payload_id)
+
+
+async def _apply(
+    tx: Transaction, runtime: Runtime, item: Work, file: InboundFile, payload: bytes, received: list[Received]
+) -> _Applying:
+    await work.finish(tx, item)
+    done = _Applying(runtime, file, runtime.directory.routes[file.route_id], payload)
+    if not any(i.sets or i.acknowledgements for i in received):
+        done.faults.append("no interchange")
+    for interchange in received:
+        for elements in interchange.acknowledgements:
+            await _ta1(tx, done, read_ta1(elements))
+        for one in interchange.sets:
+            await _set(tx, done, interchange, one)
+    state = "quarantined" if done.faults else "unmatched" if done.unmatched else "applied"
+    reason = ", ".join(dict.fromkeys(done.faults)) or (f"{done.unmatched} without a match" if done.unmatched else "")
+    await inbound.set_state(tx, file, state, reason)
+    return done
+
+
+async def _set(tx: Transaction, done: _Applying, interchange: Received, received: TransactionSet) -> None:
+    """Apply one transaction set; one that is not understood stops none of the others."""
+    convention = received.guide.id if received.guide is not None else ""
+    match received.set_id, convention:
+        case ("999", str(guide)) if guide:
+            await _999(tx, done, read_999(received.tree()))
+        case ("277", "005010X214"):
+            await _277ca(tx, done, received)
+        case ("277", "005010X212"):
+            await _277(tx, done, received)
+        case ("271", str(guide)) if guide:
+            await _271(tx, done, received)
+        case ("835", str(guide)) if guide:
+            await _835(tx, done, received)
+        case _:
+            done.faults.append(
+                f"transaction set {received.set_id if received.set_id.isalnum() else 'unknown'} is not understood"
+            )
+
+
+async def _sent(tx: Transaction, done: _Applying, control_number: str | None) -> Interchange | None:
+    """Our interchange with this number on the route the file came over."""
+    if not control_number or not control_number.isdigit():
+        return None
+    return await interchanges.by_number(tx, done.file.tenant_id, done.route.series, int(control_number))
+
+
+async def _to_members(
+    tx: Transaction, done: _Applying, interchange: Interchange, fact: Fact, control_number: str | None = None
+) -> None:
+    done.matched += await apply_to_members(tx, done.runtime, interchange, fact, control_number, done.file.inbound_id)
+
+
+async def _confirm(tx: Transaction, done: _Applying, interchange: Interchange, evidence: str) -> None:
+    """An answer about an interchange proves that it arrived, whatever the sending looked like from here."""
+    if interchange.state not in ("confirmed", "rejected"):
+        await interchanges.set_state(tx, interchange, "confirmed", f"evidence: {evidence}")
+        await _to_members(tx, done, interchange, Delivered(evidence))
+
+
+async def _ta1(tx: Transaction, done: _Applying, said: InterchangeAcknowledgement) -> None:
+    interchange = await _sent(tx, done, said.control_number)
+    if interchange is None:
+        done.unmatched += 1
+        return
+    if said.accepted is False and said.duplicate and interchange.attempts > 1:
+        # The second copy of a resend was recognised: the first one has arrived.
+        await _confirm(tx, done, interchange, "TA1 025")
+        return
+    await _confirm(tx, done, interchange, "TA1")
+    if said.accepted is not None:
+        codes = [said.note] if said.note and not said.accepted else []
+        if not said.accepted:
+            await interchanges.set_state(tx, interchange, "rejected", "TA1")
+        await _to_members(tx, done, interchange, Acknowledged("TA1", said.accepted, codes))
+
+
+async def _999(tx: Transaction, done: _Applying, said: GroupAcknowledgement) -> None:
+    interchange = await _sent(tx, done, said.control_number)
+    if interchange is None:
+        done.unmatched += 1
+        return
+    await _confirm(tx, done, interchange, "999")
+    held = await interchanges.members(tx, interchange.tenant_id, interchange.interchange_id)
+    numbers = list(dict.fromkeys(m.control_number for m in held))
+    named = {s.control_number: s for s in said.sets or ()}
+    if set(named) - set(numbers):
+        done.faults.append("the 999 names a transaction set that was not sent")
+    for number in numbers:
+        accepted = said.verdict(number)
+        if accepted is not None:
+            one = named.get(number)
+            codes = list((one.codes if one else said.codes) or ())
+            await _to_members(tx, done, interchange, Acknowledged("999", accepted, codes), number)
+
+
+def _statuses(codes: tuple[StatusCode, ...]) -> list[str]:
+    said = (f"{c.category}:{c.status}:{c.entity}".rstrip(":") for c in codes)
+    return list(dict.fromkeys(said))
+
+
+async def _one_of(tx: Transaction, done: _Applying, scope: search.Scope, value: str) -> transactions.Transaction | None:
+    if not value:
+        return None
+    found = await search.find(tx, done.runtime.vault, done.file.tenant_id, scope, value)
+    subjects = [
+        s for s in [await transactions.get(tx, done.file.tenant_id, i) for i in found[:20]] if s.kind == "claim"
+    ]
+    return subjects[0] if len(subjects) == 1 else None
+
+
+async def _claim(
+    tx: Transaction, done: _Applying, claim_number: str, payer_number: str, patient_number: str
+) -> transactions.Transaction | None:
+    """The claim that is meant: by our own number, the payer's, or the patient control number where it is one claim's alone."""
+    return (
+        await _one_of(tx, done, "claim_number", claim_number)
+        or await _one_of(tx, done, "payer_control_number", payer_number)
+        or await _one_of(tx, done, "patient_control_number", patient_number)
+    )
+
+
+async def _happen(tx: Transaction, done: _Applying, subject: transactions.Transaction, fact: Fact) -> None:
+    runtime = done.runtime
+    now = runtime.world.micros()
+    await transactions.apply(tx, subject, fact, runtime.profile(subject.payer_id), now, None, done.file.inbound_id)
+    runtime.metrics.facts.labels(subject.kind, type(fact).__name__).inc()
+
+
+async def _277ca(tx: Transaction, done: _Applying, received: TransactionSet) -> None:
+    root = received.tree()
+    advice = await _advice(tx, done, "claim_report", received, "277CA", _digest(received))
+    if advice is None:
+        return
+    matched = unmatched = 0
+    for verdict in claim_verdicts(root):
+        subject = await _claim(
+            tx,
+            done,
+            verdict.clearinghouse_trace_number,
+            verdict.payer_claim_control_number,
+            verdict.patient_control_number,
+        )
+        if subject is None:
+            unmatched += 1
+            continue
+        matched += 1
+        await _judged(tx, done, subject, verdict)
+    await _posted(tx, done, advice, matched, unmatched)
+
+
+async def _judged(tx: Transaction, done: _Applying, subject: transactions.Transaction, verdict: ClaimVerdict) -> None:
+    number = verdict.payer_claim_control_number
+    await search.add(tx, done.runtime.vault, subject.tenant_id, "payer_control_number", number, subject.transaction_id)
+    if verdict.accepted is not None:
+        await _happen(tx, done, subject, ClaimAcknowledged(verdict.accepted, _statuses(verdict.codes)))
+
+
+async def _277(tx: Transaction, done: _Applying, received: TransactionSet) -> None:
+    """Answers to status inquiries: the inquiry is answered, and the claim it was about learns its status."""
+    for said in claim_statuses(received.tree()):
+        if said.level != "claim":
+            continue
+        inquiry = await _inquiry(tx, done, "claim_status", said.trace_number)
+        if inquiry is None:
+            done.unmatched += 1
+            continue
+        done.matched += 1
+        await _answer(tx, done, "claim_status", inquiry, said.trace_number)
+        if inquiry.parent_id is not None:
+            claim = await transactions.get(tx, inquiry.tenant_id, inquiry.parent_id)
+            await _reported(tx, done, claim, said)
+
+
+async def _reported(tx: Transaction, done: _Applying, claim: transactions.Transaction, said: ClaimState) -> None:
+    number = said.payer_claim_control_number
+    await search.add(tx, done.runtime.vault, claim.tenant_id, "payer_control_number", number, claim.transaction_id)
+    own = [c for c in said.codes if c.line is None]
+    await _happen(tx, done, claim, StatusReported(own[0].category if own else "", _statuses(tuple(own))))
+
+
+async def _inquiry(tx: Transaction, done: _Applying, kind: Kind, trace_number: str) -> transactions.Transaction | None:
+    found = (
+        await search.find(tx, done.runtime.vault, done.file.tenant_id, "trace_number", trace_number)
+        if trace_number
+        else []
+    )
+    subjects = [await transactions.get(tx, done.file.tenant_id, i) for i in found[:2]]
+    return subjects[0] if len(subjects) == 1 and subjects[0].kind == kind else None
+
+
+async def _answer(
+    tx: Transaction, done: _Applying, kind: Kind, inquiry: transactions.Transaction, trace_number: str
+) -> None:
+    answer = answer_of(kind, inquiry, done.payload, trace_number)
+    if answer is not None:
+        await commit_answer(tx, done.runtime, inquiry, answer, None, done.file.inbound_id)
+
+
+async def _271(tx: Transaction, done: _Applying, received: TransactionSet) -> None:
+    """A late answer: the caller has long had its 202, or the worker has asked again after a crash."""
+    root = received.tree()
+    numbers = {row[2] for level in root.all("2000C", "2000D") for row in level.rows().get("TRN", ()) if len(row) > 2}
+    for number in sorted(numbers):
+        inquiry = await _inquiry(tx, done, "eligibility", number)
+        if inquiry is not None:
+            done.matched += 1
+            await _answer(tx, done, "eligibility", inquiry, number)
+            return
+    done.unmatched += 1
+
+
+async def _835(tx: Transaction, done: _Applying, received: TransactionSet) -> None:
+    root = received.tree()
+    key = remittance.payment_key(root)
+    advice = await _advice(tx, done, "remittance", received, "835", key)
+    if advice is None:
+        return
+    faults = [f.code for f in balance_835(root) if f.severity == "error"]
+    if faults:
+        done.faults.append("the remittance does not balance")
+        await _happen(tx, done, advice, Quarantined(list(dict.fromkeys(faults))))
+        return
+    matched = unmatched = 0
+    for paid in remittance.paid_claims(root):
+        subject = await remittance.match_claim(tx, done.runtime, done.file.tenant_id, paid)
+        if subject is None:
+            unmatched += 1
+            continue
+        matched += 1
+        number = paid.payer_control_number
+        await search.add(
+            tx, done.runtime.vault, subject.tenant_id, "payer_control_number", number, subject.transaction_id
+        )
+        await _happen(tx, done, subject, Remitted(paid.status, remittance.outcome_of(paid), advice.transaction_id))
+    await _posted(tx, done, advice, matched, unmatched)
+
+
+def _digest(received: TransactionSet) -> str:
+    """The content of a set, its control number aside."""
+    return hashlib.sha256("\n".join(received.segments[1:-1]).encode()).hexdigest()
+
+
+async def _advice(
+    tx: Transaction, done: _Applying, kind: str, received: TransactionSet, effect: str, subject: str
+) -> transactions.Transaction | None:
+    """A transaction of its own for a report or remittance, the first time it is seen; None for a repetition.
+
+    The same payment with another content is quarantined: it must not be posted over the first.
+    """
+    runtime, file = done.runtime, done.file
+    now = runtime.world.micros()
+    key = runtime.vault.index(file.tenant_id, effect, subject)
+    content = _digest(received)
+    before = await inbound.claim_effect(tx, file.tenant_id, effect, key, content, file.inbound_id, now)
+    if before is not None:
+        if before != content:
+            done.faults.append(f"another {effect} with the same key and other content came before")
+        return None
+    made_id = runtime.world.new_id()
+    report = report_277 if kind == "claim_report" else report_835
+    body = msgspec.json.encode(report(received, made_id, done.route))
+    await payloads.store(tx, runtime.vault, file.tenant_id, made_id, "answer", body, now)
+    made = transactions.Transaction(
+        file.tenant_id,
+        made_id,
+        kind,
+        "stored",
+        file.route_id,
+        _payer_of(done),
+        done.route.usage,
+        now,
+        now,
+        request_id=file.payload_id,
+        answer_id=made_id,
+        traceparent=file.traceparent,
+    )
+    await transactions.insert(tx, made)
+    return made
+
+
+def _payer_of(done: _Applying) -> str:
+    """The payer of a route, where the route is one payer's alone."""
+    payers = [p.id for p in done.runtime.directory.payers.values() if done.route.id in p.routes]
+    return payers[0] if len(payers) == 1 else ""
+
+
+async def _posted(
+    tx: Transaction, done: _Applying, advice: transactions.Transaction, matched: int, unmatched: int
+) -> None:
+    done.matched += matched
+    done.unmatched += unmatched
+    await _happen(tx, done, advice, Posted(matched, unmatched))

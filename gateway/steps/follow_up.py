@@ -1,0 +1,168 @@
+"""Asks about claims that have been silent for too long: a 276 each, once per date, however often this runs.
+
+Asking and moving the claim's date commit together, so that no crash, clock or second worker can ask twice for one date. A
+payer that finds nothing is asked with wider dates the next time; a payer without 276 leaves the claim to a person.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from gateway.inquiries import Prepared, commit_inquiry, prepare_status
+from gateway.ledger import transactions
+from gateway.lifecycle import FollowUpAsked
+from gateway.payers import Payer
+from gateway.runtime import Runtime
+from gateway.submissions import claim_of
+from observability import log, tracing
+from queues import work
+from queues.database import Transaction
+from queues.work import SECOND, Work
+from x12 import guides
+from x12.documents.claim_status import ClaimStatusRequest, Encounter, Provider, RequestPerson, RequestSubscriber
+from x12.documents.professional_claim import ProfessionalClaim, read_claims
+from x12.syntax import CANONICAL
+from x12.walk import Walk, compiled, tree
+
+__all__ = ["request_for", "run"]
+
+_LOG = log.get("gateway.follow_up")
+_PAGE = 100
+_WIDER = timedelta(days=30)
+_LONGEST_SECONDS = 24 * 3600
+
+
+async def run(runtime: Runtime, item: Work) -> None:
+    """Ask about a page of due claims, then come back for the next page or at the next date."""
+    due = await runtime.database.read(lambda tx: _due(tx, runtime, item))
+    for subject in due:
+        with tracing.span(
+            "follow_up", subject.traceparent, transaction_id=subject.transaction_id, payer_id=subject.payer_id
+        ):
+            await _ask(runtime, item, subject)
+    await runtime.database.write(lambda tx: _again(tx, runtime, item, more=len(due) == _PAGE))
+    runtime.wake.set()
+
+
+async def _due(tx: Transaction, runtime: Runtime, item: Work) -> list[transactions.Transaction]:
+    return await transactions.due_for_follow_up(tx, item.tenant_id, runtime.world.micros(), _PAGE)
+
+
+async def _ask(runtime: Runtime, item: Work, subject: transactions.Transaction) -> None:
+    payer = runtime.directory.payers.get(subject.payer_id)
+    segments = await runtime.database.read(lambda tx: claim_of(tx, runtime, subject))
+    asked_before = await runtime.database.read(lambda tx: _asked(tx, subject))
+    prepared: Prepared | None = None
+    reason = "the payer is not configured"
+    if payer is not None:
+        prepared, reason = _prepare(runtime, payer, subject, segments, asked_before)
+    await runtime.database.write(lambda tx: _commit(tx, runtime, item, subject, prepared, reason))
+
+
+async def _asked(tx: Transaction, subject: transactions.Transaction) -> int:
+    events = await transactions.events(tx, subject.tenant_id, subject.transaction_id)
+    return sum(e.kind == "followUpAsked" for e in events)
+
+
+def _prepare(
+    runtime: Runtime, payer: Payer, subject: transactions.Transaction, segments: list[str], asked_before: int
+) -> tuple[Prepared | None, str]:
+    """The 276, or why there is none."""
+    route = runtime.directory.route(payer)
+    if "276" not in runtime.adapter(route).capabilities.real_time:
+        return None, "the payer takes no status inquiries: call it"
+    walk = Walk(compiled(guides.load("005010X222A1", "837"), CANONICAL))
+    walk.feed(segments)
+    claim = read_claims(tree(walk.table.guide, walk.nodes, segments, CANONICAL))[0]
+    request = request_for(claim, _WIDER * asked_before)
+    prepared, written = prepare_status(runtime, payer, request, subject.transaction_id)
+    if not written.accepted:
+        return None, "the claim lacks what a status inquiry needs: " + ", ".join(
+            sorted({f.place for f in written.findings})
+        )
+    return prepared, ""
+
+
+async def _commit(
+    tx: Transaction,
+    runtime: Runtime,
+    item: Work,
+    subject: transactions.Transaction,
+    prepared: Prepared | None,
+    reason: str,
+) -> None:
+    await work.guard(tx, item)
+    now = runtime.world.micros()
+    current = await transactions.get(tx, subject.tenant_id, subject.transaction_id)
+    if current.follow_up_at is None or current.follow_up_at > now:
+        return
+    profile = runtime.profile(subject.payer_id)
+    if prepared is None:
+        later = now + profile.follow_up_every // timedelta(microseconds=1)
+        await transactions.note(tx, current, "followUpLeftToPerson", {"reason": reason}, now)
+        await tx.execute(
+            "UPDATE transactions SET follow_up_at = $1, updated_at = $2 WHERE tenant_id = $3 AND transaction_id = $4",
+            later,
+            now,
+            subject.tenant_id,
+            subject.transaction_id,
+        )
+        _LOG.warning("follow-up left to a person", transaction_id=subject.transaction_id, payer_id=subject.payer_id)
+        return
+    await commit_inquiry(tx, runtime, prepared, b"", hold_seconds=0, claimed=False)
+    asked = FollowUpAsked(prepared.transaction_id)
+    await transactions.apply(tx, current, asked, profile, now, prepared.interchange_id)
+    _LOG.info("claim followed up", transaction_id=subject.transaction_id, payer_id=subject.payer_id)
+
+
+async def _again(tx: Transaction, runtime: Runtime, item: Work, *, more: bool) -> None:
+    now = runtime.world.micros()
+    await work.finish(tx, item)
+    next_at = now if more else await transactions.next_follow_up(tx, item.tenant_id)
+    latest = now + _LONGEST_SECONDS * SECOND
+    run_at = latest if next_at is None else min(max(next_at, now), latest)
+    await work.enqueue(tx, item.tenant_id, runtime.world.new_id(), "follow_up", item.tenant_id, now, run_at)
+
+
+def request_for(claim: ProfessionalClaim, wider: timedelta = timedelta(0)) -> ClaimStatusRequest:
+    """The status inquiry about a claim, its dates of service widened on both sides."""
+    information = claim.claim_information
+    lines = (information.service_lines if information else None) or []
+    dates = sorted(d for line in lines for d in (line.service_date, line.service_date_end) if d)
+    first, last = (dates[0], dates[-1]) if dates else (None, None)
+    billing, subscriber, dependent = claim.billing, claim.subscriber, claim.dependent
+    person = {"last_name", "first_name", "middle_name", "suffix", "date_of_birth", "gender"}
+    encounter = Encounter(
+        patient_account_number=information.patient_control_number if information else None,
+        submitted_amount=information.claim_charge_amount if information else None,
+        clearing_house_claim_number=_claim_number(claim),
+        beginning_date_of_service=_shifted(first, -wider),
+        end_date_of_service=_shifted(last, wider) if last != first or wider else None,
+    )
+    asking: list[Provider] = []
+    if billing is not None:
+        names = {n: getattr(billing, n) for n in ("organization_name", "last_name", "first_name", "npi")}
+        asking = [Provider(provider_type="BillingProvider", **names)]
+    return ClaimStatusRequest(
+        providers=asking,
+        subscriber=RequestSubscriber(
+            member_id=subscriber.member_id if subscriber else None, **{n: getattr(subscriber, n, None) for n in person}
+        ),
+        dependent=RequestPerson(**{n: getattr(dependent, n, None) for n in person}) if dependent else None,
+        encounter=encounter,
+    )
+
+
+def _claim_number(claim: ProfessionalClaim) -> str | None:
+    supplement = claim.claim_information.claim_supplemental_information if claim.claim_information else None
+    return supplement.claim_number if supplement else None
+
+
+def _shifted(day: str | None, by: timedelta) -> str | None:
+    if not day or not by:
+        return day
+    try:
+        moved = date(int(day[:4]), int(day[4:6]), int(day[6:])) + by
+    except ValueError:
+        return day
+    return f"{moved:%Y%m%d}"
