@@ -15,6 +15,7 @@ __all__ = [
     "LeaseLost",
     "Work",
     "bury",
+    "discard",
     "enqueue",
     "finish",
     "guard",
@@ -190,3 +191,12 @@ async def next_run_at(tx: Transaction) -> int | None:
     """When the earliest work is due, in microseconds; None when there is none."""
     row = await tx.row("SELECT min(run_at) FROM work WHERE buried_at IS NULL")
     return row[0] if row else None
+
+
+async def discard(tx: Transaction, tenant_id: str, kind: str, subject: str) -> bool:
+    """Drop work that has become needless; a worker that holds it loses its lease. False when there is none."""
+    return bool(
+        await tx.execute(
+            "DELETE FROM work WHERE tenant_id = $1 AND kind = $2 AND subject = $3", tenant_id, kind, subject
+        )
+    )

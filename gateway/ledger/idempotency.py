@@ -8,7 +8,7 @@ import msgspec
 
 from queues.database import Transaction
 
-__all__ = ["KEEP_MICROSECONDS", "Remembered", "answer_for", "begin", "forget_older", "recall"]
+__all__ = ["KEEP_MICROSECONDS", "Remembered", "answer", "answer_for", "begin", "forget_older", "recall"]
 
 # Hosted services keep a key for a day; a retry after a long weekend must still find it.
 KEEP_MICROSECONDS = 30 * 24 * 3600 * 1_000_000
@@ -55,6 +55,19 @@ async def recall(tx: Transaction, tenant_id: str, operation: str, key: str, body
         _hash(key.encode()),
     )
     return Remembered(bytes(row[0]) == _hash(body), *row[1:]) if row else None
+
+
+async def answer(tx: Transaction, tenant_id: str, operation: str, key: str, status: int, payload_id: str) -> None:
+    """Remember the answer that was given to a key."""
+    await tx.execute(
+        "UPDATE idempotency_keys SET status = $1, payload_id = $2"
+        " WHERE tenant_id = $3 AND operation = $4 AND key_hash = $5",
+        status,
+        payload_id,
+        tenant_id,
+        operation,
+        _hash(key.encode()),
+    )
 
 
 async def answer_for(tx: Transaction, tenant_id: str, transaction_id: str, status: int, payload_id: str) -> None:

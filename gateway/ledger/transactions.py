@@ -212,3 +212,26 @@ async def counts(tx: Tx) -> list[tuple[str, str, int]]:
     """(kind, state, number) over all tenants, for metrics."""
     rows = await tx.fetch("SELECT kind, state, count(*) FROM transactions GROUP BY kind, state")
     return [(row[0], row[1], row[2]) for row in rows]
+
+
+async def from_file(tx: Tx, tenant_id: str, inbound_id: str, kind: str) -> list[Transaction]:
+    """The reports or remittances that a file from a payer held."""
+    rows = await tx.fetch(
+        f"{_SELECT} WHERE tenant_id = $1 AND request_id = $2 AND kind = $3 ORDER BY position",
+        tenant_id,
+        inbound_id,
+        kind,
+    )
+    return [_transaction(row) for row in rows]
+
+
+async def newest(tx: Tx, tenant_id: str, kinds: tuple[str, ...], limit: int) -> list[Transaction]:
+    """The newest transactions of some kinds, newest first."""
+    listed = ", ".join(f"${n}" for n in range(3, 3 + len(kinds)))
+    rows = await tx.fetch(
+        f"{_SELECT} WHERE tenant_id = $1 AND kind IN ({listed}) ORDER BY position DESC LIMIT $2",
+        tenant_id,
+        limit,
+        *kinds,
+    )
+    return [_transaction(row) for row in rows]

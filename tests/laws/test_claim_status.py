@@ -417,7 +417,7 @@ def test_what_is_missing_or_wrong_is_told_by_its_field() -> None:
     assert all(path and path.startswith("providers[0]") for path in findings(request))
     request = asked()
     request.service_lines_information = [RequestLine(procedure_code="1"), RequestLine(procedure_code="2")]
-    assert {"serviceLinesInformation[1].lineItemChargeAmount", "serviceLinesInformation[1].serviceLineDate"} <= (
+    assert {"serviceLinesInformation[0].procedureCode", "serviceLinesInformation[1].procedureCode"} == (
         findings(request)
     )
 

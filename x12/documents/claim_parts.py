@@ -23,7 +23,7 @@ from x12.documents.binding import (
     nowhere,
     segments,
 )
-from x12.documents.parts import Address
+from x12.documents.parts import PostalAddress
 from x12.finding import Finding
 
 __all__ = [
@@ -154,7 +154,7 @@ class PayToPlan(Document):
     organization_name: Annotated[Text, at("NM103")] = None
     primary_identifier_type_code: Annotated[Text, at("NM108")] = None
     primary_identifier: Annotated[Text, at("NM109")] = None
-    address: Address | None = None
+    address: PostalAddress | None = None
     secondary_identifier_type_code: Annotated[Text, at("REF[2U,FY,NF]01")] = None
     secondary_identifier: Annotated[Text, at("REF[2U,FY,NF]02")] = None
     tax_identification_number: Annotated[Text, at("REF[EI]02")] = None
@@ -178,7 +178,7 @@ class Provider(Document):
     provider_upin_number: Annotated[Text, at("REF[1G]02")] = None
     commercial_number: Annotated[Text, at("REF[G2]02")] = None
     location_number: Annotated[Text, nowhere()] = None
-    address: Annotated[Address | None, nowhere()] = None
+    address: Annotated[PostalAddress | None, nowhere()] = None
     contact_information: Annotated[ContactInformation | None, nowhere()] = None
     employer_id: Annotated[Text, nowhere()] = None
     ssn: Annotated[Text, nowhere()] = None
@@ -194,7 +194,7 @@ class BillingProvider(Provider):
     taxonomy_code: Annotated[Text, at("2000A PRV[BI]03 PRV02~PXC")] = None
     commercial_number: Text = None
     location_number: Text = None
-    address: Address | None = None
+    address: PostalAddress | None = None
     contact_information: ContactInformation | None = None
     employer_id: Annotated[Text, at("REF[EI]02")] = None
     ssn: Annotated[Text, at("REF[SY]02")] = None
@@ -230,7 +230,7 @@ class SupervisingProvider(ReferringProvider):
 class OrderingProvider(ReferringProvider):
     """Loop 2420E, which only service lines have: a person."""
 
-    address: Address | None = None
+    address: PostalAddress | None = None
     contact_information: ContactInformation | None = None
 
 
@@ -239,7 +239,7 @@ class ServiceFacility(Document):
 
     organization_name: Annotated[Text, at("NM103")] = None
     npi: Annotated[Text, at("NM109 NM108~XX")] = None
-    address: Address | None = None
+    address: PostalAddress | None = None
     phone_name: Annotated[Text, at("PER02")] = None
     phone_number: Annotated[Text, contact("PER", "TE")] = None
     phone_extension: Annotated[Text, contact("PER", "EX")] = None
@@ -256,7 +256,7 @@ class _Person(Document):
     first_name: Annotated[Text, at("NM104")] = None
     middle_name: Annotated[Text, at("NM105")] = None
     suffix: Annotated[Text, at("NM107")] = None
-    address: Address | None = None
+    address: PostalAddress | None = None
     date_of_birth: Annotated[Text, at("DMG02 DMG01~D8")] = None
     gender: Annotated[Text, at("DMG03")] = None
     ssn: Annotated[Text, at("REF[SY]02")] = None
@@ -295,7 +295,7 @@ class OtherSubscriberName(Document):
     other_insured_name_suffix: Annotated[Text, at("NM107")] = None
     other_insured_identifier_type_code: Annotated[Text, at("NM108")] = None
     other_insured_identifier: Annotated[Text, at("NM109")] = None
-    other_insured_address: Address | None = None
+    other_insured_address: PostalAddress | None = None
     other_insured_additional_identifier: Annotated[Text, at("REF[SY]02")] = None
 
 
@@ -305,7 +305,7 @@ class OtherPayerName(Document):
     other_payer_organization_name: Annotated[Text, at("NM103")] = None
     other_payer_identifier_type_code: Annotated[Text, at("NM108")] = None
     other_payer_identifier: Annotated[Text, at("NM109")] = None
-    other_payer_address: Address | None = None
+    other_payer_address: PostalAddress | None = None
     other_payer_adjudication_or_payment_date: Annotated[Text, at("DTP[573]03 DTP02~D8")] = None
     other_payer_secondary_identifier: Annotated[list[Identifier] | None, segments("REF[2U,EI,FY,NF]")] = None
     other_payer_prior_authorization_number: Annotated[Text, at("REF[G1]02")] = None

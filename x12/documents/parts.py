@@ -11,7 +11,7 @@ from x12 import codes
 from x12.documents.binding import Document, Text, at, coded, groups, meaning
 from x12.documents.writing import DraftLoop
 
-__all__ = ["AAAError", "Address", "Contact", "Contacts", "Diagnosis", "Header", "located"]
+__all__ = ["AAAError", "Address", "Contact", "Contacts", "Diagnosis", "Header", "PostalAddress", "located"]
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -28,7 +28,7 @@ class Header(msgspec.Struct, frozen=True):
             root.put(f"BHT{number:02d}", value)
 
 
-class Address(Document):
+class PostalAddress(Document):
     """N3 and N4 of whichever loop it is in."""
 
     address1: Annotated[Text, at("N301")] = None
@@ -37,8 +37,13 @@ class Address(Document):
     state: Annotated[Text, at("N402")] = None
     postal_code: Annotated[Text, at("N403")] = None
     country_code: Annotated[Text, at("N404")] = None
-    location_identifier: Annotated[Text, at("N406 N405~RJ")] = None
     country_sub_division_code: Annotated[Text, at("N407")] = None
+
+
+class Address(PostalAddress):
+    """An address of an eligibility transaction, with the region that N406 names."""
+
+    location_identifier: Annotated[Text, at("N406 N405~RJ")] = None
 
 
 class Diagnosis(Document):

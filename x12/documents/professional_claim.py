@@ -52,7 +52,7 @@ from x12.documents.claim_parts import (
     provider_as,
     renamed_findings,
 )
-from x12.documents.parts import Address, Diagnosis, Header
+from x12.documents.parts import Diagnosis, Header, PostalAddress
 from x12.documents.service_line import (
     AmbulanceCertification,
     AmbulanceTransport,
@@ -212,8 +212,8 @@ class ClaimInformation(Document):
     condition_information: Annotated[list[ConditionInformation] | None, segments("HI[BG]")] = None
     claim_pricing_repricing_information: Pricing | None = None
     service_facility_location: Annotated[ServiceFacility | None, inside("2310C")] = None
-    ambulance_pick_up_location: Annotated[Address | None, inside("2310E")] = None
-    ambulance_drop_off_location: Annotated[Address | None, inside("2310F")] = None
+    ambulance_pick_up_location: Annotated[PostalAddress | None, inside("2310E")] = None
+    ambulance_drop_off_location: Annotated[PostalAddress | None, inside("2310F")] = None
     other_subscriber_information: Annotated[list[OtherSubscriber] | None, inside("2320")] = None
     service_lines: Annotated[list[ServiceLine] | None, inside("2400")] = None
 
@@ -229,12 +229,12 @@ class ProfessionalClaim(Document):
     trading_partner_service_id: Annotated[Text, at("2010BB NM109 NM108~PI")] = None
     trading_partner_name: Annotated[Text, at("2010BB NM103")] = None
     trading_partner_secondary_identifiers: Annotated[PayerIdentifiers | None, inside("2010BB")] = None
-    payer_address: Annotated[Address | None, inside("2010BB")] = None
+    payer_address: Annotated[PostalAddress | None, inside("2010BB")] = None
     claim_identifier: Annotated[Text, at("837 BHT06")] = None
     submitter: Annotated[Submitter | None, inside("1000A")] = None
     receiver: Annotated[Receiver | None, inside("1000B")] = None
     billing: Annotated[BillingProvider | None, inside("2010AA")] = None
-    pay_to_address: Annotated[Address | None, inside("2010AB")] = None
+    pay_to_address: Annotated[PostalAddress | None, inside("2010AB")] = None
     pay_to_plan: Annotated[PayToPlan | None, inside("2010AC")] = None
     subscriber: Annotated[Subscriber | None, inside("2010BA")] = None
     dependent: Annotated[Dependent | None, inside("2010CA")] = None

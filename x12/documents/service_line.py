@@ -25,7 +25,7 @@ from x12.documents.claim_parts import (
     ReportInformation,
     one_name,
 )
-from x12.documents.parts import Address
+from x12.documents.parts import PostalAddress
 from x12.documents.writing import DraftLoop
 
 __all__ = [
@@ -266,7 +266,7 @@ class LineSupervisingProvider(LineReferringProvider):
 class LineOrderingProvider(LineReferringProvider):
     """Loop 2420E: a person."""
 
-    address: Address | None = None
+    address: PostalAddress | None = None
     contact_information: ContactInformation | None = None
 
 
@@ -275,7 +275,7 @@ class LineFacility(Document):
 
     organization_name: Annotated[Text, at("NM103")] = None
     npi: Annotated[Text, at("NM109 NM108~XX")] = None
-    address: Address | None = None
+    address: PostalAddress | None = None
     phone_name: Annotated[Text, nowhere()] = None
     phone_number: Annotated[Text, nowhere()] = None
     phone_extension: Annotated[Text, nowhere()] = None
@@ -355,8 +355,8 @@ class ServiceLine(Document):
     supervising_provider: Annotated[LineSupervisingProvider | None, inside("2420D")] = None
     ordering_provider: Annotated[LineOrderingProvider | None, inside("2420E")] = None
     referring_provider: Annotated[LineReferringProvider | None, inside("2420F")] = None
-    ambulance_pick_up_location: Annotated[Address | None, inside("2420G")] = None
-    ambulance_drop_off_location: Annotated[Address | None, inside("2420H")] = None
+    ambulance_pick_up_location: Annotated[PostalAddress | None, inside("2420G")] = None
+    ambulance_drop_off_location: Annotated[PostalAddress | None, inside("2420H")] = None
     line_adjudication_information: Annotated[list[LineAdjudication] | None, inside("2430")] = None
     form_identification: Annotated[list[Form] | None, inside("2440")] = None
 

@@ -239,15 +239,21 @@ class Writer:
             else:
                 self._place(field, value, segment, prefix, offset)
 
-    def _conditions(self, segment: _DraftSegment, place: Place, offset: int) -> None:
+    def _conditions(
+        self, segment: _DraftSegment, place: Place, offset: int, path: tuple[str, str] | None = None
+    ) -> None:
+        """What a field's place asks for beside it, such as the qualifier of its identifier: that field is to blame for it."""
         for element, component, value in place.written:
-            segment.values.setdefault((element + offset, component, 0), value)
+            key = (element + offset, component, 0)
+            segment.values.setdefault(key, value)
+            if path is not None:
+                segment.paths.setdefault(key, path)
 
     def _place(self, field: Bound, value: Any, segment: _DraftSegment, prefix: str, offset: int) -> None:
         spec, place = field.spec, _placed(field)
-        if place.written:
-            self._conditions(segment, place, offset)
         element, path = place.element + offset, (prefix, field.json)
+        if place.written:
+            self._conditions(segment, place, offset, path)
         match spec.kind:
             case "at":
                 self._put(segment, element, place.component, 0, str(value) if field.integer else value, path)
@@ -268,6 +274,7 @@ class Writer:
                 segment.values.setdefault(_before(element, place.component), "D8")
             case "end":
                 begun = segment.values.get((element, place.component, 0), "")
+                segment.paths.pop((element, place.component, 0), None)
                 self._put(segment, element, place.component, 0, f"{begun}-{value}", path)
                 segment.values[_before(element, place.component)] = "RD8"
             case "contact":
@@ -341,6 +348,9 @@ class Writer:
             )
             return
         key = (element, component, repetition)
+        if key in segment.paths and segment.values[key] != value:
+            self._refuse("10", f"cannot be sent beside {''.join(segment.paths[key])}: X12 has one place for both", path)
+            return
         segment.values[key] = value
         segment.paths[key] = path
 
@@ -589,6 +599,9 @@ def _path_of(finding: Finding, lines: Sequence[Line], index: _Index, guide: Guid
     if finding.element is None:
         if finding.scope == "segment" and finding.code == "3":
             return _filled(_missing(guide.loop(loop), segment, index, context), context) or None
+        own = lines[at_line][1]
+        if own.id == segment and own.paths:
+            return "".join(next(iter(own.paths.values())))
         return _filled(_chosen(around, context), context) or None
     element, component = finding.element, finding.component or 0
     paths = lines[at_line][1].paths

@@ -1,0 +1,198 @@
+"""The paths that clients of hosted clearinghouses call, with and without their dated or vendor prefix and final slash."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from aiohttp import web
+
+from gateway.api.operations import Call, Operation, Outcome
+from gateway.ledger.transactions import Unknown
+from gateway.messages import ClaimResponse, ErrorItem, ErrorResponse, Pending, PollingPage, ReportListing, X12Body
+from gateway.replies import Reply
+from gateway.reports import Report277
+from x12.documents.claim_status import ClaimStatusRequest, ClaimStatusResponse
+from x12.documents.eligibility import EligibilityRequest, EligibilityResponse
+from x12.documents.professional_claim import ProfessionalClaim
+from x12.documents.remittance import Report835
+
+__all__ = ["OPERATIONS", "PREFIXES"]
+
+PREFIXES = ("/2024-04-01/change", "/change", "")
+_NETWORK = "/medicalnetwork"
+
+
+def _paths(*suffixes: str) -> tuple[str, ...]:
+    return tuple(f"{prefix}{_NETWORK}{suffix}" for suffix in suffixes for prefix in PREFIXES)
+
+
+async def _eligibility(call: Call) -> Reply:
+    return await call.service.check_eligibility(call.body, call.key)
+
+
+async def _eligibility_x12(call: Call) -> Reply:
+    return await call.service.inquire_x12("eligibility", call.body, call.is_json, call.key)
+
+
+async def _status(call: Call) -> Reply:
+    return await call.service.inquire_status(call.body, call.key)
+
+
+async def _status_x12(call: Call) -> Reply:
+    return await call.service.inquire_x12("claim_status", call.body, call.is_json, call.key)
+
+
+async def _submit(call: Call) -> Reply:
+    return await call.service.submit_claim(call.body, call.key)
+
+
+async def _validate(call: Call) -> Reply:
+    return await call.service.validate_claim(call.body)
+
+
+async def _submit_x12(call: Call) -> Reply:
+    return await call.service.submit_claims_x12(call.body, call.is_json, call.key)
+
+
+async def _validate_x12(call: Call) -> Reply:
+    return await call.service.validate_claims_x12(call.body, call.is_json)
+
+
+def not_found(what: str) -> Reply:
+    """404 in the dialect's shape."""
+    item = ErrorItem(code="404", description=f"There is no such {what}.")
+    return Reply(404, msgspec.json.encode(ErrorResponse(status="ERROR", errors=[item])))
+
+
+async def _report(call: Call, kind: Literal["277", "835"]) -> Reply:
+    try:
+        found = await call.views.report(call.part("name"), kind)
+    except Unknown:
+        found = None
+    return not_found("report") if found is None else Reply(200, found)
+
+
+async def _report_277(call: Call) -> Reply:
+    return await _report(call, "277")
+
+
+async def _report_835(call: Call) -> Reply:
+    return await _report(call, "835")
+
+
+async def _reports(call: Call) -> Reply:
+    return Reply(200, msgspec.json.encode(await call.views.reports()))
+
+
+async def _raw_report(call: Call) -> Reply | web.Response:
+    try:
+        found = await call.views.raw_report(call.part("name"))
+    except Unknown:
+        found = None
+    return not_found("report") if found is None else web.Response(body=found, content_type="application/edi-x12")
+
+
+async def _polling(call: Call) -> Reply:
+    token = call.request.query.get("pageToken", "0")
+    size = call.request.query.get("pageSize", "100")
+    if not (
+        token.isascii() and token.isdigit() and len(token) < 19 and size.isascii() and size.isdigit() and len(size) < 9
+    ):
+        item = ErrorItem(code="400", description="pageToken and pageSize must be numbers.", field="pageToken")
+        return Reply(400, msgspec.json.encode(ErrorResponse(status="ERROR", errors=[item])))
+    base = f"{call.request.scheme}://{call.request.host}"
+    return Reply(200, msgspec.json.encode(await call.views.polling(int(token), int(size), base)))
+
+
+async def _health(_: Call) -> Reply:
+    return Reply(200, b'{"status":"ok"}')
+
+
+_REFUSED = Outcome("What is wrong, all at once, with field paths.", ErrorResponse)
+_CLAIM_REFUSED = Outcome("What is wrong, all at once, with field paths.", ClaimResponse)
+_LATER = Outcome("The payer has not answered yet; the inquiry goes on.", Pending)
+_BEFORE = Outcome("The Idempotency-Key is in use with the same body, and unanswered.", ErrorResponse)
+_OTHER = Outcome("The Idempotency-Key was used with another body.", ErrorResponse)
+_AWAY = Outcome("The payer could not be reached.", ErrorResponse)
+_NO = Outcome("The payer refused the inquiry.", ErrorResponse)
+_NOTHING = Outcome("There is no such report.", ErrorResponse)
+_X12 = "application/edi-x12"
+
+
+def _inquiry(answer: type) -> dict[int, Outcome]:
+    return {
+        200: Outcome("The payer's answer, rejections included.", answer),
+        202: _LATER,
+        400: _REFUSED,
+        409: _BEFORE,
+        422: _OTHER,
+        502: _NO,
+        503: _AWAY,
+    }
+
+
+_CLAIM = {200: Outcome("Taken, durably.", ClaimResponse), 400: _CLAIM_REFUSED, 409: _BEFORE, 422: _OTHER}
+_JUDGED = {200: Outcome("Nothing is wrong.", ClaimResponse), 400: _CLAIM_REFUSED}
+_CLAIMS = "/professionalclaims/v3"
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "checkEligibility", "POST", _paths("/eligibility/v3"), "Ask a payer whether a patient is covered, and for what.",
+        "eligibility:write", _eligibility, _inquiry(EligibilityResponse), EligibilityRequest, writes=True, tag="eligibility",
+    ),
+    Operation(
+        "checkEligibilityX12", "POST", _paths("/eligibility/v3/raw-x12"), "The same with a 270 in X12.",
+        "eligibility:write", _eligibility_x12, _inquiry(EligibilityResponse), X12Body, takes_x12=True, writes=True, tag="eligibility",
+    ),
+    Operation(
+        "inquireClaimStatus", "POST", _paths("/claimstatus/v2"), "Ask a payer where a claim stands.",
+        "claims:read", _status, _inquiry(ClaimStatusResponse), ClaimStatusRequest, writes=True, tag="claim status",
+    ),
+    Operation(
+        "inquireClaimStatusX12", "POST", _paths("/claimstatus/v2/raw-x12"), "The same with a 276 in X12.",
+        "claims:read", _status_x12, _inquiry(ClaimStatusResponse), X12Body, takes_x12=True, writes=True, tag="claim status",
+    ),
+    Operation(
+        "submitProfessionalClaim", "POST", _paths(f"{_CLAIMS}/submission"), "Submit a professional claim.",
+        "claims:write", _submit, _CLAIM, ProfessionalClaim, writes=True, tag="claims",
+    ),
+    Operation(
+        "validateProfessionalClaim", "POST", _paths(f"{_CLAIMS}/validation"), "Judge a professional claim without sending it.",
+        "claims:write", _validate, _JUDGED, ProfessionalClaim, tag="claims",
+    ),
+    Operation(
+        "submitProfessionalClaimX12", "POST", _paths(f"{_CLAIMS}/raw-x12-submission"), "Submit professional claims in X12, one or many.",
+        "claims:write", _submit_x12, _CLAIM, X12Body, takes_x12=True, writes=True, tag="claims",
+    ),
+    Operation(
+        "validateProfessionalClaimX12", "POST", _paths(f"{_CLAIMS}/raw-x12-validation"), "Judge professional claims in X12.",
+        "claims:write", _validate_x12, _JUDGED, X12Body, takes_x12=True, tag="claims",
+    ),
+    Operation(
+        "listReports", "GET", _paths("/reports/v2"), "Names of the newest reports: X3 for 277CA, R5 for 835.",
+        "claims:read", _reports, {200: Outcome("The mailbox.", ReportListing)}, tag="reports",
+    ),
+    Operation(
+        "readReport277", "GET", _paths("/reports/v2/{name}/277"), "A claim acknowledgement, by its transaction, its claim or its name.",
+        "claims:read", _report_277, {200: Outcome("The report.", Report277), 404: _NOTHING}, tag="reports",
+    ),
+    Operation(
+        "readReport835", "GET", _paths("/reports/v2/{name}/835"), "A remittance, by its transaction, its claim or its name.",
+        "claims:read", _report_835, {200: Outcome("The remittance.", Report835), 404: _NOTHING}, tag="reports",
+    ),
+    Operation(
+        "readRawReport", "GET", _paths("/reports/v2/{name}"), "A report as the payer sent it.",
+        "raw:read", _raw_report, {200: Outcome("X12.", str, _X12), 404: _NOTHING}, tag="reports",
+    ),
+    Operation(
+        "pollTransactions", "GET", ("/2023-08-01/polling/transactions", "/2023-08-01/transactions"), "What is new since a cursor.",
+        "claims:read", _polling, {200: Outcome("A page, oldest first.", PollingPage), 400: _REFUSED},
+        query={"pageToken": "The nextPageToken of the page before.", "pageSize": "How many at most, 1 to 200."}, tag="polling",
+    ),
+    Operation(
+        "healthcheck", "GET",
+        _paths("/eligibility/v3/healthcheck", "/claimstatus/v2/healthcheck", f"{_CLAIMS}/healthcheck", "/reports/v2/healthcheck"),
+        "Whether the service is up.", None, _health, {200: Outcome("It is.", dict[str, str])}, tag="operations",
+    ),
+)  # fmt: skip

@@ -1,0 +1,235 @@
+"""The intake of claims: from JSON or raw X12 to what is kept, and to what the caller is told."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from gateway.ledger import inbound
+from gateway.messages import (
+    ClaimMeta,
+    ClaimPayer,
+    ClaimReference,
+    ClaimResponse,
+    ErrorItem,
+    LineReference,
+    error_items,
+)
+from gateway.payers import UnknownPayer
+from gateway.replies import Reply, envelope_findings
+from gateway.runtime import TENANT, Runtime
+from gateway.submissions import Submission, commit_claims, prepare_claim, prepare_segments
+from observability import tracing
+from queues.database import Transaction
+from x12.acknowledge import acknowledgement
+from x12.batch import claims_of
+from x12.documents.lenient import decode
+from x12.documents.professional_claim import ProfessionalClaim, read_claims
+from x12.envelope import Interchange, TransactionSet, read
+from x12.finding import Finding
+from x12.syntax import CANONICAL, InterchangeHeader, choose_delimiters, translate
+
+__all__ = ["Claims", "Intake"]
+
+_SUCCESS, _ERROR = "SUCCESS", "ERROR"
+_GUIDES = ("005010X222A1",)
+
+
+@dataclass
+class Intake:
+    """Claims that came in together: those that are good, everything wrong with the rest, and the reply so far."""
+
+    submissions: list[Submission]
+    findings: list[Finding]
+    reply: Reply
+    # Which file of whom this is, where it is one: the same file again is a duplicate, not new claims.
+    files: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+
+    @property
+    def accepted(self) -> bool:
+        return bool(self.submissions)
+
+
+class Claims:
+    """Judges claims and takes them in."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+
+    def prepare(self, body: bytes) -> Intake:
+        """One claim out of the dialect's JSON, judged by guide and edits, every finding at once with its field path."""
+        claim, findings = decode(ProfessionalClaim, body)
+        if claim is None:
+            return self._refused(findings, None, None)
+        try:
+            payer = self.runtime.directory.find(claim.trading_partner_service_id or "")
+        except UnknownPayer as error:
+            path = "tradingPartnerServiceId"
+            return self._refused([Finding(1, "element", "79", f"{path}: {error}.", path=path)], claim, None)
+        made = prepare_claim(self.runtime, payer, claim)
+        if not made.accepted:
+            return self._refused(made.findings, claim, made)
+        return Intake([made], made.findings, self._accepted([made], made.findings, None))
+
+    def prepare_x12(self, content: bytes) -> Intake:
+        """Every claim of a file, those of good sets apart from those of bad ones."""
+        received = read(content)
+        findings = envelope_findings(received)
+        acknowledged = self.acknowledgement(received)
+        if findings or not any(i.sets for i in received):
+            findings = findings or [Finding(1, "file", "", "Here is no X12: send an interchange that begins with ISA.")]
+            return self._refused(findings, None, None, acknowledged)
+        good: list[Submission] = []
+        for one in (s for i in received for s in i.sets):
+            if one.guide is None or one.guide.id not in _GUIDES:
+                findings.append(Finding(1, "set", "1", "Send 837 transaction sets of 005010X222A1 or 005010X222A2."))
+            elif not one.accepted:
+                findings += [f for f in one.findings if f.severity == "error"]
+            else:
+                good += self._claims(one, findings)
+        if not good:
+            return self._refused(findings, None, None, acknowledged)
+        files = [(f"{i.elements[4]}|{i.sender}|{i.control_number}", _digest(i)) for i in received]
+        return Intake(good, findings, self._accepted(good, findings, acknowledged), files)
+
+    def _claims(self, received: TransactionSet, findings: list[Finding]) -> list[Submission]:
+        """The claims of a good set, those that the edits fault aside."""
+        root = received.tree()
+        good: list[Submission] = []
+        for segments, claim in zip(claims_of(received), read_claims(root), strict=True):
+            try:
+                payer = self.runtime.directory.for_x12(claim.trading_partner_service_id or "")
+            except UnknownPayer as error:
+                findings.append(
+                    Finding(1, "element", "79", f"2010BB NM109: {error}.", loop="2010BB", segment="NM1", element=9)
+                )
+                continue
+            made = prepare_segments(self.runtime, payer, segments, claim)
+            findings += made.findings
+            if made.accepted:
+                good.append(made)
+        return good
+
+    async def take(self, tx: Transaction, intake: Intake) -> Reply:
+        """Keep the claims; the reply is true once this transaction is."""
+        now = self.runtime.world.micros()
+        for name, content in intake.files:
+            key = self.runtime.vault.index(TENANT, "submitted", f"{name}|{content}")
+            if await inbound.claim_effect(tx, TENANT, "submitted", key, content, "", now) is not None:
+                return self._duplicate(intake)
+        await commit_claims(tx, self.runtime, intake.submissions)
+        return intake.reply
+
+    def acknowledgement(self, received: Sequence[Interchange]) -> str | None:
+        """TA1 and 999 for what came in, one interchange for each received one; None for what was none at all."""
+        moment = self.runtime.world.now()
+        answers: list[str] = []
+        for number, one in enumerate((i for i in received if i.elements[5]), 1):
+            header = InterchangeHeader(
+                _two(one.elements[6]),
+                one.receiver[:15] or "CLAIMWIRE",
+                _two(one.elements[4]),
+                one.sender[:15] or "UNKNOWN",
+                f"{moment:%y%m%d}",
+                f"{moment:%H%M}",
+                number,
+                "P" if one.usage == "P" else "T",
+            )
+            answers.append(acknowledgement(one, _writable(header), number))
+        return "".join(answers) or None
+
+    def _duplicate(self, intake: Intake) -> Reply:
+        """The very file came before: nothing of it is taken again (TA1 025)."""
+        message = (
+            "This interchange was submitted before, with the same sender, ISA13 and content: nothing was taken again."
+        )
+        item = ErrorItem(code="025", description=message, location="ISA13")
+        response = ClaimResponse(status=_ERROR, errors=[item], edit_status=_ERROR, http_status_code="400 BAD_REQUEST")
+        return Reply(400, msgspec.json.encode(response))
+
+    def _refused(
+        self,
+        findings: Sequence[Finding],
+        claim: ProfessionalClaim | None,
+        made: Submission | None,
+        acknowledged: str | None = None,
+    ) -> Intake:
+        response = ClaimResponse(
+            status=_ERROR,
+            control_number=claim.control_number if claim else None,
+            trading_partner_service_id=claim.trading_partner_service_id if claim and made else None,
+            meta=ClaimMeta(trace_id=tracing.current_trace_id() or None),
+            edit_status=_ERROR,
+            errors=error_items(findings),
+            warnings=error_items(findings, "warning"),
+            http_status_code="400 BAD_REQUEST",
+            x12=acknowledged,
+        )
+        return Intake([], list(findings), Reply(400, msgspec.json.encode(response)))
+
+    def _accepted(self, good: Sequence[Submission], findings: Sequence[Finding], acknowledged: str | None) -> Reply:
+        first = good[0]
+        references = [self._reference(made) for made in good]
+        response = ClaimResponse(
+            status=_SUCCESS,
+            control_number=first.claim.control_number or first.claim_number,
+            trading_partner_service_id=first.payer.id,
+            claim_reference=references[0],
+            claim_references=references if acknowledged is not None else None,
+            meta=ClaimMeta(
+                trace_id=first.transaction_id,
+                application_mode="production" if first.route.usage == "P" else "test",
+                submitter_id=first.route.sender_id,
+            ),
+            edit_status=_SUCCESS,
+            payer=ClaimPayer(payer_name=first.payer.name, payer_id=first.payer.id, payer_id_too=first.payer.id),
+            errors=error_items(findings),
+            warnings=error_items(findings, "warning"),
+            http_status_code="200 OK",
+            x12=acknowledged or self._preview(first),
+        )
+        return Reply(200, msgspec.json.encode(response), first.transaction_id)
+
+    def _preview(self, made: Submission) -> str:
+        """The transaction set that the claim is kept as, readable; its envelope is built when it is sent."""
+        text = CANONICAL.segment.join(made.segments) + CANONICAL.segment
+        return translate(text, CANONICAL, choose_delimiters(text))
+
+    def _reference(self, made: Submission) -> ClaimReference:
+        information = made.claim.claim_information
+        lines = (information.service_lines if information else None) or []
+        return ClaimReference(
+            correlation_id=made.transaction_id,
+            submitter_id=made.route.sender_id,
+            customer_claim_number=made.transaction_id,
+            patient_control_number=made.patient_control_number,
+            time_of_response=self.runtime.world.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            claim_type="PRO",
+            format_version="5010",
+            rhclaim_number=made.claim_number,
+            payer_id=made.payer.id,
+            payer_id_too=made.payer.id,
+            service_lines=[LineReference(line_item_control_number=line.provider_control_number) for line in lines]
+            or None,
+        )
+
+
+def _digest(interchange: Interchange) -> str:
+    lines = (s for one in interchange.sets for s in one.segments)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _two(qualifier: str) -> str:
+    return qualifier if len(qualifier) == 2 and qualifier.isalnum() else "ZZ"
+
+
+def _writable(header: InterchangeHeader) -> InterchangeHeader:
+    """A header whose ids came from outside: what cannot stand in an ISA is left out."""
+    ids = {
+        name: "".join(c for c in getattr(header, name) if c.isascii() and (c.isalnum() or c in " .-_"))
+        for name in ("sender", "receiver")
+    }
+    return msgspec.structs.replace(header, **ids)

@@ -1,0 +1,244 @@
+"""Messages of the API that X12 has no document for: claim responses, errors, transactions and their traces, polling.
+
+Names are the dialect's (`claim-response`, `polling-transactions-response`); those of `/v1` follow its style.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from x12.documents.binding import Document, Text
+from x12.finding import Finding
+
+__all__ = [
+    "ClaimReference",
+    "ClaimResponse",
+    "ErrorItem",
+    "ErrorResponse",
+    "Pending",
+    "PollingPage",
+    "TraceEvent",
+    "TransactionView",
+    "X12Body",
+    "error_items",
+]
+
+
+class X12Body(Document):
+    """Raw X12 in JSON."""
+
+    x12: str
+
+
+class ErrorItem(Document):
+    """One thing wrong with a request: a code, the field, what to do. Never the value."""
+
+    code: Text = None
+    description: Text = None
+    field: Text = None
+    followup_action: Text = None
+    location: Text = None
+
+
+class ErrorResponse(Document):
+    """A request that was not taken."""
+
+    status: Text = None
+    errors: list[ErrorItem] | None = None
+    warnings: list[ErrorItem] | None = None
+    x12: Text = None
+
+
+class Pending(Document):
+    """An inquiry whose answer is not there yet: ask for its transaction later."""
+
+    transaction_id: str
+    status: str = "PENDING"
+    description: Text = None
+
+
+class ClaimMeta(Document):
+    """Where a claim response came from."""
+
+    trace_id: Text = None
+    application_mode: Text = None
+    submitter_id: Text = None
+    sender_id: Text = None
+
+
+class ClaimPayer(Document):
+    """The payer a claim goes to, under both spellings of the dialect."""
+
+    payer_name: Text = None
+    payer_id: Text = msgspec.field(default=None, name="payerID")
+    payer_id_too: Text = msgspec.field(default=None, name="payerId")
+
+
+class LineReference(Document):
+    """A service line of a claim that was taken."""
+
+    line_item_control_number: Text = None
+
+
+class ClaimReference(Document):
+    """What a claim can be found by from now on. `correlation_id` is its transaction id."""
+
+    correlation_id: Text = None
+    submitter_id: Text = None
+    customer_claim_number: Text = None
+    patient_control_number: Text = None
+    time_of_response: Text = None
+    claim_type: Text = None
+    format_version: Text = None
+    rhclaim_number: Text = None
+    payer_id: Text = msgspec.field(default=None, name="payerID")
+    payer_id_too: Text = msgspec.field(default=None, name="payerId")
+    service_lines: list[LineReference] | None = None
+
+
+class ClaimResponse(Document):
+    """What became of a submission. A file of several claims has them all in `claim_references`, in the order of the file."""
+
+    status: Text = None
+    control_number: Text = None
+    trading_partner_service_id: Text = None
+    claim_reference: ClaimReference | None = None
+    claim_references: list[ClaimReference] | None = None
+    meta: ClaimMeta | None = None
+    edit_status: Text = None
+    payer: ClaimPayer | None = None
+    errors: list[ErrorItem] | None = None
+    warnings: list[ErrorItem] | None = None
+    http_status_code: Text = None
+    x12: Text = None
+
+
+class TransactionView(Document):
+    """Where a transaction stands."""
+
+    transaction_id: str
+    kind: str
+    state: str
+    outcome: Text = None
+    conflict: bool | None = None
+    payer_id: Text = None
+    route_id: Text = None
+    usage_indicator: Text = None
+    parent_id: Text = None
+    created_at: Text = None
+    updated_at: Text = None
+    sent_at: Text = None
+    follow_up_at: Text = None
+
+
+class TraceInterchange(Document):
+    """An envelope that carried a transaction, out or in, with its raw segments where the caller may see them."""
+
+    interchange_id: Text = None
+    inbound_id: Text = None
+    direction: Text = None
+    state: Text = None
+    reason: Text = None
+    set_id: Text = None
+    control_number: Text = None
+    set_control_number: Text = None
+    sha256: Text = None
+    bytes: int | None = None
+    attempts: int | None = None
+    times_seen: int | None = None
+    at: Text = None
+    segments: list[str] | None = None
+
+
+class TraceEvent(Document):
+    """One thing that happened."""
+
+    at: str
+    kind: str
+    data: dict[str, Any] | None = None
+    interchange_id: Text = None
+    inbound_id: Text = None
+    traceparent: Text = None
+
+
+class Trace(Document):
+    """The whole story of a transaction."""
+
+    transaction: TransactionView
+    events: list[TraceEvent]
+    interchanges: list[TraceInterchange]
+
+
+class SetIdentifier(Document):
+    """ST01 and ST02."""
+
+    transaction_set_identifier: Text = None
+    control_number: Text = None
+
+
+class PollingMetadata(Document):
+    """What X12 says of a polled transaction."""
+
+    transaction: SetIdentifier | None = None
+
+
+class PollingX12(Document):
+    """The X12 side of a polled transaction."""
+
+    metadata: PollingMetadata | None = None
+
+
+class PollingArtifact(Document):
+    """Where the document of a polled transaction is."""
+
+    artifact_type: Text = None
+    usage: Text = None
+    model: Text = None
+    url: Text = None
+
+
+class PollingItem(Document):
+    """One transaction in the order in which they were committed."""
+
+    transaction_id: str
+    direction: str
+    mode: str
+    status: str
+    processed_at: str
+    artifacts: list[PollingArtifact]
+    x12: PollingX12 | None = None
+
+
+class PollingPage(Document):
+    """What is new since a cursor; `next_page_token` is the cursor for the next call, absent when nothing is left."""
+
+    items: list[PollingItem]
+    next_page_token: Text = None
+
+
+class ReportListing(Document):
+    """Names of reports in the mailbox of older clients."""
+
+    reports: list[str]
+
+
+_FOLLOW_UP = "Please Correct and Resubmit"
+
+
+def error_items(findings: Sequence[Finding], severity: str = "error") -> list[ErrorItem] | None:
+    """Findings of one severity in the dialect's shape; None when there are none."""
+    items = [
+        ErrorItem(
+            code=f.code or None,
+            description=f.message,
+            field=f.path,
+            followup_action=_FOLLOW_UP if severity == "error" else None,
+            location=f.place or None,
+        )
+        for f in findings
+        if f.severity == severity
+    ]
+    return items or None

@@ -1,0 +1,357 @@
+"""What callers can ask: HTTP, the command line and later the console are thin over these functions.
+
+Each takes the caller's bytes and gives a `Reply`: a status, a body, and the transaction it is about. A reply that says
+something was taken is made after the commit that made it durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from adapters.protocol import InDoubt, NotSent, Refused, Replied
+from gateway import claims
+from gateway.inquiries import (
+    SETS,
+    TAKE_OVER_SECONDS,
+    Kind,
+    Prepared,
+    answer_of,
+    commit_answer,
+    commit_inquiry,
+    prepare_eligibility,
+    prepare_status,
+    prepare_x12,
+)
+from gateway.ledger import idempotency, inbound, interchanges, payloads, transactions
+from gateway.ledger.idempotency import Remembered
+from gateway.ledger.interchanges import Interchange
+from gateway.lifecycle import Doubted
+from gateway.lifecycle import Refused as WasRefused
+from gateway.messages import ErrorItem, ErrorResponse, Pending, X12Body, error_items
+from gateway.payers import UnknownPayer
+from gateway.replies import KeyTaken, Reply, conflict, envelope_findings, failed
+from gateway.runtime import TENANT, Runtime
+from gateway.steps.send import apply_to_members, attempt, outbound_of
+from observability import log, tracing
+from queues import work
+from queues.database import Transaction
+from x12.documents.claim_status import ClaimStatusRequest
+from x12.documents.eligibility import EligibilityRequest
+from x12.documents.lenient import decode
+from x12.envelope import TransactionSet, read
+from x12.finding import Finding
+from x12.syntax import CANONICAL, translate
+
+__all__ = ["Service"]
+
+_LOG = log.get("gateway.service")
+_RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
+_NOT_SENT = "not_sent"
+
+
+class Service:
+    """The running service as its callers see it."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.claims = claims.Claims(runtime)
+        # Inquiries whose callers have had their 202: they go on.
+        self._background: set[asyncio.Task[Reply]] = set()
+
+    async def close(self) -> None:
+        """Let inquiries under way come home, for as long as a payer may take."""
+        if self._background:
+            _, left = await asyncio.wait(self._background, timeout=TAKE_OVER_SECONDS)
+            for task in left:
+                task.cancel()
+
+    # --- eligibility and claim status ------------------------------------------------------------------------------
+
+    async def check_eligibility(self, body: bytes, key: str | None = None) -> Reply:
+        """A 270 out of the dialect's JSON, answered by the payer's 271."""
+        request, findings = decode(EligibilityRequest, body)
+        if request is None:
+            return failed(400, findings)
+        try:
+            payer = self.runtime.directory.find(request.trading_partner_service_id or "")
+        except UnknownPayer as error:
+            return failed(400, [_no_payer(str(error))])
+        prepared, written = prepare_eligibility(self.runtime, payer, request)
+        if not written.accepted:
+            return failed(400, written.findings)
+        return await self._ask("eligibility", prepared, body, key)
+
+    async def inquire_status(self, body: bytes, key: str | None = None) -> Reply:
+        """A 276 out of the dialect's JSON, answered by the payer's 277."""
+        request, findings = decode(ClaimStatusRequest, body)
+        if request is None:
+            return failed(400, findings)
+        try:
+            payer = self.runtime.directory.find(request.trading_partner_service_id or "")
+        except UnknownPayer as error:
+            return failed(400, [_no_payer(str(error))])
+        prepared, written = prepare_status(self.runtime, payer, request)
+        if not written.accepted:
+            return failed(400, written.findings)
+        return await self._ask("claim_status", prepared, body, key)
+
+    async def inquire_x12(self, kind: Kind, body: bytes, is_json: bool, key: str | None = None) -> Reply:
+        """Inquiries in raw X12: each transaction set is asked by itself; one answers with an object, several with a list."""
+        content = x12_of(body, is_json)
+        if isinstance(content, Reply):
+            return content
+        received = read(content)
+        findings = envelope_findings(received)
+        sets = [s for i in received for s in i.sets]
+        wrong = [s for s in sets if s.set_id != SETS[kind][0] or s.guide is None]
+        if findings or not sets or wrong or any(not s.accepted for s in sets):
+            return self._refused_x12(received, findings, f"send {SETS[kind][0]} transaction sets of {SETS[kind][2][1]}")
+        try:
+            asked = [self._prepared_x12(kind, s) for s in sets]
+        except UnknownPayer as error:
+            return failed(400, [_no_payer(str(error))])
+        if len(asked) == 1:
+            return await self._ask(f"{kind} x12", asked[0], content, key)
+        keys = [f"{key}/{n}" if key else None for n in range(len(asked))]
+        replies = await asyncio.gather(
+            *(self._ask(f"{kind} x12", a, content, k) for a, k in zip(asked, keys, strict=True))
+        )
+        worst = max(r.status for r in replies)
+        return Reply(worst, b"[" + b",".join(r.body for r in replies) + b"]", replies[0].transaction_id)
+
+    def _prepared_x12(self, kind: Kind, received: TransactionSet) -> Prepared:
+        source = received.tree().near("2100A")
+        row = (source.rows().get("NM1") or [[]])[0] if source is not None else []
+        payer = self.runtime.directory.for_x12(row[9] if len(row) > 9 else "")
+        segments = [translate(s, received.delimiters, CANONICAL) for s in received.segments]
+        return prepare_x12(self.runtime, kind, payer, segments)
+
+    def _refused_x12(self, received: list[Any], findings: list[Finding], advice: str) -> Reply:
+        inside = [f for i in received for s in i.sets for f in s.findings if f.severity == "error"]
+        if not findings and not inside:
+            findings = [Finding(1, "file", "", f"Nothing here can be asked: {advice}.")]
+        acknowledgement = self.claims.acknowledgement(received)
+        document = ErrorResponse(status="ERROR", errors=error_items([*findings, *inside]), x12=acknowledgement)
+        return Reply(400, msgspec.json.encode(document))
+
+    async def _ask(self, operation: str, prepared: Prepared, body: bytes, key: str | None) -> Reply:
+        """Commit, send, answer; past the deadline the caller gets 202 and the same work goes on."""
+        before = await self.remembered(operation, key, body)
+        if before is not None:
+            return before
+        runtime = self.runtime
+        hold = prepared.route.deadline_seconds + TAKE_OVER_SECONDS
+
+        async def commit(tx: Transaction) -> Interchange:
+            if key is not None:
+                taken = await idempotency.begin(
+                    tx, TENANT, operation, key, body, prepared.transaction_id, runtime.world.micros()
+                )
+                if taken is not None:
+                    raise KeyTaken(taken)
+            return await commit_inquiry(tx, runtime, prepared, body, hold_seconds=hold)
+
+        try:
+            interchange = await runtime.database.write(commit)
+        except KeyTaken as taken:
+            return await self._replayed(taken.remembered)
+        task = asyncio.create_task(self._bring_home(prepared, interchange))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        done, _ = await asyncio.wait((task,), timeout=runtime.config.answer_seconds)
+        return task.result() if done else _pending(prepared)
+
+    async def _bring_home(self, prepared: Prepared, interchange: Interchange) -> Reply:
+        """Send an inquiry until it is answered, refused, in doubt, or its deadline has passed."""
+        runtime, route = self.runtime, prepared.route
+        payload = await runtime.database.read(
+            lambda tx: payloads.load(tx, runtime.vault, TENANT, interchange.payload_id)
+        )
+        outbound = outbound_of(interchange, payload)
+        until = runtime.world.monotonic() + runtime.config.answer_seconds
+        tries = iter(_RETRY_SECONDS)
+        while True:
+            with tracing.span(
+                "send", route_id=route.id, set_id=interchange.set_id, interchange_id=interchange.interchange_id
+            ):
+                outcome = await attempt(runtime, route, outbound)
+            match outcome:
+                case Replied(payload=content):
+                    return await runtime.database.write(lambda tx, c=content: self._home(tx, prepared, interchange, c))
+                case NotSent():
+                    pause = (
+                        outcome.retry_after_seconds if outcome.retry_after_seconds is not None else next(tries, None)
+                    )
+                    if pause is not None and runtime.world.monotonic() + pause < until:
+                        await runtime.world.sleep(pause)
+                        continue
+                    refused, wait = Refused(_NOT_SENT, outcome.reason), outcome.retry_after_seconds or 60.0
+                    return await runtime.database.write(
+                        lambda tx, r=refused, w=wait: self._not_home(tx, prepared, interchange, r, w)
+                    )
+                case Refused():
+                    return await runtime.database.write(
+                        lambda tx, r=outcome: self._not_home(tx, prepared, interchange, r, None)
+                    )
+                case _:
+                    reason = outcome.reason if isinstance(outcome, InDoubt) else "the payer answers later"
+                    return await runtime.database.write(
+                        lambda tx, r=reason: self._in_doubt(tx, prepared, interchange, r)
+                    )
+
+    async def _home(self, tx: Transaction, prepared: Prepared, interchange: Interchange, content: bytes) -> Reply:
+        """Keep the payer's bytes, then what they say."""
+        runtime, now = self.runtime, self.runtime.world.micros()
+        subject = await transactions.get(tx, TENANT, prepared.transaction_id)
+        answer = answer_of(prepared.kind, subject, content, prepared.trace_number)
+        file, new = await inbound.store(
+            tx, runtime.vault, TENANT, prepared.route.id, runtime.world.new_id(), content, now, subject.traceparent
+        )
+        if answer is None:
+            # Something else came back: the worker reads it, and asks again if it was no answer.
+            if new:
+                await work.enqueue(tx, TENANT, file.inbound_id, "apply", file.inbound_id, now)
+            return await self._in_doubt(tx, prepared, interchange, "the reply holds no answer")
+        await interchanges.set_state(tx, interchange, "confirmed")
+        await inbound.set_state(tx, file, "applied")
+        await commit_answer(tx, runtime, subject, answer, interchange.interchange_id, file.inbound_id)
+        await work.discard(tx, TENANT, "send", interchange.interchange_id)
+        return Reply(answer.status, answer.body, prepared.transaction_id)
+
+    async def _not_home(
+        self, tx: Transaction, prepared: Prepared, interchange: Interchange, refused: Refused, retry_after: float | None
+    ) -> Reply:
+        """The payer cannot be asked: the caller is told, and nothing is left to do."""
+        await interchanges.set_state(tx, interchange, "rejected", refused.reason)
+        await work.discard(tx, TENANT, "send", interchange.interchange_id)
+        await apply_to_members(tx, self.runtime, interchange, WasRefused(refused.code, refused.reason))
+        item = ErrorItem(
+            code="42" if refused.code == _NOT_SENT else "79",
+            description="The payer could not be reached."
+            if refused.code == _NOT_SENT
+            else "The payer refused the inquiry.",
+            followup_action="Resubmission Allowed" if refused.code == _NOT_SENT else "Please Correct and Resubmit",
+            location=prepared.route.id,
+        )
+        headers = {"Retry-After": str(round(retry_after))} if retry_after is not None else {}
+        status = 503 if refused.code == _NOT_SENT else 502
+        body = msgspec.json.encode(ErrorResponse(status="ERROR", errors=[item]))
+        answer_id = self.runtime.world.new_id()
+        await payloads.store(tx, self.runtime.vault, TENANT, answer_id, "answer", body, self.runtime.world.micros())
+        await idempotency.answer_for(tx, TENANT, prepared.transaction_id, status, answer_id)
+        return Reply(status, body, prepared.transaction_id, headers)
+
+    async def _in_doubt(self, tx: Transaction, prepared: Prepared, interchange: Interchange, reason: str) -> Reply:
+        await interchanges.set_state(tx, interchange, "in_doubt", reason)
+        await apply_to_members(tx, self.runtime, interchange, Doubted(reason))
+        return _pending(prepared)
+
+    # --- what was taken before ---------------------------------------------------------------------------------------
+
+    async def remembered(self, operation: str, key: str | None, body: bytes) -> Reply | None:
+        """The answer that this key had before; None when it is new."""
+        if key is None:
+            return None
+        found = await self.runtime.database.read(lambda tx: idempotency.recall(tx, TENANT, operation, key, body))
+        return None if found is None else await self._replayed(found)
+
+    async def _replayed(self, found: Remembered) -> Reply:
+        if not found.same_body or found.payload_id is None or found.status is None:
+            return conflict(found)
+        runtime, payload_id = self.runtime, found.payload_id
+        body = await runtime.database.read(lambda tx: payloads.load(tx, runtime.vault, TENANT, payload_id))
+        return Reply(found.status, body, found.transaction_id, {"Idempotency-Replayed": "true"})
+
+    async def taking(
+        self, operation: str, key: str | None, body: bytes, take: Callable[[Transaction], Awaitable[Reply]]
+    ) -> Reply:
+        """Run one commit under an idempotency key: what it replies is kept with it."""
+        before = await self.remembered(operation, key, body)
+        if before is not None:
+            return before
+        runtime = self.runtime
+
+        async def commit(tx: Transaction) -> Reply:
+            now = runtime.world.micros()
+            reply = await take(tx)
+            if key is not None:
+                taken = await idempotency.begin(tx, TENANT, operation, key, body, reply.transaction_id, now)
+                if taken is not None:
+                    raise KeyTaken(taken)
+                answer_id = runtime.world.new_id()
+                await payloads.store(tx, runtime.vault, TENANT, answer_id, "answer", reply.body, now)
+                await idempotency.answer(tx, TENANT, operation, key, reply.status, answer_id)
+            return reply
+
+        try:
+            return await runtime.database.write(commit)
+        except KeyTaken as error:
+            return await self._replayed(error.remembered)
+
+    # --- claims --------------------------------------------------------------------------------------------------------
+
+    async def submit_claim(self, body: bytes, key: str | None = None) -> Reply:
+        """A professional claim out of the dialect's JSON: judged, kept, and on its way."""
+        return await self._submit("claim", self.claims.prepare(body), body, key)
+
+    async def submit_claims_x12(self, body: bytes, is_json: bool, key: str | None = None) -> Reply:
+        """Professional claims in raw X12, each a transaction of its own; what is wrong is acknowledged set by set."""
+        content = x12_of(body, is_json)
+        if isinstance(content, Reply):
+            return content
+        return await self._submit("claim x12", self.claims.prepare_x12(content), content, key)
+
+    async def _submit(self, operation: str, intake: claims.Intake, body: bytes, key: str | None) -> Reply:
+        if not intake.accepted:
+            return intake.reply
+        reply = await self.taking(operation, key, body, lambda tx: self.claims.take(tx, intake))
+        self.runtime.wake.set()
+        return reply
+
+    async def validate_claim(self, body: bytes) -> Reply:
+        """What submitting this claim would say, without taking it."""
+        return self.claims.prepare(body).reply
+
+    async def validate_claims_x12(self, body: bytes, is_json: bool) -> Reply:
+        """What submitting this file would say, without taking it."""
+        content = x12_of(body, is_json)
+        return content if isinstance(content, Reply) else self.claims.prepare_x12(content).reply
+
+    # --- the clock of the sandbox ----------------------------------------------------------------------------------------
+
+    async def idle(self, running: Callable[[], int], at_most: timedelta) -> bool:
+        """Wait until nothing is running here; False when it still is after that time."""
+        until = self.runtime.world.monotonic() + at_most.total_seconds()
+        while running() or self._background:
+            if self.runtime.world.monotonic() > until:
+                return False
+            await self.runtime.world.sleep(0.01)
+        return True
+
+
+def x12_of(body: bytes, is_json: bool) -> bytes | Reply:
+    """The X12 in a request: its body, or the `x12` of its JSON."""
+    if not is_json:
+        return body
+    document, findings = decode(X12Body, body)
+    if document is None:
+        return failed(400, findings)
+    return document.x12.encode("utf-8", "replace")
+
+
+def _no_payer(reason: str) -> Finding:
+    return Finding(1, "element", "79", f"tradingPartnerServiceId: {reason}.", path="tradingPartnerServiceId")
+
+
+def _pending(prepared: Prepared) -> Reply:
+    document = Pending(
+        transaction_id=prepared.transaction_id,
+        description="The payer has not answered yet: ask for this transaction later.",
+    )
+    headers = {"Location": f"/v1/transactions/{prepared.transaction_id}", "Retry-After": "5"}
+    return Reply(202, msgspec.json.encode(document), prepared.transaction_id, headers)

@@ -1,0 +1,233 @@
+"""What can be seen of the ledger: where a transaction stands, its whole story, its answer, and what is new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from gateway.ledger import inbound, interchanges, payloads, transactions
+from gateway.ledger.inbound import InboundFile
+from gateway.ledger.interchanges import Interchange
+from gateway.messages import (
+    PollingArtifact,
+    PollingItem,
+    PollingMetadata,
+    PollingPage,
+    PollingX12,
+    ReportListing,
+    SetIdentifier,
+    Trace,
+    TraceEvent,
+    TraceInterchange,
+    TransactionView,
+)
+from gateway.runtime import TENANT, Runtime
+from gateway.world import from_micros
+from queues.database import Transaction
+from x12.syntax import runs
+
+__all__ = ["Views"]
+
+# Kind of a transaction -> ST01 that its polling item tells, and whether it came to us or left.
+_SETS: dict[str, tuple[str, str]] = {
+    "eligibility": ("271", "INBOUND"),
+    "claim_status": ("277", "INBOUND"),
+    "claim": ("837", "OUTBOUND"),
+    "claim_report": ("277", "INBOUND"),
+    "remittance": ("835", "INBOUND"),
+}
+_REPORTS: dict[Literal["277", "835"], str] = {"277": "claim_report", "835": "remittance"}
+# Older clients tell reports by how their names begin.
+_NAMES = {"claim_report": "X3", "remittance": "R5"}
+_PAGE_MAX = 200
+
+
+def moment(micros: int | None) -> str | None:
+    """A database time in ISO 8601, UTC, to the millisecond."""
+    return from_micros(micros).isoformat(timespec="milliseconds").replace("+00:00", "Z") if micros is not None else None
+
+
+def _certain(micros: int) -> str:
+    return moment(micros) or ""
+
+
+def view(subject: transactions.Transaction) -> TransactionView:
+    """A transaction as it is shown."""
+    return TransactionView(
+        transaction_id=subject.transaction_id,
+        kind=subject.kind,
+        state=subject.state,
+        outcome=subject.outcome,
+        conflict=True if subject.conflict else None,
+        payer_id=subject.payer_id,
+        route_id=subject.route_id,
+        usage_indicator=subject.usage,
+        parent_id=subject.parent_id,
+        created_at=moment(subject.created_at),
+        updated_at=moment(subject.updated_at),
+        sent_at=moment(subject.sent_at),
+        follow_up_at=moment(subject.follow_up_at),
+    )
+
+
+def segments(content: bytes) -> list[str]:
+    """The raw segments of an X12 file, terminators included."""
+    return [s + run.delimiters.segment for run in runs(content) for s in run.segments]
+
+
+class Views:
+    """Reads the ledger for callers; changes nothing."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+
+    async def transaction(self, transaction_id: str) -> TransactionView:
+        """Where a transaction stands; Unknown when there is none."""
+        return view(await self.runtime.database.read(lambda tx: transactions.get(tx, TENANT, transaction_id)))
+
+    async def answer(self, transaction_id: str) -> bytes | None:
+        """The answer or report of a transaction in JSON; None while there is none, Unknown when there is no transaction."""
+
+        async def body(tx: Transaction) -> bytes | None:
+            subject = await transactions.get(tx, TENANT, transaction_id)
+            return (
+                None
+                if subject.answer_id is None
+                else await payloads.load(tx, self.runtime.vault, TENANT, subject.answer_id)
+            )
+
+        return await self.runtime.database.read(body)
+
+    async def trace(self, transaction_id: str, *, raw: bool) -> Trace:
+        """The whole story of a transaction; with its raw segments where `raw`."""
+
+        async def body(tx: Transaction) -> Trace:
+            subject = await transactions.get(tx, TENANT, transaction_id)
+            events = await transactions.events(tx, TENANT, transaction_id)
+            sent = await interchanges.of_transaction(tx, TENANT, transaction_id)
+            ids = list(dict.fromkeys(e.inbound_id for e in events if e.inbound_id))
+            received = [f for f in [await inbound.get(tx, TENANT, i) for i in ids] if f is not None]
+            also = {e.interchange_id for e in events if e.interchange_id} - {i.interchange_id for i in sent}
+            sent += [i for i in [await interchanges.get(tx, TENANT, a) for a in sorted(also)] if i is not None]
+            envelopes = [await self._sent(tx, i, transaction_id, raw) for i in sent]
+            envelopes += [await self._received(tx, f, raw) for f in received]
+            return Trace(transaction=view(subject), events=list(map(_event, events)), interchanges=envelopes)
+
+        return await self.runtime.database.read(body)
+
+    async def _sent(self, tx: Transaction, sent: Interchange, transaction_id: str, raw: bool) -> TraceInterchange:
+        held = await interchanges.members(tx, TENANT, sent.interchange_id)
+        mine = next((m.control_number for m in held if m.transaction_id == transaction_id), None)
+        content = await payloads.load(tx, self.runtime.vault, TENANT, sent.payload_id) if raw else b""
+        return TraceInterchange(
+            interchange_id=sent.interchange_id,
+            direction="out",
+            state=sent.state,
+            reason=sent.reason or None,
+            set_id=sent.set_id,
+            control_number=f"{sent.control_number:09d}",
+            set_control_number=mine,
+            sha256=sent.sha256,
+            bytes=sent.bytes,
+            attempts=sent.attempts,
+            at=moment(sent.created_at),
+            segments=segments(content) if raw else None,
+        )
+
+    async def _received(self, tx: Transaction, file: InboundFile, raw: bool) -> TraceInterchange:
+        content = await payloads.load(tx, self.runtime.vault, TENANT, file.payload_id)
+        lines = segments(content)
+        isa = lines[0].split(lines[0][3]) if lines and len(lines[0]) > 3 else []
+        return TraceInterchange(
+            inbound_id=file.inbound_id,
+            direction="in",
+            state=file.state,
+            reason=file.reason or None,
+            control_number=isa[13] if len(isa) > 13 else None,
+            sha256=file.sha256,
+            bytes=file.bytes,
+            times_seen=file.times_seen,
+            at=moment(file.received_at),
+            segments=lines if raw else None,
+        )
+
+    async def report(self, name: str, kind: Literal["277", "835"]) -> bytes | None:
+        """A report in JSON, by its transaction id or by that of a claim that it is about; None when there is none."""
+
+        async def body(tx: Transaction) -> bytes | None:
+            transaction_id = name[2:] if name[:2] in _NAMES.values() else name
+            subject = await transactions.get(tx, TENANT, transaction_id)
+            if subject.kind == "claim":
+                subject = await self._about(tx, subject, _REPORTS[kind]) or subject
+            if subject.kind != _REPORTS[kind] or subject.answer_id is None:
+                return None
+            return await payloads.load(tx, self.runtime.vault, TENANT, subject.answer_id)
+
+        return await self.runtime.database.read(body)
+
+    async def _about(
+        self, tx: Transaction, claim: transactions.Transaction, kind: str
+    ) -> transactions.Transaction | None:
+        """The newest report of a kind that came in a file which named the claim."""
+        events = await transactions.events(tx, TENANT, claim.transaction_id)
+        for event in reversed(events):
+            if event.inbound_id is not None:
+                found = await transactions.from_file(tx, TENANT, event.inbound_id, kind)
+                if found:
+                    return found[-1]
+        return None
+
+    async def raw_report(self, name: str) -> bytes | None:
+        """The X12 of a report as the payer sent it; None when there is none."""
+
+        async def body(tx: Transaction) -> bytes | None:
+            subject = await transactions.get(tx, TENANT, name[2:] if name[:2] in _NAMES.values() else name)
+            if subject.kind not in _NAMES or subject.request_id is None:
+                return None
+            return await payloads.load(tx, self.runtime.vault, TENANT, subject.request_id)
+
+        return await self.runtime.database.read(body)
+
+    async def reports(self) -> ReportListing:
+        """The newest reports by the names that older clients expect."""
+
+        async def body(tx: Transaction) -> list[transactions.Transaction]:
+            return await transactions.newest(tx, TENANT, tuple(_NAMES), _PAGE_MAX)
+
+        found = await self.runtime.database.read(body)
+        return ReportListing(reports=[_NAMES[t.kind] + t.transaction_id for t in found])
+
+    async def polling(self, after: int, limit: int, base: str) -> PollingPage:
+        """What was committed behind a position, oldest first."""
+        limit = max(1, min(limit, _PAGE_MAX))
+        found = await self.runtime.database.read(lambda tx: transactions.page(tx, TENANT, after, limit))
+        token = str(found[-1].position) if found else None
+        return PollingPage(items=list(self._items(found, base)), next_page_token=token)
+
+    def _items(self, found: Iterable[transactions.Transaction], base: str) -> Iterable[PollingItem]:
+        for subject in found:
+            set_id, direction = _SETS[subject.kind]
+            url = f"{base}/v1/transactions/{subject.transaction_id}/answer"
+            artifacts = [
+                PollingArtifact(artifact_type="application/json", usage="output", model="transaction", url=url)
+            ]
+            yield PollingItem(
+                transaction_id=subject.transaction_id,
+                direction=direction,
+                mode="production" if subject.usage == "P" else "test",
+                status="failed" if subject.state in ("rejected", "quarantined") else "succeeded",
+                processed_at=_certain(subject.created_at),
+                artifacts=artifacts if subject.answer_id else [],
+                x12=PollingX12(metadata=PollingMetadata(transaction=SetIdentifier(transaction_set_identifier=set_id))),
+            )
+
+
+def _event(event: transactions.Event) -> TraceEvent:
+    return TraceEvent(
+        at=_certain(event.at),
+        kind=event.kind,
+        data=event.data or None,
+        interchange_id=event.interchange_id,
+        inbound_id=event.inbound_id,
+        traceparent=event.traceparent or None,
+    )

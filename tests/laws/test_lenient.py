@@ -1,0 +1,81 @@
+"""Laws of reading JSON: everything that can be meant is taken, every fault is told at once, no value is ever told."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from x12.documents.eligibility import EligibilityRequest
+from x12.documents.lenient import decode
+
+BODY = {
+    "tradingPartnerServiceId": "SANDBOX",
+    "provider": {"organizationName": "CLINIC", "npi": 1234567893, "extra": {"deep": [1, 2]}},
+    "subscriber": {"memberId": "M1", "dateOfBirth": 19800101, "address": None, "ssn": None},
+    "dependents": None,
+    "encounter": {"serviceTypeCodes": ["30", None, 98]},
+    "partnerId": True,
+}
+
+
+def test_nulls_unknown_keys_and_numbers_for_text_are_taken() -> None:
+    document, findings = decode(EligibilityRequest, msgspec.json.encode(BODY))
+    assert [] == findings
+    assert document is not None
+    assert document.provider is not None
+    assert "1234567893" == document.provider.npi
+    assert document.subscriber is not None
+    assert "19800101" == document.subscriber.date_of_birth
+    assert document.encounter is not None
+    assert ["30", "98"] == document.encounter.service_type_codes
+
+
+def test_every_fault_is_told_at_once_with_its_path() -> None:
+    body = {
+        "subscriber": {"memberId": ["SECRET"], "firstName": {"x": "SECRET"}, "address": "SECRET"},
+        "dependents": [{"lastName": True}, "SECRET"],
+        "encounter": {"serviceTypeCodes": "SECRET"},
+    }
+    document, findings = decode(EligibilityRequest, msgspec.json.encode(body))
+    assert document is None
+    expected = [
+        "dependents[0].lastName",
+        "dependents[1]",
+        "encounter.serviceTypeCodes",
+        "subscriber.address",
+        "subscriber.firstName",
+        "subscriber.memberId",
+    ]
+    assert expected == sorted(f.path or "" for f in findings)
+    assert "SECRET" not in repr(findings)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b'"x"', b"nul", b'{"a":}', b"\xff\xfe", b"[" * 100_000, b'{"subscriber":' * 5000]
+)
+def test_what_is_not_an_object_is_a_finding(body: bytes) -> None:
+    document, findings = decode(EligibilityRequest, body)
+    assert document is None
+    assert 1 == len(findings)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["subscriber", "provider", "encounter", "dependents", "memberId", "npi", "address"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(json_values)
+def test_no_json_raises(value: object) -> None:
+    document, findings = decode(EligibilityRequest, msgspec.json.encode(value))
+    assert (document is None) == bool(findings)

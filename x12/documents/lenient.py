@@ -1,0 +1,135 @@
+"""Reads the dialect's JSON as callers really send it: unknown keys and nulls ignored, numbers taken where text is meant.
+
+What cannot be taken is told all at once, each fault with its field path, and never by its value.
+"""
+
+from __future__ import annotations
+
+import typing
+from functools import cache
+from typing import Any, TypeVar
+
+import msgspec
+
+from x12.documents.binding import Document
+from x12.finding import Finding
+
+__all__ = ["decode"]
+
+D = TypeVar("D", bound=Document)
+_DEPTH_MAX = 64
+
+
+def decode(cls: type[D], body: bytes) -> tuple[D | None, list[Finding]]:
+    """A document out of JSON, or None with every reason why not."""
+    try:
+        return _decoder(cls).decode(body), []
+    except msgspec.ValidationError:
+        pass
+    except (msgspec.DecodeError, RecursionError) as error:
+        return None, [_finding("", _syntax(error))]
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        return None, [_finding("", _syntax(error))]
+    findings: list[Finding] = []
+    fitted = _fit(value, cls, "", findings)
+    if findings or fitted is None:
+        return None, findings or [_finding("", "must be an object")]
+    return msgspec.convert(fitted, cls), []
+
+
+def _syntax(error: Exception) -> str:
+    """Where JSON breaks off, without quoting it."""
+    text = str(error)
+    at = text.rpartition("byte ")[2].rstrip(")")
+    where = f" at byte {at}" if at.isdigit() else ""
+    return f"is not JSON{where}: send one object in UTF-8"
+
+
+def _finding(path: str, message: str) -> Finding:
+    return Finding(1, "element", "", f"{path or 'the body'} {message}.", path=path or None)
+
+
+@cache
+def _decoder(cls: type[D]) -> msgspec.json.Decoder[D]:
+    return msgspec.json.Decoder(cls)
+
+
+@cache
+def _fields(cls: type[Document]) -> dict[str, Any]:
+    hints = typing.get_type_hints(cls)
+    return {f.encode_name: hints[f.name] for f in msgspec.structs.fields(cls)}
+
+
+def _options(hint: Any) -> list[Any]:
+    if typing.get_origin(hint) is list:
+        return [hint]
+    return [a for a in typing.get_args(hint) if a is not type(None)] or [hint]
+
+
+def _fit(value: Any, hint: Any, path: str, findings: list[Finding], depth: int = 0) -> Any:
+    """The value as the hint wants it, or None after reporting why it cannot be."""
+    kind = _options(hint)[0]
+    if value is None:
+        return None
+    if depth > _DEPTH_MAX:
+        findings.append(_finding(path, "is nested too deeply"))
+        return None
+    if typing.get_origin(kind) is list:
+        return _fit_list(value, typing.get_args(kind)[0], path, findings, depth)
+    if isinstance(kind, type) and issubclass(kind, Document):
+        return _fit_object(value, kind, path, findings, depth)
+    return _fit_scalar(value, kind, path, findings)
+
+
+def _fit_list(value: Any, item: Any, path: str, findings: list[Finding], depth: int) -> list[Any] | None:
+    if not isinstance(value, list):
+        findings.append(_finding(path, "must be a list"))
+        return None
+    items: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
+    fitted = (_fit(v, item, f"{path}[{i}]", findings, depth + 1) for i, v in enumerate(items))
+    return [v for v in fitted if v is not None]
+
+
+def _fit_object(
+    value: Any, kind: type[Document], path: str, findings: list[Finding], depth: int
+) -> dict[str, Any] | None:
+    if not isinstance(value, dict):
+        findings.append(_finding(path, "must be an object"))
+        return None
+    given: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
+    out: dict[str, Any] = {}
+    for name, hint in _fields(kind).items():
+        if given.get(name) is not None:
+            fitted = _fit(given[name], hint, f"{path}.{name}" if path else name, findings, depth + 1)
+            if fitted is not None:
+                out[name] = fitted
+    return out
+
+
+def _fit_scalar(value: Any, kind: Any, path: str, findings: list[Finding]) -> Any:
+    if kind is str:
+        if isinstance(value, str):
+            return value
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return _digits(value)
+        findings.append(_finding(path, "must be a string"))
+    elif kind is int:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value.isascii() and value.strip().isdigit():
+            return int(value)
+        findings.append(_finding(path, "must be a whole number"))
+    elif kind is bool:
+        if isinstance(value, bool):
+            return value
+        findings.append(_finding(path, "must be true or false"))
+    return None
+
+
+def _digits(number: float) -> str:
+    """A JSON number as the text that was meant: no exponent, no `.0`."""
+    if isinstance(number, int) or number.is_integer():
+        return str(int(number))
+    return format(number, "f").rstrip("0")
