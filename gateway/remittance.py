@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Literal
 
-import msgspec
-
 from gateway.ledger import search, transactions
 from gateway.runtime import Runtime
 from queues.database import Transaction
+from x12.documents.binding import Flat
 from x12.walk import Instance
 
 __all__ = ["PaidClaim", "match_claim", "outcome_of", "paid_claims", "payment_key"]
@@ -23,7 +22,7 @@ _DENIED = "4"
 _REVERSED = "22"
 
 
-class PaidClaim(msgspec.Struct, frozen=True):
+class PaidClaim(Flat, frozen=True):
     """One claim of a remittance (loop 2100): numbers, CLP02, and charge and payment of the claim and of its lines."""
 
     patient_control_number: str

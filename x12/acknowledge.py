@@ -113,7 +113,8 @@ def _group_trailer(group: Group, accepted: int, refused: bool) -> str:
     else:
         status = "A" if group.accepted else "E"
     said = _known((f.code for f in group.findings if f.severity == "error"), "group_error")
-    return _line("AK9", status, str(count), str(count), str(accepted), *said)
+    included = count if group.declared_sets is None else min(group.declared_sets, 999_999)
+    return _line("AK9", status, str(included), str(count), str(accepted), *said)
 
 
 def _known(said: Iterable[str], table: str) -> list[str]:

@@ -53,11 +53,11 @@ def claims_of(received: TransactionSet) -> list[list[str]]:
     made: list[list[str]] = []
     for billing in root.inside("2000A"):
         for subscriber in billing.inside("2000B"):
-            for claim in subscriber.inside("2300"):
-                made.append(_claim(received.delimiters, head, billing, subscriber, None, claim))
-            for patient in subscriber.inside("2000C"):
-                for claim in patient.inside("2300"):
-                    made.append(_claim(received.delimiters, head, billing, subscriber, patient, claim))
+            for level, patient in ((subscriber, None), *((p, p) for p in subscriber.inside("2000C"))):
+                made += (
+                    _claim(received.delimiters, head, billing, subscriber, patient, claim)
+                    for claim in level.inside("2300")
+                )
     return made
 
 

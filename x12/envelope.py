@@ -11,7 +11,7 @@ from x12 import guides
 from x12.elements import period_is_valid
 from x12.finding import Finding
 from x12.guides import Guide
-from x12.syntax import Delimiters, Run, runs
+from x12.syntax import Delimiters, Run, number_of, runs
 from x12.walk import Instance, Node, Table, Walk, compiled, tree
 
 __all__ = ["Group", "Interchange", "TransactionSet", "read", "stream"]
@@ -71,12 +71,14 @@ class TransactionSet:
 class Group:
     """One GS to GE. `elements` are GS01.. at index 0.."""
 
-    __slots__ = ("complete", "control_number", "elements", "findings", "interchange", "sets")
+    __slots__ = ("complete", "control_number", "declared_sets", "elements", "findings", "interchange", "sets")
 
     def __init__(self, interchange: Interchange, elements: Sequence[str]) -> None:
         self.interchange = interchange
         self.elements = (*elements, *[""] * 8)[:8]
         self.control_number = self.elements[5]
+        # GE01, once the trailer is there and says a number.
+        self.declared_sets: int | None = None
         self.sets: list[TransactionSet] = []
         self.findings: list[Finding] = []
         self.complete = False
@@ -250,7 +252,7 @@ class _Reader:
         self.seen_sets = set()
         interchange.groups.append(self.group)
         number = self.group.control_number
-        if not (number.isdigit() and len(number) <= 9):
+        if number_of(number) is None:
             self.group.findings.append(_group("6", "GS", "GS06 must be a number of one to nine digits."))
         elif number in self.seen_groups:
             self.group.findings.append(
@@ -323,7 +325,8 @@ class _Reader:
             interchange.findings.append(_interchange("022", "GE", "A GE stands where no functional group is open."))
             return
         count, number = (*elements, "", "")[:2]
-        if not (count.isdigit() and int(count) == len(group.sets)):
+        group.declared_sets = number_of(count)
+        if group.declared_sets != len(group.sets):
             group.findings.append(
                 _group(
                     "5",
@@ -341,7 +344,7 @@ class _Reader:
             self.group.findings.append(_group("3", "GE", "The functional group has no GE trailer."))
             self.group = None
         count, number = (*elements, "", "")[:2]
-        if not (count.isdigit() and int(count) == len(interchange.groups)):
+        if number_of(count) != len(interchange.groups):
             interchange.findings.append(
                 _interchange(
                     "021",
@@ -386,7 +389,7 @@ def _judge_isa(interchange: Interchange) -> list[Finding]:
         found.append(_interchange("014", "ISA", "ISA09 must be a date as YYMMDD.", 9))
     if not period_is_valid("TM", elements[9]):
         found.append(_interchange("015", "ISA", "ISA10 must be a time as HHMM.", 10))
-    if not (elements[12].isdigit() and len(elements[12]) == 9):
+    if number_of(elements[12]) is None or len(elements[12]) != 9:
         found.append(_interchange("018", "ISA", "ISA13 must be a number of nine digits.", 13))
     return found
 

@@ -310,6 +310,11 @@ def translate(text: str, source: Delimiters, target: Delimiters) -> str:
     return text.translate({ord(a): b for a, b in zip(source, target, strict=True) if a})
 
 
+def number_of(text: str) -> int | None:
+    """A whole number as control segments have them: one to nine ASCII digits; None for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else None
+
+
 def unwritable_character(value: str) -> str | None:
     """Name of the first character that the X12 extended character set lacks (control or non-ASCII), or None."""
     if value.isascii() and value.isprintable():

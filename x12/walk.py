@@ -20,7 +20,7 @@ from x12.elements import judge_segment
 from x12.finding import Finding
 from x12.guides import UNBOUNDED, Guide, Loop, Segment
 from x12.patterns import never, segment_pattern
-from x12.syntax import STANDARD, Delimiters
+from x12.syntax import STANDARD, Delimiters, number_of
 
 __all__ = ["Instance", "Node", "Table", "Walk", "compiled", "tree"]
 
@@ -233,7 +233,7 @@ def _judge_se(walk: Walk, node: Node, raw: str) -> bool:
     walk.ended = True
     parts = raw.split(walk.delimiters.element)
     count, number = (*parts[1:3], "", "")[:2]
-    if count != str(walk.position) and not (count.isdigit() and int(count) == walk.position):
+    if number_of(count) != walk.position:
         walk.find_set("4", f"SE01 must be the number of segments from ST to SE: {walk.position} were received.")
     if number != walk.control_number:
         walk.find_set("3", "SE02 must repeat the control number in ST02.")

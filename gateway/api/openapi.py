@@ -83,7 +83,9 @@ def _outcomes(operation: Operation) -> dict[int, Outcome]:
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
     names = [p.strip("{}") for p in operation.paths[0].split("/") if p.startswith("{")]
-    found = [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names]
+    found: list[dict[str, Any]] = [
+        {"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names
+    ]
     found += [
         {"name": n, "in": "query", "description": d, "schema": {"type": "string"}} for n, d in operation.query.items()
     ]

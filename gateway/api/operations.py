@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
@@ -13,7 +14,11 @@ from gateway.replies import Reply
 from gateway.service import Service
 from gateway.views import Views
 
-__all__ = ["Call", "Handler", "Operation", "Outcome"]
+__all__ = ["Call", "Handler", "MoveClock", "Operation", "Outcome"]
+
+
+# Moves the clock of the gateway and of its sandbox payer ahead.
+MoveClock = Callable[[timedelta], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ class Call:
     request: web.Request
     caller: ApiKey
     body: bytes
+    move_clock: MoveClock | None = None
 
     @property
     def key(self) -> str | None:

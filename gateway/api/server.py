@@ -6,7 +6,6 @@ import asyncio
 import ipaddress
 import time
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
@@ -17,7 +16,7 @@ from opentelemetry.trace import SpanKind
 from gateway.api import dialect, v1
 from gateway.api.docs import page
 from gateway.api.openapi import document
-from gateway.api.operations import Call, Operation
+from gateway.api.operations import Call, MoveClock, Operation
 from gateway.api.v1 import problem
 from gateway.ledger import api_keys, transactions
 from gateway.ledger.api_keys import ApiKey
@@ -40,7 +39,6 @@ SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "Referrer-Policy": "no-referrer",
 }
-MoveClock = Callable[[timedelta], Awaitable[None]]
 
 
 def application(runtime: Runtime, service: Service, clock: MoveClock | None = None) -> web.Application:
@@ -48,9 +46,8 @@ def application(runtime: Runtime, service: Service, clock: MoveClock | None = No
     app = web.Application(client_max_size=runtime.config.body_bytes_max)
     operations = [*dialect.OPERATIONS, *v1.OPERATIONS]
     if clock is not None:
-        app["clock"] = clock
         operations.append(v1.CLOCK)
-    api = _Api(runtime, service)
+    api = _Api(runtime, service, clock)
     for operation in operations:
         handler = api.handler(operation)
         for path in operation.paths:
@@ -92,9 +89,10 @@ async def _everything_else(
 class _Api:
     """What stands around every operation."""
 
-    def __init__(self, runtime: Runtime, service: Service) -> None:
+    def __init__(self, runtime: Runtime, service: Service, clock: MoveClock | None) -> None:
         self.runtime = runtime
         self.service = service
+        self.clock = clock
         self.views = Views(runtime)
 
     def handler(self, operation: Operation) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -119,7 +117,7 @@ class _Api:
         if len(request.headers.get("Idempotency-Key", "")) > _KEY_LENGTH_MAX:
             return problem(400, f"An Idempotency-Key has at most {_KEY_LENGTH_MAX} characters.")
         body = await request.read() if request.body_exists else b""
-        call = Call(self.service, self.views, request, caller, body)
+        call = Call(self.service, self.views, request, caller, body, self.clock)
         if call.is_json and len(body) > self.runtime.config.json_bytes_max:
             return problem(413, "The body is too large.")
         try:

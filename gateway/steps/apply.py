@@ -9,7 +9,6 @@ import hashlib
 from dataclasses import dataclass, field
 
 import msgspec
-from x12.balancing import balance_835
 
 from gateway import remittance
 from gateway.inquiries import Kind, answer_of, commit_answer
@@ -34,6 +33,7 @@ from observability import log, tracing
 from queues import work
 from queues.database import Transaction
 from queues.work import Work
+from x12.balancing import balance_835
 from x12.documents.acknowledgements import GroupAcknowledgement, InterchangeAcknowledgement, read_999, read_ta1
 from x12.documents.claim_acknowledgement import ClaimVerdict, claim_verdicts
 from x12.documents.claim_status import ClaimState, claim_statuses

@@ -19,7 +19,7 @@ from queues import work
 from queues.database import Transaction
 from queues.work import SECOND, Work
 from x12 import guides
-from x12.documents.claim_status import ClaimStatusRequest, Encounter, Provider, RequestPerson, RequestSubscriber
+from x12.documents.claim_status import ClaimStatusRequest, Encounter, Provider, RequestDependent, RequestSubscriber
 from x12.documents.professional_claim import ProfessionalClaim, read_claims
 from x12.syntax import CANONICAL
 from x12.walk import Walk, compiled, tree
@@ -148,7 +148,7 @@ def request_for(claim: ProfessionalClaim, wider: timedelta = timedelta(0)) -> Cl
         subscriber=RequestSubscriber(
             member_id=subscriber.member_id if subscriber else None, **{n: getattr(subscriber, n, None) for n in person}
         ),
-        dependent=RequestPerson(**{n: getattr(dependent, n, None) for n in person}) if dependent else None,
+        dependent=RequestDependent(**{n: getattr(dependent, n, None) for n in person}) if dependent else None,
         encounter=encounter,
     )
 

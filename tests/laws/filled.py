@@ -116,9 +116,10 @@ class Filler:
                 value = self.field(segment, offset, field, loop)
                 if value is not None:
                     values[names] = value
-            for index, (names, _) in enumerate(contacts):
-                if index == 0 or (self.maybe() and (segment.repeat > 1 or index < 3)):
-                    values[names] = self.characters(string.digits, 5, 10)
+            further = [c for c in contacts[1:] if self.maybe()]
+            self.random.shuffle(further)
+            for names, _ in contacts[:1] + further[: 2 if segment.repeat == 1 else None]:
+                values[names] = self.characters(string.digits, 5, 10)
 
     def one_name(self, fields: list[Leaf]) -> list[Leaf]:
         """A person or an organization, where the fields have both."""
@@ -144,9 +145,7 @@ class Filler:
                 whole -= set(present[1:])
             elif note.kind == "R" and not present:
                 whole |= set(free[:1])
-            elif note.kind == "P" and present:
-                whole |= set(free)
-            elif note.kind == "C" and note.positions[0] in whole:
+            elif (note.kind == "P" and present) or (note.kind == "C" and note.positions[0] in whole):
                 whole |= set(free)
             elif note.kind == "L" and note.positions[0] in whole and len(present) == 1:
                 whole |= set(free[:2])

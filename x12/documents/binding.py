@@ -31,6 +31,7 @@ from x12.walk import Instance
 __all__ = [
     "Bound",
     "Document",
+    "Flat",
     "Place",
     "Plan",
     "Text",
@@ -65,6 +66,17 @@ Out = dict[str, Any]
 
 class Document(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
     """A JSON object of the dialect. Absent and null are the same; unknown keys are ignored."""
+
+    def __repr__(self) -> str:
+        # The fields are a patient's: they must not get into a log or an error by way of repr.
+        return f"<{type(self).__name__}>"
+
+
+class Flat(msgspec.Struct, frozen=True):
+    """A flat view of what X12 says, for matching; as a document's, its repr shows no values."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
 
 
 class Place(NamedTuple):

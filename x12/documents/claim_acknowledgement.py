@@ -18,6 +18,7 @@ import msgspec
 from x12 import codes, guides
 from x12.documents.binding import (
     Document,
+    Flat,
     Text,
     at,
     each,
@@ -405,7 +406,7 @@ def _known(claim: ReportClaim) -> ReportClaim:
 # --- flat ----------------------------------------------------------------------------------------------------------
 
 
-class ClaimVerdict(msgspec.Struct, frozen=True):
+class ClaimVerdict(Flat, frozen=True):
     """What a 277CA says of one claim.
 
     `accepted` is None where neither codes nor actions accept or reject. `rejected_above` names the loop (2200B, 2200C)
@@ -427,7 +428,7 @@ class ClaimVerdict(msgspec.Struct, frozen=True):
     messages: tuple[str, ...] = ()
 
 
-class BatchVerdict(msgspec.Struct, frozen=True):
+class BatchVerdict(Flat, frozen=True):
     """What a 277CA says of all that one receiver sent (2200B), or of all claims of one provider in it (2200C).
 
     `batch_number` is the BHT03 of the claims (2200B TRN02), `source_trace_number` the source's own (2200A TRN02),

@@ -17,6 +17,7 @@ import msgspec
 from x12 import codes, guides
 from x12.documents.binding import (
     Document,
+    Flat,
     Text,
     at,
     by_hand,
@@ -560,7 +561,7 @@ def _write_claim(writer: Writer, claim: Claim, level: DraftLoop, path: str) -> N
 # --- the answer, flat ----------------------------------------------------------------------------------------------
 
 
-class ClaimState(msgspec.Struct, frozen=True):
+class ClaimState(Flat, frozen=True):
     """What a 277 says of one claim, or of a whole request (`level`): the trace number tells which.
 
     At the receiver `trace_number` is the request's BHT03, at the provider a number of the provider's, at a claim the
