@@ -30,6 +30,10 @@ class Worker:
         self.owner = runtime.world.new_id()
         self._running: set[asyncio.Task[None]] = set()
 
+    def under_way(self) -> int:
+        """How many pieces of work are running now."""
+        return len(self._running)
+
     async def run(self) -> None:
         runtime = self.runtime
         await runtime.database.write(self._standing_work)

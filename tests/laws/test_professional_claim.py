@@ -610,6 +610,16 @@ def test_what_has_no_place_is_a_warning_and_the_claim_goes_on() -> None:
     assert "NM1*82*1*R" in plain(written.segments)
 
 
+def test_a_line_s_provider_has_the_identifiers_of_its_loop() -> None:
+    said = {"lastName": "R", "commercialNumber": "C", "locationNumber": "L"}
+    for name, room in (("renderingProvider", True), ("supervisingProvider", True), ("referringProvider", False)):
+        made = claim(claimInformation__serviceLines=[line(**{name: said})])
+        assert {"REF*G2*C", *(["REF*LU*L"] if room else [])} == {
+            s for s in segments(made) if s.startswith(("REF*G2", "REF*LU"))
+        }
+        assert ([] if room else [f"{LINES}[0].{name}.locationNumber"]) == paths(made)
+
+
 def test_more_than_a_list_holds_is_refused() -> None:
     many = [{"diagnosisCode": f"A{n:02d}"} for n in range(13)]
     assert ["claimInformation.healthCareCodeInformation[12]"] == paths(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
@@ -49,13 +49,15 @@ from x12.documents.remittance_claim import (
     ServiceLine,
     TechnicalContactMethod,
 )
+from x12.envelope import read
 from x12.guides import Segment
 from x12.syntax import STANDARD
 from x12.walk import Instance
 
 GUIDE = guides.load("005010X221A1", "835")
 VERSION = "005010X221A1"
-SEGMENTS = """
+Method = TypeVar("Method", bound=ContactMethod)
+SEGMENTS: str = """
 ST*835*0001
 BPR*I*125*C*ACH*CCP*01*111000025*DA*123456*1512345678*123456789*01*111000025*SG*98765*20260105
 TRN*1*TRACE1*1512345678*123456789
@@ -241,7 +243,7 @@ def remittance(seed: int, richness: float) -> Remittance:
     return made
 
 
-def methods(draw: Draw, kind: type[ContactMethod]) -> list[ContactMethod]:
+def methods(draw: Draw, kind: type[Method]) -> list[Method]:
     """One to three numbers; an extension, and it alone where the guide wants it, stands last."""
     first = kind(**{draw.one(("email", "phone")): "5125550100"})
     return [first, kind(email="desk@plan.example"), kind(phone_extension="12")][: draw.random.randint(1, 3)]
@@ -547,8 +549,6 @@ def test_a_file_in_other_delimiters_reads_the_same() -> None:
 
 
 def read_other(segments: list[str]) -> Instance:
-    from x12.envelope import read
-
     isa = "ISA|00|          |00|          |ZZ|SENDER         |ZZ|RECEIVER       |260105|0930|!|00501|000000001|0|T|>"
     body = [isa, f"GS|HP|SENDER|RECEIVER|20260105|0930|1|X|{VERSION}", *segments, "GE|1|1", "IEA|1|000000001"]
     return read("".join(f"{s}\n" for s in body).encode())[0].sets[0].tree()

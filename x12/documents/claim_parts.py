@@ -33,6 +33,7 @@ __all__ = [
     "BillingProvider",
     "ContactInformation",
     "Dependent",
+    "DropOffLocation",
     "Identifier",
     "LineIdentifier",
     "OrderingProvider",
@@ -189,8 +190,9 @@ class Provider(Document):
 
 
 class BillingProvider(Provider):
-    """Loop 2010AA, PRV of loop 2000A; the numbers that the payer gave this provider are in `BillingAtPayer`."""
+    """Loop 2010AA, PRV and CUR of loop 2000A; the numbers that the payer gave this provider are in `BillingAtPayer`."""
 
+    currency_code: Annotated[Text, at("2000A CUR02")] = None
     taxonomy_code: Annotated[Text, at("2000A PRV[BI]03 PRV02~PXC")] = None
     commercial_number: Text = None
     location_number: Text = None
@@ -232,6 +234,12 @@ class OrderingProvider(ReferringProvider):
 
     address: PostalAddress | None = None
     contact_information: ContactInformation | None = None
+
+
+class DropOffLocation(PostalAddress):
+    """Loop 2310F or 2420H."""
+
+    name: Annotated[Text, at("NM103")] = None
 
 
 class ServiceFacility(Document):

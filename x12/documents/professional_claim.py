@@ -33,6 +33,7 @@ from x12.documents.claim_parts import (
     BillingAtPayer,
     BillingProvider,
     Dependent,
+    DropOffLocation,
     OrderingProvider,
     OtherSubscriber,
     PayerIdentifiers,
@@ -213,7 +214,7 @@ class ClaimInformation(Document):
     claim_pricing_repricing_information: Pricing | None = None
     service_facility_location: Annotated[ServiceFacility | None, inside("2310C")] = None
     ambulance_pick_up_location: Annotated[PostalAddress | None, inside("2310E")] = None
-    ambulance_drop_off_location: Annotated[PostalAddress | None, inside("2310F")] = None
+    ambulance_drop_off_location: Annotated[DropOffLocation | None, inside("2310F")] = None
     other_subscriber_information: Annotated[list[OtherSubscriber] | None, inside("2320")] = None
     service_lines: Annotated[list[ServiceLine] | None, inside("2400")] = None
 

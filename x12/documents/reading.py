@@ -2,7 +2,8 @@
 
 Each struct type gets one reader, made once. A struct and the structs that are parts of it (bound to the same loop) are
 filled in a single pass over the loop's segments: the segment's id and first element choose what to do. A struct that one
-segment fills is made at once, any other gathers its values first. Nothing in the content raises: what cannot be understood is absent.
+segment fills is made at once, any other gathers its values first. Nothing in the content raises: what cannot be
+understood is absent.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ class Reader:
         self._here = made.pop((), {})
         self._elsewhere = list(made.items())
         self._row = _Actions(placed, whole)
-        self._at_once = _Generated([field for _, field in placed], plan.cls) if 0 in whole else None
+        every = [field for _, field in placed]
+        alike = 0 in whole and not any(_place(field).qualifiers for field in every)
+        self._at_once = _Generated(every, plan.cls) if alike else None
         self._empty = plan.cls()
 
     def _collect(self, plan: Plan, parent: int, name: str, placed: list[tuple[int, Bound]]) -> None:
@@ -119,8 +122,7 @@ class Reader:
 
 
 class _Actions:
-    """What to do with the segments of one id, by their first element: (number of the struct, its empty value
-    where the segment fills it at once, how)."""
+    """What to do with the segments of one id, chosen by their first element."""
 
     __slots__ = ("_always", "_by_first")
 
@@ -143,6 +145,7 @@ class _Actions:
         return self._always if found is None else found
 
 
+# (number of the struct, its empty value where the segment fills it at once, how).
 Chosen = list[tuple[int, Any, "_Generated"]]
 
 
@@ -262,7 +265,7 @@ class _Generated:
             else:
                 lines += [f"if {name} not in out:", f" value = {value}", f" if value is not None: out[{name}] = value"]
         source = "\n ".join(["def function(row, out, delimiters):", *lines, "return None"])
-        exec(source, known)  # noqa: S102
+        exec(source, known)  # noqa: S102 - see above
         return known["function"]
 
 
@@ -285,32 +288,25 @@ def _source(field: Bound, size: int, known: dict[str, Any], parts: set[int]) -> 
     spec, place = field.spec, _place(field)
     if max(_first(field), *_watched(field), 0) >= size:
         return ""
-    if any(component for _, component, _ in place.conditions) or field.many or field.integer:
-        plain = False
-    else:
-        plain = spec.kind in ("at", "meaning")
-    if spec.kind == "each" and place.component and not place.conditions:
-        parts.add(place.element)
-        chosen = f"parts{place.element}[{place.component - 1}:{spec.last}]"
-        return (
-            f"([part for part in {chosen} if part] or None) if len(parts{place.element}) >= {place.component} else None"
-        )
-    if not plain:
+    one = spec.kind in ("at", "meaning") and not (field.many or field.integer)
+    several = spec.kind == "each" and place.component > 0
+    if not (one or several) or any(component for _, component, _ in place.conditions):
         known[f"take_{field.name}"] = _taking(field)
         return f"take_{field.name}(row, delimiters)"
-    value = f"row[{place.element}]"
+    value, at = f"row[{place.element}]", place.component - 1
     if place.component:
         parts.add(place.element)
-        value = (
-            f"(parts{place.element}[{place.component - 1}] if len(parts{place.element}) >= {place.component} else '')"
-        )
-    if spec.kind == "meaning":
+        value = f"parts{place.element}"
+    if several:
+        value = f"[part for part in {value}[{at}:{spec.last}] if part] or None"
+    elif spec.kind == "meaning":
         known[f"words_{field.name}"] = dict(spec.table or {}).get
-        value = f"words_{field.name}({value})"
+        value = f"words_{field.name}({value}[{at}])" if place.component else f"words_{field.name}({value})"
     else:
-        value = f"({value} or None)"
-    tests = " and ".join(f"row[{element}] in {tuple(codes.split('|'))!r}" for element, _, codes in place.conditions)
-    return f"{value} if {tests} else None" if tests else value
+        value = f"{value}[{at}] or None" if place.component else f"{value} or None"
+    tests = [f"row[{element}] in {tuple(codes.split('|'))!r}" for element, _, codes in place.conditions]
+    tests += [f"len(parts{place.element}) > {at}"] if place.component > 1 else []
+    return f"({value}) if {' and '.join(tests)} else None" if tests else value
 
 
 # --- values that take more than an expression ---------------------------------------------------------------------

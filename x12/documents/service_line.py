@@ -19,6 +19,7 @@ from x12.documents.binding import (
 from x12.documents.claim_parts import (
     Adjustment,
     ContactInformation,
+    DropOffLocation,
     LineIdentifier,
     Provider,
     Renamed,
@@ -242,9 +243,20 @@ class LineRenderingProvider(LineProvider):
     taxonomy_code: Annotated[Text, at("PRV[PE]03 PRV02~PXC")] = None
 
 
-class LinePurchasedServiceProvider(LineProvider):
-    """Loop 2420B: its name is not sent, only whether it is an organization (NM102)."""
+class LinePricing(Pricing):
+    """HCP of a line, with the service that was approved."""
 
+    service_id_qualifier: Annotated[Text, at("HCP09")] = None
+    repriced_approved_hcpcs_code: Annotated[Text, at("HCP10")] = None
+    measurement_unit: Annotated[Text, at("HCP11")] = None
+    repriced_approved_service_unit_count: Annotated[Text, at("HCP12")] = None
+
+
+class LinePurchasedServiceProvider(LineProvider):
+    """Loop 2420B: its name is not sent, only whether it is an organization."""
+
+    entity_type_qualifier: Annotated[Text, at("NM102")] = None
+    location_number: Annotated[Text, nowhere()] = None
     organization_name: Text = None
     last_name: Text = None
     first_name: Text = None
@@ -252,15 +264,17 @@ class LinePurchasedServiceProvider(LineProvider):
     suffix: Text = None
 
 
-class LineReferringProvider(LineProvider):
-    """Loop 2420F: a person."""
+class LineSupervisingProvider(LineProvider):
+    """Loop 2420D: a person."""
 
     organization_name: Annotated[Text, nowhere()] = None
     last_name: Annotated[Text, at("NM103")] = None
 
 
-class LineSupervisingProvider(LineReferringProvider):
-    """Loop 2420D: a person."""
+class LineReferringProvider(LineSupervisingProvider):
+    """Loop 2420F: a person."""
+
+    location_number: Annotated[Text, nowhere()] = None
 
 
 class LineOrderingProvider(LineReferringProvider):
@@ -347,7 +361,7 @@ class ServiceLine(Document):
     goal_rehab_or_discharge_plans: Annotated[Text, at("NTE[DCP]02")] = None
     third_party_organization_notes: Annotated[Text, at("NTE[TPO]02")] = None
     purchased_service_information: PurchasedService | None = None
-    line_pricing_repricing_information: Pricing | None = None
+    line_pricing_repricing_information: LinePricing | None = None
     drug_identification: Annotated[Drug | None, inside("2410")] = None
     rendering_provider: Annotated[LineRenderingProvider | None, inside("2420A")] = None
     purchased_service_provider: Annotated[LinePurchasedServiceProvider | None, inside("2420B")] = None
@@ -356,7 +370,7 @@ class ServiceLine(Document):
     ordering_provider: Annotated[LineOrderingProvider | None, inside("2420E")] = None
     referring_provider: Annotated[LineReferringProvider | None, inside("2420F")] = None
     ambulance_pick_up_location: Annotated[PostalAddress | None, inside("2420G")] = None
-    ambulance_drop_off_location: Annotated[PostalAddress | None, inside("2420H")] = None
+    ambulance_drop_off_location: Annotated[DropOffLocation | None, inside("2420H")] = None
     line_adjudication_information: Annotated[list[LineAdjudication] | None, inside("2430")] = None
     form_identification: Annotated[list[Form] | None, inside("2440")] = None
 
@@ -373,12 +387,24 @@ def normalise_line(line: ServiceLine, number: int, renamed: Renamed) -> None:
         if provider is not None:
             provider.provider_type = None
             one_name(provider)
+            if isinstance(provider, LinePurchasedServiceProvider):
+                _name_kind(provider)
             _list_identifiers(provider, f"claimInformation.serviceLines[{number - 1}].{json}", renamed)
+
+
+def _name_kind(provider: LinePurchasedServiceProvider) -> None:
+    """Of the name only its kind is sent."""
+    kind = "1" if provider.last_name else "2"
+    provider.entity_type_qualifier = provider.entity_type_qualifier or kind
+    provider.organization_name = provider.last_name = provider.first_name = None
+    provider.middle_name = provider.suffix = None
 
 
 def _list_identifiers(provider: LineProvider, path: str, renamed: Renamed) -> None:
     """The identifiers that have names of their own join the list."""
     named = [(n, json, code) for n, (json, code) in _NAMED_IDENTIFIERS.items() if getattr(provider, n) is not None]
+    if isinstance(provider, (LinePurchasedServiceProvider, LineReferringProvider)):
+        named = [n for n in named if n[2] != "LU"]
     if not named:
         return
     listed = provider.secondary_identifier = provider.secondary_identifier or []
@@ -395,10 +421,7 @@ def _list_identifiers(provider: LineProvider, path: str, renamed: Renamed) -> No
 
 
 def complete_line(line: ServiceLine, loop: DraftLoop) -> None:
-    """Write what a line's places leave open: the procedure of SV5, and whether a nameless provider is an organization."""
+    """Write what a line's places leave open: the procedure of SV5."""
     service = line.professional_service
     if line.durable_medical_equipment_service is not None and service is not None and service.procedure_code:
         loop.put("SV501-2", service.procedure_code)
-    purchased = line.purchased_service_provider
-    if purchased is not None:
-        loop.near(["2420B"]).put("NM102", "1" if purchased.last_name else "2")

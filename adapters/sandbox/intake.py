@@ -1,0 +1,243 @@
+"""Claims as the sandbox payer takes them in: what it needs of an 837, whichever of the three guides it follows, and its rules.
+
+A claim that breaks a rule is not taken into adjudication: the 277CA says why. The guides' own rules are the 999's affair.
+
+Sources: 005010X222A1, X223A2 and X224A2 (loops 1000A to 2400), 005010X214 (STC), the NPI standard (check digit).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from adapters.sandbox.scenarios import Verdict, npi_is_valid
+from x12.balancing import balance_837
+from x12.documents.standing import amount, found, reference
+from x12.envelope import TransactionSet
+from x12.walk import Instance
+
+__all__ = ["Batch", "Line", "Party", "Submitted", "broken_rules", "fingerprint", "money", "read_batch"]
+
+# What element 782 of an 835 has room for: ten digits.
+_CHARGE_MAX = Decimal("9999999.99")
+_REPLACEMENT, _VOID = "7", "8"
+# Segment of a line -> element of its procedure and its charge, its revenue code, its units.
+_SERVICES = {"SV1": (1, 2, 0, 4), "SV2": (2, 3, 1, 5), "SV3": (1, 2, 0, 6)}
+
+
+class Party(msgspec.Struct, omit_defaults=True):
+    """A name and a number: NM1."""
+
+    last_name: str = ""
+    first_name: str = ""
+    middle_name: str = ""
+    suffix: str = ""
+    number: str = ""
+    is_person: bool = True
+
+
+class Line(msgspec.Struct, omit_defaults=True):
+    """A service line. `number` is its REF*6R, `days` its DTP*472."""
+
+    charge: Decimal
+    number: str = ""
+    qualifier: str = ""
+    procedure: str = ""
+    modifiers: tuple[str, ...] = ()
+    revenue_code: str = ""
+    units: str = ""
+    days: tuple[str, str] = ("", "")
+
+
+class Submitted(msgspec.Struct, omit_defaults=True):
+    """One claim as it was submitted. `days` are the first and the last day of service, CCYYMMDD."""
+
+    patient_control_number: str
+    charge: Decimal
+    billing: Party
+    tax_id: str
+    subscriber: Party
+    patient: Party | None
+    rendering: Party | None
+    payer: Party
+    lines: list[Line]
+    days: tuple[str, str]
+    frequency: str = ""
+    facility: str = ""
+    filing: str = ""
+    responsibility: str = ""
+    original_number: str = ""
+    clearinghouse_number: str = ""
+
+    @property
+    def key(self) -> str:
+        """What the claim is counted by: the clearinghouse's number, else the patient control number."""
+        return self.clearinghouse_number or self.patient_control_number
+
+    @property
+    def payee_number(self) -> str:
+        return self.billing.number or self.tax_id
+
+    @property
+    def replaces(self) -> bool:
+        return self.frequency == _REPLACEMENT
+
+    @property
+    def voids(self) -> bool:
+        return self.frequency == _VOID
+
+
+class Batch(msgspec.Struct):
+    """The claims of one transaction set, each with why it is not taken (None: it is), and what a 277CA repeats."""
+
+    reference: str
+    submitter: Party
+    claims: list[tuple[Submitted, Verdict | None]]
+
+
+def money(value: Decimal) -> str:
+    """An amount as X12 writes it: no trailing zeros, no bare point."""
+    text = format(value, "f")
+    return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
+
+
+def _text(row: Sequence[str], element: int) -> str:
+    return row[element] if element < len(row) else ""
+
+
+def _party(loop: Instance | None) -> Party:
+    rows = loop.rows().get("NM1") if loop is not None else None
+    if not rows:
+        return Party()
+    row = rows[0]
+    return Party(_text(row, 3), _text(row, 4), _text(row, 5), _text(row, 7), _text(row, 9), _text(row, 2) == "1")
+
+
+def _days(loop: Instance, *qualifiers: str) -> tuple[str, str]:
+    for qualifier in qualifiers:
+        first, _, last = found(loop, "DTP", 3, qualifier).partition("-")
+        if first:
+            return first[:8], (last or first)[:8]
+    return "", ""
+
+
+def read_batch(received: TransactionSet) -> Batch:
+    """The claims of a walked and accepted 837, in file order."""
+    root = received.tree()
+    unbalanced = {f.position for f in balance_837(root) if f.severity == "error"}
+    submitter = next(iter(root.inside("1000A")), None)
+    claims = [(claim, broken_rules(claim, balanced=balanced)) for claim, balanced in _claims(root, unbalanced)]
+    return Batch(found(root, "BHT", 3), _party(submitter), claims)
+
+
+def _claims(root: Instance, unbalanced: set[int | None]) -> Iterator[tuple[Submitted, bool]]:
+    """Each claim and whether its amounts add up."""
+    for billing in root.inside("2000A"):
+        name = next(iter(billing.inside("2010AA")), None)
+        provider = _party(name)
+        tax_id = (reference(name, "EI") or reference(name, "SY") or reference(name, "TJ")) if name is not None else ""
+        for subscriber in billing.inside("2000B"):
+            insured = _party(next(iter(subscriber.inside("2010BA")), None))
+            payer = _party(next(iter(subscriber.inside("2010BB")), None))
+            levels = [(subscriber, None)]
+            levels += [(p, _party(next(iter(p.inside("2010CA")), None))) for p in subscriber.inside("2000C")]
+            for level, patient in levels:
+                for loop in level.inside("2300"):
+                    claim = _claim(loop, subscriber, provider, tax_id, insured, patient, payer)
+                    yield claim, unbalanced.isdisjoint(_positions(loop))
+
+
+def _positions(loop: Instance) -> Iterator[int]:
+    yield from loop.positions
+    for child in loop.children:
+        yield from _positions(child)
+
+
+def _claim(
+    loop: Instance,
+    subscriber: Instance,
+    provider: Party,
+    tax_id: str,
+    insured: Party,
+    patient: Party | None,
+    payer: Party,
+) -> Submitted:
+    row = loop.rows()["CLM"][0]
+    place = [*_text(row, 5).split(loop.delimiters.component), "", "", ""]
+    rendering = _party(next(iter(loop.inside("2310B")), None))
+    lines = [_line(line) for line in loop.inside("2400")]
+    spans = sorted(d for line in lines for d in line.days if d)
+    first, last = (spans[0], spans[-1]) if spans else _days(loop, "472", "434")
+    return Submitted(
+        patient_control_number=_text(row, 1),
+        charge=amount(_text(row, 2)) or Decimal(0),
+        billing=provider,
+        tax_id=tax_id,
+        subscriber=insured,
+        patient=patient,
+        rendering=rendering if rendering.last_name else None,
+        payer=payer,
+        lines=lines,
+        days=(first, last),
+        frequency=place[2],
+        facility=place[0],
+        filing=found(subscriber, "SBR", 9),
+        responsibility=found(subscriber, "SBR", 1),
+        original_number=reference(loop, "F8"),
+        clearinghouse_number=reference(loop, "D9"),
+    )
+
+
+def _line(loop: Instance) -> Line:
+    rows = loop.rows()
+    for segment_id, (procedure, charge, revenue, units) in _SERVICES.items():
+        for row in rows.get(segment_id, ()):
+            parts = _text(row, procedure).split(loop.delimiters.component)
+            return Line(
+                charge=amount(_text(row, charge)) or Decimal(0),
+                number=reference(loop, "6R"),
+                qualifier=parts[0],
+                procedure=_text(parts, 1),
+                modifiers=tuple(m for m in parts[2:6] if m),
+                revenue_code=_text(row, revenue) if revenue else "",
+                units=_text(row, units),
+                days=_days(loop, "472"),
+            )
+    return Line(charge=Decimal(0))
+
+
+def fingerprint(claim: Submitted) -> str | None:
+    """What makes a claim the same claim; None for a replacement or a void, which is meant to be alike."""
+    if claim.replaces or claim.voids:
+        return None
+    first, last = claim.days
+    same = (
+        claim.payee_number,
+        claim.subscriber.number,
+        first,
+        last,
+        money(claim.charge),
+        claim.patient_control_number,
+    )
+    return hashlib.sha256("\x1f".join(same).encode()).hexdigest()
+
+
+def broken_rules(claim: Submitted, *, balanced: bool) -> Verdict | None:
+    """The first of the payer's own rules that a claim breaks, or None."""
+    rendering = claim.rendering.number if claim.rendering is not None else ""
+    if claim.billing.number and not npi_is_valid(claim.billing.number):
+        return Verdict("A7", "562", "85", "BILLING PROVIDER NPI: WRONG CHECK DIGIT")
+    if rendering and not npi_is_valid(rendering):
+        return Verdict("A7", "562", "82", "RENDERING PROVIDER NPI: WRONG CHECK DIGIT")
+    if not claim.subscriber.number:
+        return Verdict("A6", "164", "IL", "MEMBER NUMBER IS MISSING")
+    if not balanced:
+        return Verdict("A7", "400", "", "LINE CHARGES DO NOT ADD UP TO THE CLAIM CHARGE")
+    if abs(claim.charge) > _CHARGE_MAX:
+        return Verdict("A7", "178", "", "CLAIM CHARGE IS TOO LARGE")
+    if (claim.replaces or claim.voids) and not claim.original_number:
+        return Verdict("A6", "464", "", "THE NUMBER OF THE ORIGINAL CLAIM IS MISSING")
+    return None

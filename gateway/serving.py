@@ -1,0 +1,158 @@
+"""Runs the service: API, worker and, where wanted, its own sandbox payer, in one process, until a signal says to leave."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+from adapters.sandbox.server import SandboxServer, start
+from aiohttp import web
+
+from gateway.api.server import application
+from gateway.config import Config
+from gateway.ledger import api_keys
+from gateway.payers import Payer, Route
+from gateway.runtime import TENANT, Runtime, open_runtime
+from gateway.service import Service
+from gateway.worker import Worker
+from gateway.world import SystemWorld
+from observability import log
+from queues.database import Transaction
+
+__all__ = ["SANDBOX_KEY_FILE", "Running", "running", "sandbox_key", "serve"]
+
+_LOG = log.get("gateway.serving")
+SANDBOX_KEY_FILE = "sandbox.key"
+_SHUTDOWN_SECONDS = 30.0
+_IDLE_AT_MOST = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A service that is up: where it listens, and its parts."""
+
+    url: str
+    runtime: Runtime
+    service: Service
+    worker: Worker
+    sandbox: SandboxServer | None
+
+    async def move_clock(self, by: timedelta) -> None:
+        """Move the clock ahead, the sandbox payer's first, once nothing is under way that it could cut short."""
+        assert self.sandbox is not None
+        await self.service.idle(self.worker.under_way, _IDLE_AT_MOST)
+        await self.sandbox.forward(by)
+        world = self.runtime.world
+        assert isinstance(world, SystemWorld)
+        world.forward(by)
+        self.runtime.wake.set()
+
+
+def with_sandbox(config: Config, url: str, token: str) -> Config:
+    """The configuration with the sandbox payer and the route to it."""
+    route = Route(
+        id="sandbox",
+        adapter="sandbox",
+        usage="T",
+        sender_id="CLAIMWIRE",
+        receiver_id="SANDBOX",
+        settings={"url": url},
+        secrets={"token": token},
+        batch_window_seconds=0.5,
+        poll_seconds=1.0,
+        duplicates="isa13",
+        takes_any_payer=True,
+    )
+    payer = Payer(id="SANDBOX", name="SANDBOX HEALTH PLAN", routes=["sandbox"], aliases=["CWSBX"])
+    return msgspec.structs.replace(config, payers=[*config.payers, payer], routes=[*config.routes, route])
+
+
+@asynccontextmanager
+async def running(
+    config: Config, data: Path, *, sandbox: bool = False, sandbox_url: str | None = None
+) -> AsyncIterator[Running]:
+    """The whole service for as long as the context lasts. `sandbox_url` names a sandbox payer that runs elsewhere."""
+    payer: SandboxServer | None = None
+    world = SystemWorld()
+    async with contextlib.AsyncExitStack() as stack:
+        if sandbox:
+            await world.offload(lambda: data.mkdir(mode=0o700, parents=True, exist_ok=True))
+            payer = await start(data / "sandbox.db")
+            stack.push_async_callback(payer.close)
+            world.forward(payer.offset)
+        url = payer.url if payer is not None else sandbox_url
+        if url is not None:
+            config = with_sandbox(config, url, payer.token if payer is not None else "")
+        runtime = await open_runtime(config, data, world)
+        stack.push_async_callback(runtime.close)
+        service, worker = Service(runtime), Worker(runtime)
+        made: list[Running] = []
+
+        async def clock(by: timedelta) -> None:
+            await made[0].move_clock(by)
+
+        app = application(runtime, service, clock if payer is not None else None)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+        await runner.setup()
+        site = web.TCPSite(runner, config.host, config.port)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        made.append(Running(f"http://{host}:{port}", runtime, service, worker, payer))
+        task = asyncio.create_task(worker.run(), name="worker")
+        try:
+            yield made[0]
+        finally:
+            # First no new requests, then what is under way, then the ground it stands on.
+            runtime.leaving.set()
+            await runner.cleanup()
+            await service.close()
+            await task
+
+
+async def sandbox_key(runtime: Runtime, data: Path) -> str:
+    """The key for trying things out, made on the first start and kept readable by its owner only."""
+    path = data / SANDBOX_KEY_FILE
+
+    def read() -> str:
+        return path.read_text("ascii").strip() if path.exists() else ""
+
+    token = await runtime.world.offload(read)
+    if token:
+        return token
+
+    async def create(tx: Transaction) -> str:
+        made, _ = await api_keys.create(tx, runtime.vault, TENANT, "sandbox", api_keys.SCOPES, runtime.world.micros())
+        return made
+
+    token = await runtime.database.write(create)
+
+    def write() -> None:
+        path.touch(mode=0o600)
+        path.write_text(token + "\n", "ascii")
+
+    await runtime.world.offload(write)
+    return token
+
+
+async def serve(config: Config, data: Path, *, sandbox: bool, sandbox_url: str | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; then drain and leave."""
+    left = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, left.set)
+    async with running(config, data, sandbox=sandbox, sandbox_url=sandbox_url) as up:
+        lines = [f"Claimwire listens on {up.url} (docs: {up.url}/docs)"]
+        if sandbox or sandbox_url:
+            key = await sandbox_key(up.runtime, data)
+            lines.append(f"Key for trying things out: {key}")
+        print("\n".join(lines), flush=True)  # noqa: T201 - what the person who started it reads
+        _LOG.info("serving", address=up.url)
+        await left.wait()
+        _LOG.info("leaving")

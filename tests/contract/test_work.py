@@ -1,0 +1,169 @@
+"""The contract of work: one worker at a time, nothing forgotten, nothing committed by a worker whose lease has passed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import queues
+from queues import numbers, work
+from queues.database import SQLite, Transaction, migrations_in
+from queues.work import SECOND, LeaseLost, Work
+
+T = TypeVar("T")
+SCHEMA = Path(queues.__file__).parent / "schema"
+
+
+async def opened(path: Path | None) -> SQLite:
+    database = SQLite(path)
+    await database.migrate(migrations_in(SCHEMA, "queues"))
+    return database
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[SQLite]:
+    made = await opened(tmp_path / "work.db")
+    yield made
+    await made.close()
+
+
+async def put(database: SQLite, name: str, now: int = 0, run_at: int | None = None) -> bool:
+    return await database.write(lambda tx: work.enqueue(tx, "t", f"id-{name}-{now}", "kind", name, now, run_at))
+
+
+async def take(database: SQLite, now: int, seconds: float = 10, owner: str = "me", limit: int = 10) -> list[Work]:
+    return await database.write(lambda tx: work.lease(tx, database, owner, now, seconds, limit))
+
+
+async def do(database: SQLite, body: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def run(tx: Transaction) -> T:
+        return await body(tx)
+
+    return await database.write(run)
+
+
+async def test_work_is_leased_when_due_and_by_one_at_a_time(database: SQLite) -> None:
+    await put(database, "a", run_at=5 * SECOND)
+    assert [] == await take(database, 4 * SECOND)
+    assert ["a"] == [w.subject for w in await take(database, 5 * SECOND)]
+    assert [] == await take(database, 6 * SECOND, owner="other")
+
+
+async def test_a_lease_that_has_passed_goes_to_another_and_the_first_cannot_commit(database: SQLite) -> None:
+    await put(database, "a")
+    first = (await take(database, 0, seconds=10))[0]
+    second = (await take(database, 11 * SECOND, owner="other"))[0]
+    assert (1, 2) == (first.attempts, second.attempts)
+    for stale in (work.finish, work.guard):
+        with pytest.raises(LeaseLost):
+            await do(database, lambda tx, s=stale: s(tx, first))
+    with pytest.raises(LeaseLost):
+        await do(database, lambda tx: work.renew(tx, first, 0, 10))
+    with pytest.raises(LeaseLost):
+        await do(database, lambda tx: work.postpone(tx, first, 0))
+    with pytest.raises(LeaseLost):
+        await do(database, lambda tx: work.bury(tx, first, 0, "x"))
+    await do(database, lambda tx: work.finish(tx, second))
+    assert [] == await take(database, 100 * SECOND)
+
+
+async def test_the_same_thing_waits_once_at_its_earliest_date(database: SQLite) -> None:
+    assert await put(database, "a", 0, 10 * SECOND)
+    assert not await put(database, "a", 1, 5 * SECOND)
+    assert not await put(database, "a", 2, 20 * SECOND)
+    assert 1 == len(await take(database, 5 * SECOND))
+
+
+async def test_what_is_added_while_work_runs_is_not_overlooked(database: SQLite) -> None:
+    await put(database, "a")
+    item = (await take(database, 0))[0]
+    await put(database, "a", 1)
+    assert [] == await take(database, SECOND, owner="other")
+    await do(database, lambda tx: work.finish(tx, item))
+    assert ["a"] == [w.subject for w in await take(database, SECOND)]
+
+
+async def test_buried_work_stays_until_it_is_revived(database: SQLite) -> None:
+    await put(database, "a")
+    item = (await take(database, 0))[0]
+    await do(database, lambda tx: work.bury(tx, item, 1, "a person must look"))
+    assert [] == await take(database, 1000 * SECOND)
+    assert await do(database, lambda tx: work.revive(tx, "t", item.work_id, 2))
+    assert 1 == len(await take(database, 1000 * SECOND))
+
+
+async def test_a_renewed_lease_holds(database: SQLite) -> None:
+    await put(database, "a")
+    item = (await take(database, 0, seconds=10))[0]
+    await do(database, lambda tx: work.renew(tx, item, 8 * SECOND, 10))
+    assert [] == await take(database, 12 * SECOND, owner="other")
+
+
+async def test_kinds_can_be_chosen(database: SQLite) -> None:
+    await put(database, "a")
+    assert [] == await database.write(lambda tx: work.lease(tx, database, "me", 1, 10, 5, ("other",)))
+    assert 1 == len(await database.write(lambda tx: work.lease(tx, database, "me", 1, 10, 5, ("other", "kind"))))
+
+
+async def test_numbers_are_never_given_twice(database: SQLite) -> None:
+    blocks = await asyncio.gather(
+        *(database.write(lambda tx, n=n: numbers.mint(tx, "t", "isa", n % 5 + 1)) for n in range(200))
+    )
+    given_out = [b + k for n, b in enumerate(blocks) for k in range(n % 5 + 1)]
+    assert list(range(1, len(given_out) + 1)) == sorted(given_out)
+
+
+async def test_a_series_that_is_used_up_says_so(database: SQLite) -> None:
+    async def last(tx: Transaction) -> None:
+        await tx.execute(
+            "INSERT INTO numbers (tenant_id, series, next) VALUES ('t', 'x', $1)", numbers.CONTROL_NUMBER_MAX
+        )
+
+    await database.write(last)
+    assert numbers.CONTROL_NUMBER_MAX == await database.write(lambda tx: numbers.mint(tx, "t", "x"))
+    with pytest.raises(numbers.NumbersUsedUp):
+        await database.write(lambda tx: numbers.mint(tx, "t", "x"))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.sampled_from(["put", "take", "finish", "postpone", "lapse"])), max_size=25
+    )
+)
+def test_no_history_loses_work_or_gives_it_to_two(story: list[tuple[str, str]]) -> None:
+    async def live() -> None:
+        database = await opened(None)
+        now, held, waiting = 0, dict[str, Work](), set[str]()
+        for name, act in story:
+            now += SECOND
+            if act == "put":
+                await put(database, name, now)
+                waiting.add(name)
+            elif act == "take":
+                for item in await take(database, now, seconds=1000):
+                    assert item.subject not in held
+                    held[item.subject] = item
+                    waiting.discard(item.subject)
+            elif act == "lapse":
+                now += 2000 * SECOND
+                waiting |= set(held)
+                held.clear()
+            elif name in held:
+                item = held.pop(name)
+                if act == "finish":
+                    await do(database, lambda tx, i=item: work.finish(tx, i))
+                else:
+                    await do(database, lambda tx, i=item, n=now: work.postpone(tx, i, n))
+                    waiting.add(name)
+        last = await take(database, now + 10_000 * SECOND, limit=100)
+        assert waiting | set(held) == {w.subject for w in last}
+        await database.close()
+
+    asyncio.run(live())

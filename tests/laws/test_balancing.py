@@ -1,0 +1,298 @@
+"""Laws of balancing: what adds up is found clean, what is a cent off is found where it stands, and no amount is ever told."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.laws.status_values import corpus_sets, tree_of
+from x12.balancing import balance_835, balance_837
+from x12.finding import Finding
+
+VERSION = "005010X221A1"
+HEAD = [
+    "TRN*1*TRACE*1512345678",
+    "N1*PR*PLAN",
+    "N3*STREET",
+    "N4*AUSTIN*TX*787010000",
+    "PER*BL**TE*1",
+    "N1*PE*CLINIC*XX*1",
+]
+# Files that do not balance on purpose, and where.
+UNBALANCED = {
+    "workbench_835_claim_does_not_reconcile.edi": {"CLP04", "BPR02"},
+    "workbench_835_line_does_not_reconcile.edi": {"SVC03"},
+    "workbench_835_total_does_not_reconcile.edi": {"BPR02"},
+}
+
+Cents = int
+cents = st.integers(-(10**9), 10**9)
+
+
+def money(value: Cents) -> str:
+    """Cents as X12 writes them, without a zero at either end."""
+    text = f"{Decimal(abs(value)) / 100:f}"
+    text = (text.rstrip("0").rstrip(".") if "." in text else text).removeprefix("0") or "0"
+    return f"-{text}" if value < 0 else text
+
+
+def adjustments(values: list[Cents]) -> list[str]:
+    """CAS segments with up to six amounts each."""
+    rows = [values[i : i + 6] for i in range(0, len(values), 6)]
+    return ["CAS*CO*" + "**".join(f"45*{money(v)}" for v in row) for row in rows]
+
+
+@dataclass
+class Line:
+    charge: Cents
+    adjusted: list[Cents]
+    off: Cents = 0
+
+    @property
+    def paid(self) -> Cents:
+        return self.charge - sum(self.adjusted) + self.off
+
+
+@dataclass
+class Claim:
+    lines: list[Line]
+    adjusted: list[Cents]
+    extra: Cents
+    status: str = "1"
+    off: Cents = 0
+
+    @property
+    def charge(self) -> Cents:
+        return sum(line.charge for line in self.lines) + self.extra
+
+    @property
+    def paid(self) -> Cents:
+        return self.charge - sum(self.adjusted) - sum(sum(line.adjusted) for line in self.lines) + self.off
+
+
+@dataclass
+class Payment:
+    claims: list[Claim]
+    providers: list[Cents]
+    off: Cents = 0
+    flag: str = "C"
+    places: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
+
+    def segments(self) -> list[str]:
+        total = sum(c.paid for c in self.claims) - sum(self.providers) + self.off
+        total = -total if self.flag == "D" else total
+        lines = ["ST*835*0001", f"BPR*I*{money(total)}*{self.flag}*NON************20260105", *HEAD, "LX*1"]
+        for claim in self.claims:
+            self.places.setdefault("CLP04", []).append(len(lines) + 1)
+            lines += [f"CLP*A*{claim.status}*{money(claim.charge)}*{money(claim.paid)}**12*I"]
+            lines += [*adjustments(claim.adjusted), "NM1*QC*1*DOE"]
+            for line in claim.lines:
+                self.places.setdefault("SVC03", []).append(len(lines) + 1)
+                lines += [f"SVC*HC:1*{money(line.charge)}*{money(line.paid)}", "DTM*472*20260101"]
+                lines += adjustments(line.adjusted)
+        rows = [self.providers[i : i + 6] for i in range(0, len(self.providers), 6)]
+        lines += ["PLB*1*20261231*" + "*".join(f"WO:X*{money(v)}" for v in row) for row in rows]
+        return [*lines, f"SE*{len(lines) + 1}*0001"]
+
+    def findings(self) -> list[Finding]:
+        return balance_835(tree_of(self.segments(), "HP", VERSION))
+
+
+lists = st.lists(cents, max_size=8)
+service_lines = st.builds(Line, cents, lists)
+claims = st.builds(Claim, st.lists(service_lines, max_size=4), lists, st.just(0))
+payments = st.builds(Payment, st.lists(claims, max_size=4), lists, flag=st.sampled_from("CD"))
+wrong = st.integers(1, 10**6) | st.integers(-(10**6), -1)
+
+
+def places(findings: list[Finding]) -> list[tuple[str, int | None]]:
+    return [(f"{f.segment}{f.element:02d}", f.position) for f in findings]
+
+
+@given(payments)
+@settings(max_examples=300, deadline=None)
+def test_a_remittance_that_adds_up_is_clean(payment: Payment) -> None:
+    assert [] == payment.findings()
+
+
+@given(payments, wrong)
+@settings(max_examples=100, deadline=None)
+def test_a_payment_a_cent_off_is_found_at_its_amount(payment: Payment, off: Cents) -> None:
+    payment.off = off
+    assert [("BPR02", 2)] == places(payment.findings())
+
+
+@given(payments, wrong, st.data())
+@settings(max_examples=100, deadline=None)
+def test_a_claim_a_cent_off_is_found_at_its_payment(payment: Payment, off: Cents, data: st.DataObject) -> None:
+    if payment.claims:
+        at = data.draw(st.integers(0, len(payment.claims) - 1))
+        payment.claims[at].off = off
+        found = payment.findings()
+        assert [("CLP04", payment.places["CLP04"][at])] == places(found)
+        assert ["2100"] == [f.loop for f in found]
+
+
+@given(payments, wrong, st.data())
+@settings(max_examples=100, deadline=None)
+def test_a_line_a_cent_off_is_found_at_its_payment(payment: Payment, off: Cents, data: st.DataObject) -> None:
+    rows = [line for claim in payment.claims for line in claim.lines]
+    if rows:
+        at = data.draw(st.integers(0, len(rows) - 1))
+        rows[at].off = off
+        found = payment.findings()
+        assert [("SVC03", payment.places["SVC03"][at])] == places(found)
+        assert [(3, "2110")] == [(f.level, f.loop) for f in found]
+
+
+def test_every_finding_of_a_remittance_comes_at_once() -> None:
+    payment = Payment([Claim([Line(100, [10], 1), Line(50, [], 1)], [], 0, off=1), Claim([], [5], 20)], [3], off=1)
+    line = payment.findings()
+    expected = [("SVC03", payment.places["SVC03"][i]) for i in (0, 1)]
+    assert [*expected, ("CLP04", payment.places["CLP04"][0]), ("BPR02", 2)] == places(line)
+
+
+def test_a_reversal_balances_like_a_payment() -> None:
+    reversed_claim = Claim([Line(-10000, [-2000])], [-500], 0, status="22")
+    corrected = Claim([Line(10000, [3000])], [], 0)
+    assert [] == Payment([reversed_claim, corrected], []).findings()
+
+
+def test_a_predetermination_pays_nothing() -> None:
+    assert [] == Payment([Claim([Line(10000, [4000, 6000])], [], 0, status="25")], []).findings()
+    found = Payment([Claim([Line(10000, [4000])], [], 0, status="25")], []).findings()
+    assert ["CLP04"] == [place for place, _ in places(found)]
+
+
+def test_a_claim_without_lines_balances_by_its_own_adjustments() -> None:
+    assert [] == Payment([Claim([], [2500, 100], 10000)], []).findings()
+
+
+@given(payments, st.sampled_from(("", "X", "1E3", "NaN", "Infinity", "1_0", "²", "--1", ".", "-", "9" * 40)), st.data())
+@settings(max_examples=200, deadline=None)
+def test_an_equation_with_what_is_not_a_number_is_left_to_the_walk(
+    payment: Payment, text: str, data: st.DataObject
+) -> None:
+    segments = payment.segments()
+    elements = {"BPR": (2,), "CLP": (3, 4), "SVC": (2, 3), "CAS": (3,)}
+    amounts = [(i, e) for i, s in enumerate(segments) for e in elements.get(s[:3], ())]
+    at, element = data.draw(st.sampled_from(amounts))
+    if text or segments[at][:3] != "CAS":
+        parts = segments[at].split("*")
+        parts[element] = text
+        segments[at] = "*".join(parts)
+    assert [] == balance_835(tree_of(segments, "HP", VERSION))
+
+
+@given(payments, wrong)
+@settings(max_examples=100, deadline=None)
+def test_no_finding_tells_an_amount(payment: Payment, off: Cents) -> None:
+    for claim in payment.claims:
+        claim.off = off
+        for line in claim.lines:
+            line.off = off
+    for found in payment.findings():
+        assert [] == re.findall(r"\d+\.\d|-\d|\d{5,}", found.message)
+
+
+def test_files_that_do_not_add_up_are_found_and_those_of_the_guide_are_clean() -> None:
+    found = {
+        n: {p for p, _ in places(balance_835(s.tree()))} for n, s in corpus_sets("835", "invalid") if s.set_id == "835"
+    }
+    assert {n: UNBALANCED[n] for n in UNBALANCED if n in found} == {n: v for n, v in found.items() if n in UNBALANCED}
+    assert {} == {n: v for n, v in found.items() if n.startswith("stupidedi__X221A1") and v}
+
+
+# --- claims --------------------------------------------------------------------------------------------------------
+
+CLAIM_HEAD = [
+    "ST*837*0001*005010X222A1",
+    "BHT*0019*00*1*20260105*0930*CH",
+    "NM1*41*2*S*****46*1",
+    "PER*IC*A*TE*1",
+    "NM1*40*2*R*****46*2",
+    "HL*1**20*1",
+    "NM1*85*2*CLINIC*****XX*1234567893",
+    "N3*STREET",
+    "N4*AUSTIN*TX*787010000",
+    "REF*EI*123456789",
+    "HL*2*1*22*0",
+    "SBR*S*18*******CI",
+    "NM1*IL*1*DOE*J****MI*M1",
+    "NM1*PR*2*SECOND*****PI*P2",
+]
+
+
+def professional(
+    charge: Cents,
+    lines: list[Cents],
+    *,
+    claim_level: list[Cents],
+    paid: Cents | None,
+    decided: list[tuple[str, Cents, list[Cents]]] | None = None,
+) -> list[Finding]:
+    """A secondary claim; `decided` has, for each line, who decided, what was paid and what was adjusted."""
+    body = [*CLAIM_HEAD, f"CLM*A*{money(charge)}***11:B:1*Y*A*Y*Y", "HI*ABK:I10", "SBR*P*18*******CI"]
+    body += adjustments(claim_level)
+    body += [] if paid is None else [f"AMT*D*{money(paid)}"]
+    body += ["OI***Y***Y", "NM1*IL*1*DOE*J****MI*M1", "NM1*PR*2*FIRST*****PI*P1"]
+    for number, line in enumerate(lines, 1):
+        body += [f"LX*{number}", f"SV1*HC:1*{money(line)}*UN*1***1", "DTP*472*D8*20260101"]
+        for who, amount, adjusted in (decided or [])[number - 1 : number]:
+            body += [f"SVD*{who}*{money(amount)}*HC:1**1", *adjustments(adjusted), "DTP*573*D8*20260102"]
+    body.append(f"SE*{len(body) + 1}*0001")
+    return balance_837(tree_of(body, "HC", "005010X222A1"))
+
+
+@given(st.lists(cents, min_size=1, max_size=5), st.just(0) | wrong)
+@settings(max_examples=100, deadline=None)
+def test_the_charge_of_a_claim_is_the_sum_of_its_lines(lines: list[Cents], off: Cents) -> None:
+    found = professional(sum(lines) + off, lines, claim_level=[], paid=None)
+    assert ([("CLM02", 15)] if off else []) == places(found)
+
+
+@given(st.lists(st.tuples(cents, lists), min_size=1, max_size=4), lists, st.just(0) | wrong)
+@settings(max_examples=100, deadline=None)
+def test_what_another_payer_paid_is_what_its_lines_leave(
+    lines: list[tuple[Cents, list[Cents]]], claim_level: list[Cents], off: Cents
+) -> None:
+    charges = [charge for charge, _ in lines]
+    decided = [("P1", charge - sum(adjusted), adjusted) for charge, adjusted in lines]
+    paid = sum(amount for _, amount, _ in decided) - sum(claim_level) + off
+    found = professional(sum(charges), charges, claim_level=claim_level, paid=paid, decided=decided)
+    assert (["AMT02"] if off else []) == [place for place, _ in places(found)]
+
+
+def test_a_line_that_another_payer_left_unbalanced_is_found() -> None:
+    found = professional(10000, [10000], claim_level=[], paid=6000, decided=[("P1", 6000, [3000])])
+    assert [("2430", "SVD02")] == [(f.loop, f"{f.segment}{f.element:02d}") for f in found]
+
+
+def test_lines_of_a_third_payer_do_not_count() -> None:
+    assert [] == professional(10000, [10000], claim_level=[], paid=6000, decided=[("P3", 1, [9999])])
+
+
+def test_a_claim_decided_as_a_whole_is_only_warned_about() -> None:
+    assert [] == professional(10000, [10000], claim_level=[4000], paid=6000)
+    found = professional(10000, [10000], claim_level=[4000], paid=5000)
+    assert [("AMT02", "warning")] == [(f"{f.segment}{f.element:02d}", f.severity) for f in found]
+
+
+@pytest.mark.parametrize("paid", [None, 0])
+def test_a_payer_that_adjusted_nothing_is_not_judged(paid: Cents | None) -> None:
+    assert [] == professional(10000, [10000], claim_level=[], paid=paid)
+
+
+def test_only_claims_known_to_be_off_are_found_in_the_corpus() -> None:
+    wrong_files = {"invalid": {"workbench_checks_unbalanced_claim.edi", "workbench_checks_multi_problem.edi"}}
+    for folder, names in wrong_files.items():
+        sets = [(n, s) for n, s in corpus_sets(folder) if n in names and s.set_id == "837"]
+        assert ["CLM02"] * len(sets) == [p for _, s in sets for p, _ in places(balance_837(s.tree()))]
+    for name, one in corpus_sets("837P"):
+        if name.startswith("stupidedi__X222"):
+            assert (name, []) == (name, places(balance_837(one.tree())))

@@ -1,0 +1,146 @@
+"""Laws of the heart: states only move forward, nothing is decided twice, and every open claim has a date."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.lifecycle import (
+    KEEP,
+    LADDERS,
+    OPEN,
+    Acknowledged,
+    Answered,
+    Built,
+    ClaimAcknowledged,
+    Delivered,
+    Doubted,
+    Fact,
+    FollowUpAsked,
+    Held,
+    NotSent,
+    Posted,
+    Profile,
+    Quarantined,
+    Refused,
+    Remitted,
+    Standing,
+    StatusReported,
+    decide,
+)
+
+DAY = 86_400_000_000
+NOW = 1_800_000_000_000_000
+PROFILE = Profile()
+CLAIM_FACTS: list[Fact] = [
+    Built(1, "0001"),
+    Delivered(),
+    NotSent("refused"),
+    Doubted("reset"),
+    Held("nobody knows"),
+    Refused("400"),
+    *(Acknowledged(by, good) for by in ("TA1", "999") for good in (True, False)),
+    ClaimAcknowledged(True, ["A2:20"]),
+    ClaimAcknowledged(False, ["A3:21"]),
+    FollowUpAsked("x"),
+    *(StatusReported(c) for c in ("A1", "A2", "A3", "A4", "P1", "F1", "F2", "R0", "D0", "E1", "")),
+    *(Remitted(s, o, "r") for s, o in (("1", "paid"), ("4", "denied"), ("22", "reversed"))),
+]
+OTHER_FACTS: list[Fact] = [Answered(), Posted(1), Quarantined(["x"])]
+STATES = {kind: [*ladder, "rejected", "quarantined"] for kind, ladder in LADDERS.items()}
+facts = st.sampled_from([*CLAIM_FACTS, *OTHER_FACTS])
+
+
+def rank(kind: str, state: str) -> int:
+    ladder = LADDERS[kind]
+    return ladder.index(state) if state in ladder else len(ladder)
+
+
+@pytest.mark.parametrize("kind", LADDERS)
+def test_a_state_never_moves_back(kind: str) -> None:
+    for state, fact in itertools.product(STATES[kind], [*CLAIM_FACTS, *OTHER_FACTS]):
+        change = decide(Standing(kind, state), fact, PROFILE, NOW)
+        if change.state is not None:
+            assert rank(kind, change.state) > rank(kind, state), (state, fact)
+
+
+@pytest.mark.parametrize("kind", LADDERS)
+def test_what_was_rejected_stays_rejected_and_contradiction_is_a_conflict(kind: str) -> None:
+    for fact in [*CLAIM_FACTS, *OTHER_FACTS]:
+        change = decide(Standing(kind, "rejected"), fact, PROFILE, NOW)
+        assert change.state is None
+    assert decide(Standing("claim", "rejected"), ClaimAcknowledged(True), PROFILE, NOW).conflict
+    assert decide(Standing("claim", "rejected"), Remitted("1", "paid", "r"), PROFILE, NOW).conflict
+    assert decide(Standing("claim", "pending"), Acknowledged("TA1", False), PROFILE, NOW).conflict
+    assert decide(Standing("claim", "remitted", "paid"), ClaimAcknowledged(False), PROFILE, NOW).conflict
+    assert not decide(Standing("claim", "rejected"), ClaimAcknowledged(False), PROFILE, NOW).conflict
+
+
+@given(st.lists(facts, max_size=12), st.data())
+def test_a_repeated_fact_changes_nothing_more(story: list[Fact], data: st.DataObject) -> None:
+    standing = Standing("claim", "accepted")
+    for fact in story:
+        change = decide(standing, fact, PROFILE, NOW)
+        after = Standing(
+            "claim",
+            change.state or standing.state,
+            change.outcome or standing.outcome,
+            standing.follow_up_at if change.follow_up_at == KEEP else change.follow_up_at,
+        )
+        again = decide(after, fact, PROFILE, NOW)
+        assert again.state is None, fact
+        standing = after
+    assert data is not None
+
+
+@given(st.lists(st.sampled_from(CLAIM_FACTS), max_size=12))
+def test_every_claim_that_a_payer_may_have_has_a_date_until_it_is_final(story: list[Fact]) -> None:
+    standing = Standing("claim", "built")
+    for fact in (Delivered(), *story):
+        change = decide(standing, fact, PROFILE, NOW)
+        date = standing.follow_up_at if change.follow_up_at == KEEP else change.follow_up_at
+        standing = Standing("claim", change.state or standing.state, change.outcome, date)
+        final = standing.state in ("rejected", "finalized", "remitted")
+        assert (standing.follow_up_at is None) == final, (story, fact)
+
+
+def test_the_follow_up_is_due_fourteen_days_after_the_delivery_and_again_after_each_question() -> None:
+    delivered = decide(Standing("claim", "built"), Delivered(), PROFILE, NOW)
+    assert NOW + 14 * DAY == delivered.follow_up_at
+    asked = decide(Standing("claim", "sent", None, delivered.follow_up_at), FollowUpAsked("x"), PROFILE, NOW + 15 * DAY)
+    assert NOW + 29 * DAY == asked.follow_up_at
+    own = Profile(follow_up_after=timedelta(days=7), follow_up_every=timedelta(days=3))
+    assert NOW + 7 * DAY == decide(Standing("claim", "built"), Delivered(), own, NOW).follow_up_at
+
+
+def test_acknowledgements_may_come_in_any_order() -> None:
+    story: list[Fact] = [
+        Built(1, "1"),
+        Delivered(),
+        Acknowledged("999", True),
+        ClaimAcknowledged(True),
+        Remitted("1", "paid", "r"),
+    ]
+    for order in itertools.permutations(story):
+        standing = Standing("claim", "accepted")
+        for fact in order:
+            change = decide(standing, fact, PROFILE, NOW)
+            assert not change.conflict
+            standing = Standing("claim", change.state or standing.state, change.outcome or standing.outcome)
+        assert ("remitted", "paid") == (standing.state, standing.outcome)
+
+
+def test_a_later_remittance_replaces_the_outcome() -> None:
+    standing = Standing("claim", "remitted", "paid")
+    assert "reversed" == decide(standing, Remitted("22", "reversed", "r"), PROFILE, NOW).outcome
+
+
+def test_inquiries_are_answered_once_and_open_states_are_on_their_ladder() -> None:
+    assert "answered" == decide(Standing("eligibility", "sent"), Answered(["75"]), PROFILE, NOW).state
+    assert decide(Standing("eligibility", "answered"), Acknowledged("999", False), PROFILE, NOW).state is None
+    for kind, states in OPEN.items():
+        assert states < set(LADDERS[kind])
