@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -86,7 +87,7 @@ async def test_callbacks_run_after_the_commit_and_only_then(database: SQLite) ->
 
 async def test_many_concurrent_writes_share_commits_and_all_last(database: SQLite, tmp_path: Path) -> None:
     await asyncio.gather(*(add(database, f"{n:04d}", n) for n in range(2000)))
-    other = apsw.Connection(str(tmp_path / "test.db"), flags=apsw.SQLITE_OPEN_READONLY)
+    other: Any = apsw.Connection(str(tmp_path / "test.db"), flags=apsw.SQLITE_OPEN_READONLY)
     assert [(2000, 1_999_000)] == other.execute("SELECT count(*), sum(size) FROM things").fetchall()
     other.close()
 
@@ -121,7 +122,7 @@ async def test_a_second_server_on_one_folder_is_refused(tmp_path: Path) -> None:
     await SQLite(tmp_path / "one.db", exclusive=True).close()
 
 
-async def test_what_was_told_committed_survives_a_kill(tmp_path: Path) -> None:
+def test_what_was_told_committed_survives_a_kill(tmp_path: Path) -> None:
     program = f"""
 import asyncio, pathlib
 from queues.database import SQLite, Migration
@@ -148,7 +149,7 @@ asyncio.run(main())
     told |= {int(line) for line in process.stdout.read().splitlines() if line.strip()}
     process.stdout.close()
     process.wait()
-    connection = apsw.Connection(str(tmp_path / "killed.db"))
+    connection: Any = apsw.Connection(str(tmp_path / "killed.db"))
     kept = {int(str(row[0])) for row in connection.execute("SELECT name FROM things")}
     connection.close()
     assert told <= kept

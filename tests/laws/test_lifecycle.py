@@ -36,7 +36,7 @@ from gateway.lifecycle import (
 DAY = 86_400_000_000
 NOW = 1_800_000_000_000_000
 PROFILE = Profile()
-CLAIM_FACTS: list[Fact] = [
+CLAIM_FACTS: tuple[Fact, ...] = (
     Built(1, "0001"),
     Delivered(),
     NotSent("refused"),
@@ -48,9 +48,11 @@ CLAIM_FACTS: list[Fact] = [
     ClaimAcknowledged(False, ["A3:21"]),
     FollowUpAsked("x"),
     *(StatusReported(c) for c in ("A1", "A2", "A3", "A4", "P1", "F1", "F2", "R0", "D0", "E1", "")),
-    *(Remitted(s, o, "r") for s, o in (("1", "paid"), ("4", "denied"), ("22", "reversed"))),
-]
-OTHER_FACTS: list[Fact] = [Answered(), Posted(1), Quarantined(["x"])]
+    Remitted("1", "paid", "r"),
+    Remitted("4", "denied", "r"),
+    Remitted("22", "reversed", "r"),
+)
+OTHER_FACTS: tuple[Fact, ...] = (Answered(), Posted(1), Quarantined(["x"]))
 STATES = {kind: [*ladder, "rejected", "quarantined"] for kind, ladder in LADDERS.items()}
 facts = st.sampled_from([*CLAIM_FACTS, *OTHER_FACTS])
 

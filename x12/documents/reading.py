@@ -49,7 +49,7 @@ class Reader:
         self._row = _Actions(placed, whole)
         every = [field for _, field in placed]
         alike = 0 in whole and not any(_place(field).qualifiers for field in every)
-        self._at_once = _Generated(every, plan.cls) if alike else None
+        self.at_once = _Generated(every, plan.cls) if alike else None
         self._empty = plan.cls()
 
     def _collect(self, plan: Plan, parent: int, name: str, placed: list[tuple[int, Bound]]) -> None:
@@ -101,8 +101,8 @@ class Reader:
 
     def read_row(self, row: list[str], delimiters: Delimiters) -> Document | None:
         """The struct that one segment, or a group of elements (`@`), holds; None where that is nothing."""
-        if self._at_once is not None:
-            made: Document = self._at_once.run(row, None, delimiters)
+        if self.at_once is not None:
+            made: Document = self.at_once.run(row, None, delimiters)
             return None if made == self._empty else made
         outs = self._blank.copy()
         _fill(self._row.chosen(row, delimiters), row, outs, delimiters)
@@ -447,6 +447,9 @@ def _take_segments(field: Bound, place: Place) -> Take:
     if plan is None:
         return _take_at(field, place)
     reader = plan.reader
+    if reader.at_once is not None:
+        run = reader.at_once.run
+        return lambda row, delimiters: run(row, None, delimiters)
     return lambda row, delimiters: reader.read_row(row, delimiters) or reader.cls()
 
 
