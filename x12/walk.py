@@ -52,15 +52,16 @@ class Step:
 
     __slots__ = ("bit", "child", "limited", "moves", "must", "node", "opens", "ups")
 
-    def __init__(self, node: Node, ups: int, must: int, child: Segment | Loop) -> None:
+    def __init__(self, node: Node, ups: int, must: int, child: Segment | Loop, inside: tuple[Loop, ...] = ()) -> None:
         self.node = node
         self.ups = ups
         self.must = must
         self.child = child
         self.bit = 1 << child.order
         self.limited = self.bit if child.repeat < UNBOUNDED else 0
-        self.opens = child if isinstance(child, Loop) else None
-        self.moves = bool(ups) or self.opens is not None
+        # The loops to enter, outermost first: one, or more where the segments that begin the outer ones are missing.
+        self.opens = inside or ((child,) if isinstance(child, Loop) else ())
+        self.moves = bool(ups) or bool(self.opens)
 
 
 @final
@@ -143,6 +144,20 @@ class Table:
     def _step(self, loop: Loop, child: Segment | Loop, ups: int) -> Step:
         return Step(self.node(_first(child)), ups, _required(loop, child.position), child)
 
+    def leap(self, here: Node, segment_id: str, raw: str) -> Step | None:
+        """The step into a loop that lies inside others which were not begun: their first segments are missing."""
+        value = self.value(segment_id, raw)
+        loop: Loop = here.loop
+        after = here.segment.position
+        ups = 0
+        while True:
+            for child in loop.children:
+                if isinstance(child, Loop) and child.position >= after and (path := _path_to(child, segment_id, value)):
+                    return Step(self.node(path[-1].first), ups, _required(loop, child.position), child, path)
+            if loop.parent is None:
+                return None
+            after, loop, ups = loop.position, loop.parent, ups + 1
+
     def step(self, here: Node, raw: str) -> Step | None:
         """Find and remember the step for a raw segment; None when it has no place after `here`."""
         segment_id = raw.split(self.delimiters.element, 1)[0]
@@ -185,12 +200,25 @@ def _candidates(loop: Loop, after: int, segment_id: str, value: str | None) -> l
             unnamed.append(child)
         elif value in (qualifier.codes or ()):
             named.append(child)
-        elif isinstance(child, Segment):
+        elif isinstance(child, Segment) or child.alone:
             others.append(child)
     if named:
         return [c for c in named if c.position == named[0].position and type(c) is type(named[0])]
     # An unknown qualifier still has a place where only one segment of this id can stand: then the code is what is wrong.
     return unnamed[:1] or (others if len(others) == 1 else [])
+
+
+def _path_to(loop: Loop, segment_id: str, value: str | None) -> tuple[Loop, ...]:
+    """The loops from this one down to one inside it that the segment begins; () where there is none."""
+    for child in loop.children:
+        if not isinstance(child, Loop):
+            continue
+        qualifier = child.first.qualifier
+        if child.first.id == segment_id and (qualifier is None or value in (qualifier.codes or ())):
+            return (loop, child)
+        if path := _path_to(child, segment_id, value):
+            return (loop, *path)
+    return ()
 
 
 # --- what a pattern cannot say: numbering and counts ---------------------------------------------------------------
@@ -332,9 +360,14 @@ class Walk:
         if self._seen & step.limited:
             self._again(step)
         self._seen |= step.bit
-        if step.opens is not None:
-            self._stack.append(_Frame(self._loop, self._seen, self._counts))
-            self._loop, self._seen, self._counts = step.opens, step.node.bit, None
+        if step.opens:
+            for loop in step.opens:
+                self._stack.append(_Frame(self._loop, self._seen, self._counts))
+                # Of a loop that is only passed through, its first segment stays unseen, and is found missing.
+                self._loop, self._seen, self._counts = loop, 0, None
+                if loop is not step.node.loop:
+                    self._seen = 1 << step.opens[step.opens.index(loop) + 1].order
+            self._seen = step.node.bit
 
     def _detour(self, step: Step | None, raw: str) -> None:
         """A segment without a known step, or one that its pattern does not prove clean."""
@@ -379,28 +412,34 @@ class Walk:
             self.end()
             return
         earlier = self._earlier(segment_id, raw)
+        leap = None if earlier is not None else self.table.leap(self._here, segment_id, raw)
+        if leap is not None:
+            self._here = leap.node
+            self.nodes.append(leap.node)
+            self._take(leap)
+            self._judge(leap.node, raw)
+            return
         self.nodes.append(earlier)
         if earlier is not None:
             self._seen |= earlier.bit
             self.find_segment("7", f"{segment_id} stands after segments that it must precede.", earlier.segment)
             self._judge(earlier, raw)
-        elif segment_id in self.table.ids:
-            self.find_segment(
-                "2",
-                f"{segment_id} with this qualifier has no place in or after loop {self._loop.id}, or its loop was not begun.",
-                segment_id,
-            )
+        else:
+            self._nowhere(segment_id)
+
+    def _nowhere(self, segment_id: str) -> None:
+        if segment_id in self.table.ids:
+            message = f"{segment_id} with this qualifier has no place in or after loop {self._loop.id}."
+            self.find_segment("2", message, segment_id)
         elif segment_id in guides.standard().segments:
-            self.find_segment(
-                "6", f"{segment_id} is not part of {self.table.guide.set_id} {self.table.guide.id}.", segment_id
-            )
+            message = f"{segment_id} is not part of {self.table.guide.set_id} {self.table.guide.id}."
+            self.find_segment("6", message, segment_id)
         else:
             shown = segment_id if segment_id.isalnum() and len(segment_id) <= 3 else None
-            self.find_segment(
-                "1",
-                "The segment id is not one of X12." if shown else "Here stands something that is not a segment of X12.",
-                shown,
+            known = (
+                "The segment id is not one of X12." if shown else "Here stands something that is not a segment of X12."
             )
+            self.find_segment("1", known, shown)
 
     def _earlier(self, segment_id: str, raw: str) -> Node | None:
         """The place of a segment that comes too late, within the open loop."""
@@ -555,13 +594,29 @@ def tree(guide: Guide, nodes: Sequence[Node | None], segments: Sequence[str], de
         if node is None:
             continue
         loop = node.loop.parent if node.opens else node.loop
-        while stack[-1].loop is not loop:
-            stack.pop()
+        if stack[-1].loop is not loop:
+            _go_to(loop or guide.root, stack)
         if node.opens:
-            instance = Instance(node.loop, stack[-1], delimiters)
-            stack[-1].children.append(instance)
-            stack.append(instance)
+            _enter(node.loop, stack)
         here = stack[-1]
         here.segments.append((node.segment, raw))
         here.positions.append(position)
     return root
+
+
+def _enter(loop: Loop, stack: list[Instance]) -> None:
+    instance = Instance(loop, stack[-1], stack[-1].delimiters)
+    stack[-1].children.append(instance)
+    stack.append(instance)
+
+
+def _go_to(loop: Loop, stack: list[Instance]) -> None:
+    """Leave loops until this one is innermost; where the walk leapt over the beginning of outer ones, they are made."""
+    depth = next((i for i in range(len(stack) - 1, -1, -1) if stack[i].loop is loop), None)
+    if depth is not None:
+        del stack[depth + 1 :]
+        return
+    # Only the transaction set has no parent, and it is always open.
+    assert loop.parent is not None
+    _go_to(loop.parent, stack)
+    _enter(loop, stack)

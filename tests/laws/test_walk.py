@@ -15,7 +15,7 @@ from x12.elements import judge_segment
 from x12.envelope import read
 from x12.finding import Finding
 from x12.syntax import STANDARD
-from x12.walk import Walk, compiled
+from x12.walk import Walk, compiled, tree
 
 FILES = {
     ("005010X222A1", "837"): synthetic.claims_837p(4),
@@ -221,3 +221,34 @@ def test_no_finding_tells_a_value() -> None:
     }
     for finding in claim_with(changed):
         assert canary not in repr(finding)
+
+
+def remittance_with(change: Mapping[str, str | list[str]]) -> Walk:
+    """The walk of the synthetic remittance after replacing each segment that begins with a key."""
+    segments: list[str] = []
+    for raw in set_segments(synthetic.remittance_835(2)):
+        new = next((v for p, v in change.items() if raw.startswith(p)), raw)
+        segments += [new] if isinstance(new, str) else new
+    segments[-1] = f"SE*{len(segments)}*0001"
+    return walk(("005010X221A1", "835"), segments)
+
+
+def test_a_loop_whose_first_segment_is_missing_is_found_once_and_what_lies_inside_keeps_its_place() -> None:
+    whole, cut = remittance_with({}), remittance_with({"LX*": []})
+    assert [("3", "2000 LX")] == [(f.code, f.place) for f in cut.findings]
+    expected = [n and n.segment for n in whole.nodes if n is None or n.segment.id != "LX"]
+    assert expected == [n and n.segment for n in cut.nodes]
+
+
+def test_the_tree_of_a_set_without_an_opener_has_the_loop_all_the_same() -> None:
+    segments = [s for s in set_segments(synthetic.remittance_835(2)) if not s.startswith("LX*")]
+    made = walk(("005010X221A1", "835"), segments)
+    root = tree(guides.load("005010X221A1", "835"), made.nodes, segments, STANDARD)
+    assert ["2000"] == [c.loop.id for c in root.children if c.loop.id == "2000"]
+    assert ["2100", "2100"] == [c.loop.id for c in root.inside("2000")[0].inside("2100")]
+
+
+def test_a_loop_that_its_segment_id_alone_names_is_entered_with_an_unknown_qualifier() -> None:
+    made = remittance_with({"SVC*": "SVC*ZZ:99213*100*80**1"})
+    assert {("7", "2110 SVC01-1")} == {(f.code, f.place) for f in made.findings if f.level == 2 and f.code == "7"}
+    assert all(node is not None for node in made.nodes)

@@ -28,6 +28,7 @@ Sources: see docs/guides.md, which also lists where open sources disagree.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -153,7 +154,10 @@ class Segment:
 
 @dataclass(slots=True, eq=False)
 class Loop:
-    """A loop of a guide; the transaction set itself is the loop without a parent."""
+    """A loop of a guide; the transaction set itself is the loop without a parent.
+
+    `alone`: the id of its first segment stands nowhere else in the guide, so that the id by itself names the loop.
+    """
 
     id: str
     usage: str
@@ -163,6 +167,7 @@ class Loop:
     children: list[Segment | Loop] = field(default_factory=list["Segment | Loop"])
     order: int = -1
     base: int = 0
+    alone: bool = False
 
     @property
     def position(self) -> int:
@@ -344,6 +349,9 @@ class _Parser:
         if self.guide is None:
             raise self.fail(1, "the file is empty")
         self.guide.segments = tuple(self.segments)
+        stands = Counter(segment.id for segment in self.segments)
+        for loop in self.guide.loops():
+            loop.alone = stands[loop.first.id] == 1
         return self.guide
 
     def _place(self, loop: Loop, printed: int) -> int:
