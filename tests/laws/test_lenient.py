@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from x12.documents.eligibility import EligibilityRequest
+from x12.documents.eligibility_request import EligibilityRequest
 from x12.documents.lenient import decode
 
 BODY = {

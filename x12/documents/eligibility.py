@@ -1,11 +1,10 @@
-"""Eligibility: the request (270) and the answer (271) as the dialect's JSON, both ways.
+"""Eligibility responses (271) as the dialect's JSON, both ways.
 
-Source: 005010X279A1; names and words: the dialect's `eligibility-request` and `eligibility-response`.
+Source: 005010X279A1; names and words: the dialect's `eligibility-response`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
@@ -28,248 +27,23 @@ from x12.documents.binding import (
     segments,
     start_of,
 )
+from x12.documents.eligibility_request import GUIDE_ID, patients
 from x12.documents.parts import AAAError, Address, Contacts, Diagnosis, Header, located
 from x12.documents.writing import DraftLoop, Writer, Written
 from x12.walk import Instance
 
 __all__ = [
     "Benefit",
-    "EligibilityRequest",
     "EligibilityResponse",
-    "read_requests",
     "read_responses",
-    "write_request",
     "write_response",
 ]
 
-GUIDE_ID = "005010X279A1"
 _ENTITY = codes.table("entity")
 _ENTITY_TYPE = codes.table("entity_type")
 _RELATIONSHIP = codes.table("relationship")
 _PERSON = _ENTITY_TYPE["1"]
-# The dialect's words for whoever asks, and NM101.
-_PROVIDER_TYPE = {
-    "1P": "provider",
-    "PR": "payer",
-    "2B": "third-party administrator",
-    "36": "employer",
-    "80": "hospital",
-    "FA": "facility",
-    "GP": "gateway provider",
-    "P5": "plan sponsor",
-}
 _ACTIVE_OR_NOT = frozenset("12345678")
-_GENERIC_SERVICE = "30"
-
-
-# --- the request ---------------------------------------------------------------------------------------------------
-
-
-class InformationReceiver(Document):
-    """More identifiers of who asks, and their address: loop 2100B, REF, N3 and N4."""
-
-    state_licence_number: Annotated[Text, at("REF[0B]02")] = None
-    information_receiver_additional_identifier_state: Annotated[Text, at("REF[0B]03")] = None
-    medicare_provider_number: Annotated[Text, at("REF[1C]02")] = None
-    medicaid_provider_number: Annotated[Text, at("REF[1D]02")] = None
-    facility_id_number: Annotated[Text, at("REF[1J]02")] = None
-    contract_number: Annotated[Text, at("REF[CT]02")] = None
-    device_pin_number: Annotated[Text, at("REF[EL]02")] = None
-    submitter_id_number: Annotated[Text, at("REF[EO]02")] = None
-    national_provider_identifier: Annotated[Text, at("REF[HPI]02")] = None
-    provider_plan_network_id_number: Annotated[Text, at("REF[N5]02")] = None
-    facility_network_id_number: Annotated[Text, at("REF[N7]02")] = None
-    prior_identifier_number: Annotated[Text, at("REF[Q4]02")] = None
-    social_security_number: Annotated[Text, at("REF[SY]02")] = None
-    federal_taxpayer_identification_number: Annotated[Text, at("REF[TJ]02")] = None
-    address: Address | None = None
-
-
-class RequestProvider(Document):
-    """Who asks: loop 2100B. The identifiers that `informationReceiverName` has too are read into that one."""
-
-    provider_type: Annotated[Text, coded("NM101", _PROVIDER_TYPE, default="1P")] = None
-    organization_name: Annotated[Text, at("NM103 NM102=2")] = None
-    last_name: Annotated[Text, at("NM103 NM102=1")] = None
-    first_name: Annotated[Text, at("NM104 NM102=1")] = None
-    employers_id: Annotated[Text, at("NM109 NM108=24")] = None
-    ssn: Annotated[Text, at("NM109 NM108=34")] = None
-    tax_id: Annotated[Text, at("NM109 NM108=FI")] = None
-    payor_id: Annotated[Text, at("NM109 NM108=PI")] = None
-    pharmacy_processor_number: Annotated[Text, at("NM109 NM108=PP")] = None
-    service_provider_number: Annotated[Text, at("NM109 NM108=SV")] = None
-    services_plan_id: Annotated[Text, at("NM109 NM108=XV")] = msgspec.field(default=None, name="servicesPlanID")
-    npi: Annotated[Text, at("NM109 NM108=XX")] = None
-    provider_code: Annotated[Text, at("PRV01")] = None
-    reference_identification: Annotated[Text, at("PRV03 PRV02~PXC")] = None
-
-
-class RequestIdentification(Document):
-    """More identifiers of the patient: REF of loop 2100C or 2100D."""
-
-    plan_number: Annotated[Text, at("REF[18]02")] = None
-    policy_number: Annotated[Text, at("REF[1L]02")] = None
-    member_identification_number: Annotated[Text, at("REF[1W]02")] = None
-    contract_number: Annotated[Text, at("REF[CT]02")] = None
-    medical_record_identification_number: Annotated[Text, at("REF[EA]02")] = None
-    patient_account_number: Annotated[Text, at("REF[EJ]02")] = None
-    health_insurance_claim_number: Annotated[Text, at("REF[F6]02")] = None
-    identification_card_serial_number: Annotated[Text, at("REF[GH]02")] = None
-    insurance_policy_number: Annotated[Text, at("REF[IG]02")] = None
-    plan_network_identification_number: Annotated[Text, at("REF[N6]02")] = None
-    agency_claim_number: Annotated[Text, at("REF[Y4]02")] = None
-
-
-class RequestPerson(Document):
-    """What subscriber and dependent have in common: loop 2100C or 2100D."""
-
-    last_name: Annotated[Text, at("NM103")] = None
-    first_name: Annotated[Text, at("NM104")] = None
-    middle_name: Annotated[Text, at("NM105")] = None
-    suffix: Annotated[Text, at("NM107")] = None
-    additional_identification: RequestIdentification | None = None
-    group_number: Annotated[Text, at("REF[6P]02")] = None
-    ssn: Annotated[Text, at("REF[SY]02")] = None
-    id_card: Annotated[Text, at("REF[HJ]02")] = None
-    address: Address | None = None
-    provider_code: Annotated[Text, at("PRV01")] = None
-    reference_identification_qualifier: Annotated[Text, at("PRV02")] = None
-    provider_identifier: Annotated[Text, at("PRV03")] = None
-    date_of_birth: Annotated[Text, at("DMG02 DMG01~D8")] = None
-    gender: Annotated[Text, at("DMG03")] = None
-    health_care_code_information: Annotated[list[Diagnosis] | None, groups("HI01", 1, 8)] = None
-    id_card_issue_date: Annotated[Text, at("DTP[102]03 DTP02=D8")] = None
-    beginning_card_issue_date: Annotated[Text, start_of("DTP[102]03 DTP02=RD8")] = None
-    end_card_issue_date: Annotated[Text, end_of("DTP[102]03 DTP02=RD8")] = None
-
-
-class RequestSubscriber(RequestPerson):
-    """Loop 2100C."""
-
-    member_id: Annotated[Text, at("NM109 NM102~1 NM108~MI")] = None
-    case_number: Annotated[Text, at("REF[3H]02")] = None
-    medicaid_recipient_identification_number: Annotated[Text, at("REF[NQ]02")] = None
-    birth_sequence_number: Annotated[Text, at("INS17 INS01~Y INS02~18")] = None
-
-
-class RequestDependent(RequestPerson):
-    """Loop 2100D."""
-
-    eligibility_category: Annotated[Text, at("REF[MRC]02")] = None
-    issue_number: Annotated[Text, at("REF[IF]02")] = None
-    individual_relationship_code: Annotated[Text, at("INS02 INS01~N")] = None
-    birth_sequence_number: Annotated[Text, at("INS17 INS01~N")] = None
-
-
-class RequestProcedure(Document):
-    """One procedure asked about: EQ02 and EQ05."""
-
-    product_or_service_id_qualifier: Annotated[Text, at("EQ02-1")] = msgspec.field(
-        default=None, name="productOrServiceIDQualifier"
-    )
-    procedure_code: Annotated[Text, at("EQ02-2 EQ02-1~HC")] = None
-    procedure_modifiers: Annotated[list[str] | None, each("EQ02-3", 6)] = None
-    diagnosis_code_pointer: Annotated[list[str] | None, each("EQ05-1", 4)] = None
-
-
-class Encounter(RequestProcedure):
-    """What is asked, and for when: the first EQ of loop 2110C or 2110D, its III and REF, and DTP*291 of the patient."""
-
-    service_type_codes: Annotated[list[str] | None, repeats("EQ01")] = None
-    industry_code: Annotated[Text, at("III02 III01~ZZ")] = None
-    reference_identification_qualifier: Annotated[Text, at("REF[9F,G1]01")] = None
-    prior_authorization_or_referral_number: Annotated[Text, at("REF[9F,G1]02")] = None
-    date_of_service: Annotated[Text, at("2100C|2100D DTP[291]03 DTP02=D8")] = None
-    beginning_date_of_service: Annotated[Text, start_of("2100C|2100D DTP[291]03 DTP02=RD8")] = None
-    end_date_of_service: Annotated[Text, end_of("2100C|2100D DTP[291]03 DTP02=RD8")] = None
-    medical_procedures: list[RequestProcedure] | None = None
-
-
-class EligibilityRequest(Document):
-    """A 270 for one patient: the subscriber, or the one dependent that is named."""
-
-    control_number: Text = None
-    submitter_transaction_identifier: Annotated[Text, at("270 BHT03")] = None
-    trading_partner_service_id: Annotated[Text, at("2100A NM109 NM108~PI")] = None
-    trading_partner_name: Annotated[Text, at("2100A NM103 NM101~PR NM102~2")] = None
-    provider: Annotated[RequestProvider | None, inside("2100B")] = None
-    information_receiver_name: Annotated[InformationReceiver | None, inside("2100B")] = None
-    portal_username: Annotated[Text, at("2100B REF[JD]02")] = None
-    portal_password: Annotated[Text, at("2100B REF[4A]02")] = None
-    subscriber: Annotated[RequestSubscriber | None, inside("2100C")] = None
-    dependents: list[RequestDependent] | None = None
-    encounter: Annotated[Encounter | None, by_hand()] = None
-    external_patient_id: Text = None
-    eligibility_search_id: Text = None
-
-
-def _patients(root: Instance) -> Iterator[tuple[Instance, Instance | None]]:
-    """(subscriber level, dependent level) of each patient of a 270 or 271."""
-    for subscriber in root.all("2000C"):
-        dependents = list(subscriber.all("2000D"))
-        for dependent in dependents:
-            yield subscriber, dependent
-        if not dependents:
-            yield subscriber, None
-
-
-def read_requests(root: Instance) -> list[EligibilityRequest]:
-    """The requests of a walked 270, one for each patient asked about."""
-    found: list[EligibilityRequest] = []
-    for subscriber, dependent in _patients(root):
-        request = read(EligibilityRequest, subscriber)
-        asked = list((dependent or subscriber).all("2110C", "2110D"))
-        if dependent is not None and (person := dependent.near("2100D")):
-            request.dependents = [read(RequestDependent, person)]
-        if asked:
-            request.encounter = _read_encounter(asked)
-        found.append(request)
-    return found
-
-
-def _read_encounter(asked: list[Instance]) -> Encounter:
-    """One encounter out of all the EQs of a patient: its service types together, further procedures as a list."""
-    encounter, *others = (read(Encounter, loop) for loop in asked)
-    types = [t for e in (encounter, *others) for t in e.service_type_codes or ()]
-    encounter.service_type_codes = types or None
-    procedures = [
-        RequestProcedure(**{f: getattr(e, f) for f in RequestProcedure.__struct_fields__})
-        for e in others
-        if e.procedure_code
-    ]
-    encounter.medical_procedures = procedures or None
-    return encounter
-
-
-def write_request(request: EligibilityRequest, header: Header, trace: tuple[str, str]) -> Written:
-    """A 270 with one patient. `trace` is TRN02 and TRN03: our trace number and the id of whoever assigned it."""
-    writer = Writer(guides.load(GUIDE_ID, "270"), header.control_number)
-    header.put(writer.root, "0022", "13")
-    if request.submitter_transaction_identifier is None:
-        writer.root.put("BHT03", header.reference)
-    level = writer.root.near(["2000A"]).near(["2000B"]).near(["2000C"])
-    level.near(["2100C"], "subscriber")
-    writer.write(request, level)
-    patient, name, asks = level, "2100C", "2110C"
-    if request.dependents:
-        patient, name, asks = level.near(["2100C"]).near(["2000D"]), "2100D", "2110D"
-        writer.write(request.dependents[0], patient.near([name], "dependents[0]"), "dependents[0]")
-    for number, value in ((2, trace[0]), (3, trace[1])):
-        patient.put(f"TRN{number:02d}", value)
-    patient.put("TRN01", "1")
-    person = patient.near([name])
-    encounter = request.encounter or Encounter()
-    first = person.add(asks, "encounter")
-    writer.write(encounter, first, "encounter")
-    if not (encounter.service_type_codes or encounter.procedure_code):
-        first.put("EQ01", _GENERIC_SERVICE)
-    for index, procedure in enumerate(encounter.medical_procedures or ()):
-        path = f"encounter.medicalProcedures[{index}]"
-        writer.write(procedure, person.add(asks, path), path)
-    return writer.finish()
-
-
-# --- the answer ----------------------------------------------------------------------------------------------------
 
 
 class Identifiers(Document):
@@ -686,7 +460,7 @@ class _Rejected(Document):
 
 def read_responses(root: Instance) -> list[EligibilityResponse]:
     """The answers of a walked 271, one for each patient; one without a patient where the payer rejected the whole."""
-    levels: list[tuple[Instance, Instance | None]] = list(_patients(root))
+    levels: list[tuple[Instance, Instance | None]] = list(patients(root))
     if not levels:
         levels = [(next(root.all("2000B"), None) or next(root.all("2000A"), None) or root, None)]
     return [_read_response(subscriber, dependent) for subscriber, dependent in levels]
