@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 from aiohttp import ClientSession
@@ -38,7 +38,14 @@ class Capabilities(msgspec.Struct, frozen=True):
     probes: bool = False
 
 
-class Outbound(msgspec.Struct, frozen=True):
+class _Discreet(msgspec.Struct, frozen=True):
+    """Shows no field but those of its own repr: rich, which tracebacks are printed with, would else show them all."""
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return []
+
+
+class Outbound(_Discreet, frozen=True):
     """One interchange to deliver, exactly these bytes. `idempotency_key` names it for all attempts."""
 
     idempotency_key: str
@@ -51,7 +58,7 @@ class Outbound(msgspec.Struct, frozen=True):
         return f"<Outbound {self.set_id} {self.control_number} {len(self.payload)} bytes>"
 
 
-class Replied(msgspec.Struct, frozen=True):
+class Replied(_Discreet, frozen=True):
     """The payer answered within the call; `payload` is its interchange as received."""
 
     payload: bytes
@@ -74,13 +81,16 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class NotSent(msgspec.Struct, frozen=True):
-    """No byte of the body left. `retry_after_seconds` is the payer's wish, if it had one."""
+    """No byte of the body left, or the payer's answer says that it took none of it: credentials, too many requests.
+
+    `retry_after_seconds` is how long to leave the payer alone, where its answer says so.
+    """
 
     reason: str
     retry_after_seconds: float | None = None
 
 
-class InDoubt(msgspec.Struct, frozen=True):
+class InDoubt(_Discreet, frozen=True):
     """Some of the body may have arrived. `payload` is whatever came back that could not be understood."""
 
     reason: str
@@ -94,7 +104,7 @@ Outcome = Replied | Delivered | Refused | NotSent | InDoubt
 Evidence = Literal["received", "absent", "unknown"]
 
 
-class Inbound(msgspec.Struct, frozen=True):
+class Inbound(_Discreet, frozen=True):
     """One file the payer has for us. `reference` is what settles it there; `name` is only a label."""
 
     reference: str
@@ -105,7 +115,7 @@ class Inbound(msgspec.Struct, frozen=True):
         return f"<Inbound {self.name} {len(self.payload)} bytes>"
 
 
-class Context(msgspec.Struct, frozen=True):
+class Context(_Discreet, frozen=True):
     """All that an adapter may touch: its route's settings and secrets, one HTTP session, the time, a deadline."""
 
     settings: Mapping[str, str]

@@ -59,10 +59,7 @@ class _Decided(msgspec.Struct):
 def adjudicated(claim: Submitted, script: ClaimScript, number: str, received: str, *, duplicate: bool) -> ClaimPayment:
     """The claim as an 835 reports it (loop 2100). `number` is the payer's own, `received` the day it came (CCYYMMDD)."""
     denial = _denial(claim, script, duplicate)
-    if denial is not None:
-        lines = [_denied(line, denial) for line in claim.lines]
-    else:
-        lines = _paid(claim, script)
+    lines = [_denied(line, denial) for line in claim.lines] if denial is not None else _paid(claim, script)
     shares = [a for d in lines for g, _, a in d.adjustments if g == "PR"]
     return _payment(claim, number, received, lines, sum(shares, _ZERO), denied=denial is not None)
 

@@ -37,6 +37,7 @@ from x12.documents.claim_status import (
     ClaimStatusRequest,
     ClaimStatusResponse,
     Person,
+    Provider,
     ResponsePayer,
     Status,
     Subscriber,
@@ -64,7 +65,7 @@ from x12.documents.remittance_claim import ClaimPayment, ContactMethod, Technica
 __all__ = ["PAYER_ID", "PAYER_NAME", "Judged", "Standing", "claim_report", "remittance", "status_response"]
 
 PAYER_NAME, PAYER_ID = "SANDBOX HEALTH PLAN", "SANDBOX"
-_NO_MEMBER = "UNKNOWN"
+_NO_MEMBER = _NOT_NAMED = "UNKNOWN"
 _TAX_NUMBER = "123456789"
 # Numbers of banks and accounts that belong to nobody; the routing numbers have right check digits.
 _PAYER_BANK, _PAYER_ACCOUNT = "999999992", "100200300"
@@ -94,9 +95,7 @@ def claim_report(batch: Batch, judged: Sequence[Judged], header: Header, receive
     taken = [j.claim.charge for j in judged if j.verdict is None]
     refused = [j.claim.charge for j in judged if j.verdict is not None]
     total = money(sum((*taken, *refused), Decimal(0)))
-    overall = StatusDetail(
-        health_care_claim_status_category_code="A1", status_code="19", entity_identifier_code="PR"
-    )
+    overall = StatusDetail(health_care_claim_status_category_code="A1", status_code="19", entity_identifier_code="PR")
     said = ClaimStatusTransaction(
         provider=_receiver(batch.submitter),
         claim_transaction_batch_number=batch.reference,
@@ -334,10 +333,10 @@ def status_response(request: ClaimStatusRequest, standing: Standing, header: Hea
             organization_name=request.trading_partner_name or PAYER_NAME,
             payer_identification=request.trading_partner_service_id or PAYER_ID,
         ),
-        providers=request.providers,
+        providers=[_asking(provider) for provider in request.providers or ()] or None,
     )
     if standing.category[:1] == "E":
-        response.providers = (request.providers or [])[:1]
+        response.providers = (response.providers or [])[:1]
         response.claim_transaction_batch_number = asked
         response.provider_claim_statuses = [_refusal(standing, header.date)]
     else:
@@ -352,6 +351,12 @@ def status_response(request: ClaimStatusRequest, standing: Standing, header: Hea
 
 
 _NAME = ("last_name", "first_name", "middle_name", "suffix")
+
+
+def _asking(provider: Provider) -> Provider:
+    """Who asked, or gave the service: the question may leave the name out, the answer may not."""
+    named = provider.organization_name or provider.last_name
+    return provider if named else msgspec.structs.replace(provider, organization_name=_NOT_NAMED)
 
 
 def _refusal(standing: Standing, today: str) -> Status:

@@ -104,12 +104,14 @@ def claim_script(patient_control_number: str, member_id: str) -> ClaimScript:
     """What becomes of a claim: what its CLM01 begins with decides, then its member id, then the hash."""
     for identifier in (patient_control_number, member_id):
         word = _word(identifier)
-        found = next((s for s in CLAIM_SCRIPTS if word.startswith(s)), None)
+        found: ClaimScript | None = next((s for s in CLAIM_SCRIPTS if word.startswith(s)), None)
         if found is not None:
             return found
     member = member_script(member_id)
-    if member == "INACTIVE" or member == "NOTFOUND":
-        return member
+    if member == "INACTIVE":
+        return "INACTIVE"
+    if member == "NOTFOUND":
+        return "NOTFOUND"
     return _UNSCRIPTED[draw("claim", patient_control_number, member_id) % len(_UNSCRIPTED)]
 
 

@@ -7,7 +7,7 @@ Sources: sqlite.org/wal.html, sqlite.org/pragma.html#pragma_synchronous (FULL sy
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 import apsw
 import msgspec
 
-__all__ = ["ClaimRow", "Listed", "State"]
+__all__ = ["ClaimRow", "Listed", "State", "moment"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -100,7 +100,8 @@ class State:
     """The payer's memory. Calls that change something belong inside `transaction()`; not for two threads at once."""
 
     def __init__(self, path: Path | str, now: datetime) -> None:
-        self._connection = apsw.Connection(str(path))
+        # What apsw says about the types of bindings is not all known to a type checker.
+        self._connection: Any = apsw.Connection(str(path))
         self._connection.set_busy_timeout(_BUSY_MILLISECONDS)
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             self._run(f"PRAGMA {pragma}")
@@ -116,7 +117,7 @@ class State:
         self._connection.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> Generator[None]:
         """All or nothing; on disk when it returns."""
         self._run("BEGIN IMMEDIATE")
         try:
@@ -147,13 +148,13 @@ class State:
         self._run("INSERT INTO facts VALUES ('offset_seconds', ?) ON CONFLICT DO UPDATE SET value = ?", offset, offset)
 
     @property
-    def has_number(self) -> bool:
-        """Whether a number is at hand without a commit."""
-        return self._next <= self._last
+    def numbers_left(self) -> int:
+        """How many numbers are at hand without a commit."""
+        return self._last - self._next + 1
 
     def number(self) -> int:
         """The next control number: rising, never the same again."""
-        if not self.has_number:
+        if not self.numbers_left:
             self._run(
                 "INSERT INTO facts VALUES ('numbers', ?) ON CONFLICT DO UPDATE SET value = value + ?",
                 _NUMBERS_BLOCK,
@@ -176,9 +177,7 @@ class State:
 
     def first_copy(self, sender: str, control_number: str) -> bool:
         """Note an interchange; False where the sender has used its number before."""
-        before = self._run(
-            "SELECT 1 FROM interchanges WHERE sender = ? AND control_number = ?", sender, control_number
-        )
+        before = self._run("SELECT 1 FROM interchanges WHERE sender = ? AND control_number = ?", sender, control_number)
         self._run(
             "INSERT INTO interchanges (sender, control_number) VALUES (?, ?) ON CONFLICT DO UPDATE SET copies = copies + 1",
             sender,

@@ -13,12 +13,15 @@ _CONNECTIONS_PER_HOST_MAX = 100
 
 
 class BodyProgress:
-    """Whether the body of a request has begun to leave. Give one as `trace_request_ctx`."""
+    """Whether the body of a request has begun to leave. Give one as `trace_request_ctx`.
+
+    A session that does not tell counts as one in which it has.
+    """
 
     __slots__ = ("begun",)
 
-    def __init__(self) -> None:
-        self.begun = False
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self.begun = _TRACING not in session.trace_configs
 
 
 async def _body_begins(
@@ -29,11 +32,17 @@ async def _body_begins(
         progress.begun = True
 
 
+_TRACING = aiohttp.TraceConfig()
+_TRACING.on_request_chunk_sent.append(_body_begins)
+
+
 def open_session() -> aiohttp.ClientSession:
-    """A session that does not follow redirects' cookies, does not decompress by itself, and tells when a body begins."""
-    tracing = aiohttp.TraceConfig()
-    tracing.on_request_chunk_sent.append(_body_begins)
+    """A session without cookies, which asks for answers as they are (not compressed) and tells when a body begins."""
     connector = aiohttp.TCPConnector(limit=_CONNECTIONS_MAX, limit_per_host=_CONNECTIONS_PER_HOST_MAX, ttl_dns_cache=60)
     return aiohttp.ClientSession(
-        connector=connector, trace_configs=[tracing], cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+        connector=connector,
+        trace_configs=[_TRACING],
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"Accept-Encoding": "identity"},
+        auto_decompress=False,
     )

@@ -1,0 +1,273 @@
+"""The sandbox payer on a socket: raw X12 over HTTP, an outbox, a clock, and weather (README.md says how each behaves).
+
+Sources: RFC 9110 (status codes, Retry-After), RFC 6750 (bearer token).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import signal
+from collections import deque
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal, TypeVar, get_args
+
+import msgspec
+from aiohttp import web
+
+from adapters.sandbox.payer import KeyUsed, NotX12, Payer, Receipt
+
+__all__ = ["Fault", "SandboxServer", "serve", "start"]
+
+T = TypeVar("T")
+Fault = Literal["ok", "refuse-429", "refuse-503", "drop", "html", "fail-500", "hang", "cut", "slow"]
+# Faults that come before anything is read, and after it was committed.
+_BEFORE = ("refuse-429", "refuse-503", "drop", "html")
+_X12 = "application/edi-x12"
+_BODY_BYTES_MAX = 64 << 20
+_KEY_MAX = 255
+_FAULTS_MAX = 10_000
+_SLOW_SECONDS, _HANG_SECONDS = 1.0, 600.0
+_SHUTDOWN_SECONDS = 2.0
+_THREADS = 2
+_PROXY_PAGE = "<!doctype html><title>Gateway</title><p>The requested page could not be shown."
+
+
+class Forward(msgspec.Struct, rename="camel"):
+    """By how much to move the clock."""
+
+    forward_seconds: float
+
+
+class Clock(msgspec.Struct, rename="camel"):
+    """The time it is at the payer, and how far that is ahead of the machine's."""
+
+    now: str
+    offset_seconds: float
+
+
+class Weather(msgspec.Struct):
+    """What befalls the next posts of X12, in order."""
+
+    next: list[Fault]
+
+
+class SandboxServer:
+    """A sandbox payer that listens. `url` has no slash at its end; `token` is "" where none is asked for."""
+
+    def __init__(self, payer: Payer, token: str) -> None:
+        self.token = token
+        self.url = ""
+        self.port = 0
+        self._payer = payer
+        self._weather: deque[Fault] = deque()
+        self._closing = asyncio.Event()
+        self._threads = ThreadPoolExecutor(_THREADS, "sandbox")
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def offset(self) -> timedelta:
+        """How far the payer's clock runs ahead of the machine's."""
+        return self._payer.offset
+
+    async def forward(self, by: timedelta) -> None:
+        """Move the payer's clock ahead; what is due by then is in the outbox when this returns. ValueError: README.md."""
+        await self._call(self._payer.forward, by)
+
+    async def listen(self, host: str, port: int) -> None:
+        """Begin to serve; port 0 takes a free one."""
+        app = web.Application(client_max_size=_BODY_BYTES_MAX, middlewares=[self._guard])
+        app.add_routes(
+            [
+                web.post("/x12", self._post),
+                web.get("/x12/{key}", self._probe),
+                web.get("/outbox", self._list),
+                web.get("/outbox/{reference}", self._file),
+                web.delete("/outbox/{reference}", self._remove),
+                web.get("/clock", self._clock),
+                web.post("/clock", self._forward),
+                web.get("/seen", self._seen),
+                web.get("/weather", self._forecast),
+                web.post("/weather", self._set_weather),
+            ]
+        )
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port).start()
+        address = self._runner.addresses[0]
+        self.port = address[1]
+        self.url = f"http://{f'[{address[0]}]' if ':' in address[0] else address[0]}:{self.port}"
+
+    async def close(self) -> None:
+        """Leave: who is kept waiting is cut off, what is under way ends. Again is the same as once."""
+        if self._closing.is_set():
+            return
+        self._closing.set()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
+        self._payer.close()
+
+    async def _call(self, call: Callable[..., T], *values: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *values)
+
+    # --- every request ---
+
+    @web.middleware
+    async def _guard(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Ask for the token, and say what is wrong in JSON."""
+        given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+        if self.token and not hmac.compare_digest(given, f"Bearer {self.token}".encode()):
+            return _error(401, "a bearer token is needed", {"WWW-Authenticate": "Bearer"})
+        try:
+            return await handler(request)
+        except web.HTTPException as error:
+            allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+            return _error(error.status, error.reason.lower(), allow)
+
+    # --- X12 ---
+
+    async def _post(self, request: web.Request) -> web.StreamResponse:
+        fault = self._weather.popleft() if self._weather else "ok"
+        if fault in _BEFORE:
+            return await self._turned_away(request, fault)
+        content = await request.read()
+        key = request.headers.get("Idempotency-Key", "")
+        if len(key) > _KEY_MAX or not (key.isascii() and key.isprintable()):
+            return _error(400, "the Idempotency-Key is not one: send up to 255 printable ASCII characters")
+        try:
+            taken = await self._call(self._payer.take, key, content)
+        except NotX12:
+            return _error(400, "this is no X12: send an interchange that begins with ISA")
+        except KeyUsed:
+            return _error(409, "the Idempotency-Key was used with other bytes")
+        if fault != "ok":
+            early = await self._struck(request, fault)
+            if early is not None:
+                return early
+        if isinstance(taken, Receipt):
+            return web.Response(status=202, body=msgspec.json.encode(taken), content_type="application/json")
+        return web.Response(body=taken.content, content_type=_X12)
+
+    async def _turned_away(self, request: web.Request, fault: Fault) -> web.StreamResponse:
+        """Nothing was taken."""
+        if fault == "drop":
+            return _hung_up(request)
+        await request.read()
+        if fault == "html":
+            return web.Response(text=_PROXY_PAGE, content_type="text/html")
+        status = 429 if fault == "refuse-429" else 503
+        return _error(status, "come back later", {"Retry-After": "1"})
+
+    async def _struck(self, request: web.Request, fault: Fault) -> web.StreamResponse | None:
+        """What was posted is committed; its answer may not get through."""
+        if fault == "fail-500":
+            return _error(500, "something went wrong after the commit")
+        if fault == "cut":
+            return _hung_up(request)
+        patience = _SLOW_SECONDS if fault == "slow" else _HANG_SECONDS
+        try:
+            await asyncio.wait_for(self._closing.wait(), patience)
+        except TimeoutError:
+            if fault == "slow":
+                return None
+        return _hung_up(request)
+
+    async def _probe(self, request: web.Request) -> web.Response:
+        known = await self._call(self._payer.has, request.match_info["key"])
+        return _json(b'{"received":true}') if known else _json(b'{"received":false}', 404)
+
+    # --- outbox ---
+
+    async def _list(self, _: web.Request) -> web.Response:
+        return _json(msgspec.json.encode({"files": await self._call(self._payer.files)}))
+
+    async def _file(self, request: web.Request) -> web.Response:
+        content = await self._call(self._payer.file, request.match_info["reference"])
+        if content is None:
+            return _error(404, "no such file")
+        return web.Response(body=content, content_type=_X12)
+
+    async def _remove(self, request: web.Request) -> web.Response:
+        await self._call(self._payer.remove, request.match_info["reference"])
+        return web.Response(status=204)
+
+    # --- clock, counts, weather ---
+
+    async def _clock(self, _: web.Request) -> web.Response:
+        now = self._payer.now().isoformat(timespec="seconds").replace("+00:00", "Z")
+        return _json(msgspec.json.encode(Clock(now, self.offset.total_seconds())))
+
+    async def _forward(self, request: web.Request) -> web.Response:
+        try:
+            wanted = msgspec.json.decode(await request.read(), type=Forward)
+            await self.forward(timedelta(seconds=wanted.forward_seconds))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return _error(400, 'send {"forwardSeconds": n}')
+        except (ValueError, OverflowError):
+            return _error(400, "the clock moves ahead only, by ten years at most")
+        return await self._clock(request)
+
+    async def _seen(self, _: web.Request) -> web.Response:
+        return _json(msgspec.json.encode(await self._call(self._payer.seen)))
+
+    async def _forecast(self, _: web.Request) -> web.Response:
+        return _json(msgspec.json.encode(Weather(list(self._weather))))
+
+    async def _set_weather(self, request: web.Request) -> web.Response:
+        try:
+            weather = msgspec.json.decode(await request.read(), type=Weather)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return _error(400, f'send {{"next": [...]}} of: {", ".join(get_args(Fault))}')
+        if len(weather.next) > _FAULTS_MAX:
+            return _error(400, f"at most {_FAULTS_MAX} faults")
+        self._weather = deque(weather.next)
+        return await self._forecast(request)
+
+
+def _json(body: bytes, status: int = 200) -> web.Response:
+    return web.Response(status=status, body=body, content_type="application/json")
+
+
+def _error(status: int, message: str, headers: dict[str, str] | None = None) -> web.Response:
+    """Why not, without a word of what was sent."""
+    body = msgspec.json.encode({"error": message})
+    return web.Response(status=status, body=body, content_type="application/json", headers=headers)
+
+
+def _hung_up(request: web.Request) -> web.StreamResponse:
+    """Close the connection without an answer: the one given here no longer leaves."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=500)
+
+
+async def start(path: Path, host: str = "127.0.0.1", port: int = 0, token: str | None = None) -> SandboxServer:
+    """Start a sandbox payer that keeps its state in the file `path`. With a `token`, every request needs it."""
+    payer = await asyncio.to_thread(Payer, path)
+    server = SandboxServer(payer, token or "")
+    try:
+        await server.listen(host, port)
+    except BaseException:
+        await server.close()
+        raise
+    return server
+
+
+async def serve(path: Path, host: str, port: int) -> None:
+    """Run until SIGTERM or SIGINT; the first line on standard output says where it listens."""
+    left = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, left.set)
+    server = await start(path, host, port)
+    try:
+        print(f"The sandbox payer listens on {server.url}", flush=True)  # noqa: T201 - what the person who started it reads
+        await left.wait()
+    finally:
+        await server.close()
