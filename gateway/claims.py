@@ -14,7 +14,6 @@ from gateway.messages import (
     ClaimPayer,
     ClaimReference,
     ClaimResponse,
-    ErrorItem,
     LineReference,
     error_items,
 )
@@ -32,7 +31,7 @@ from x12.envelope import Interchange, TransactionSet, read
 from x12.finding import Finding
 from x12.syntax import CANONICAL, InterchangeHeader, choose_delimiters, translate
 
-__all__ = ["Claims", "Intake"]
+__all__ = ["Claims", "Duplicate", "Intake"]
 
 _SUCCESS, _ERROR = "SUCCESS", "ERROR"
 _GUIDES = ("005010X222A1",)
@@ -45,12 +44,20 @@ class Intake:
     submissions: list[Submission]
     findings: list[Finding]
     reply: Reply
-    # Which file of whom this is, where it is one: the same file again is a duplicate, not new claims.
-    files: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    # The interchanges they came in, where they came as X12: the very same again is a duplicate, not new claims.
+    received: list[Interchange] = field(default_factory=list[Interchange])
 
     @property
     def accepted(self) -> bool:
         return bool(self.submissions)
+
+
+class Duplicate(Exception):
+    """An interchange that was submitted before; nothing of the file may be kept."""
+
+    def __init__(self, interchange: Interchange) -> None:
+        super().__init__("the interchange was submitted before")
+        self.interchange = interchange
 
 
 class Claims:
@@ -92,8 +99,7 @@ class Claims:
                 good += self._claims(one, findings)
         if not good:
             return self._refused(findings, None, None, acknowledged)
-        files = [(f"{i.elements[4]}|{i.sender}|{i.control_number}", _digest(i)) for i in received]
-        return Intake(good, findings, self._accepted(good, findings, acknowledged), files)
+        return Intake(good, findings, self._accepted(good, findings, acknowledged), received)
 
     def _claims(self, received: TransactionSet, findings: list[Finding]) -> list[Submission]:
         """The claims of a good set, those that the edits fault aside."""
@@ -114,12 +120,14 @@ class Claims:
         return good
 
     async def take(self, tx: Transaction, intake: Intake) -> Reply:
-        """Keep the claims; the reply is true once this transaction is."""
+        """Keep the claims; the reply is true once this transaction is. Duplicate when the file came before."""
         now = self.runtime.world.micros()
-        for name, content in intake.files:
-            key = self.runtime.vault.index(TENANT, "submitted", f"{name}|{content}")
+        for one in intake.received:
+            content = _digest(one)
+            name = f"{one.elements[4]}|{one.sender}|{one.control_number}|{content}"
+            key = self.runtime.vault.index(TENANT, "submitted", name)
             if await inbound.claim_effect(tx, TENANT, "submitted", key, content, "", now) is not None:
-                return self._duplicate(intake)
+                raise Duplicate(one)
         await commit_claims(tx, self.runtime, intake.submissions)
         return intake.reply
 
@@ -141,14 +149,14 @@ class Claims:
             answers.append(acknowledgement(one, _writable(header), number))
         return "".join(answers) or None
 
-    def _duplicate(self, intake: Intake) -> Reply:
-        """The very file came before: nothing of it is taken again (TA1 025)."""
+    def duplicate(self, interchange: Interchange) -> Reply:
+        """What a file is told whose very interchange came before: nothing of it is taken again (TA1 025)."""
         message = (
             "This interchange was submitted before, with the same sender, ISA13 and content: nothing was taken again."
         )
-        item = ErrorItem(code="025", description=message, location="ISA13")
-        response = ClaimResponse(status=_ERROR, errors=[item], edit_status=_ERROR, http_status_code="400 BAD_REQUEST")
-        return Reply(400, msgspec.json.encode(response))
+        finding = Finding(1, "interchange", "025", message, segment="ISA", element=13)
+        interchange.findings.append(finding)
+        return self._refused([finding], None, None, self.acknowledgement([interchange])).reply
 
     def _refused(
         self,

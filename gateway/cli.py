@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+from collections.abc import Coroutine
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
 
+if TYPE_CHECKING:
+    from gateway.config import Config
+
 __all__ = ["main"]
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Claimwire: a self-hosted clearinghouse.")
+# Frames with their locals would show what requests carry.
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    help="Claimwire: a self-hosted clearinghouse.",
+)
 keys = typer.Typer(no_args_is_help=True, help="Keys of callers.")
 app.add_typer(keys, name="keys")
 
@@ -34,6 +45,8 @@ def main() -> None:
         sys.exit(
             f"Another distribution installed a package called {names}: install Claimwire into an environment of its own."
         )
+    # What is made here holds keys and sealed data: it is for its owner only.
+    os.umask(0o077)
     app()
 
 
@@ -49,7 +62,9 @@ def foreign_packages() -> list[str]:
     return found
 
 
-def _configured(config: Path | None, data: Path | None, host: str | None = None, port: int | None = None):
+def _configured(
+    config: Path | None, data: Path | None, host: str | None = None, port: int | None = None
+) -> tuple[Config, Path]:
     from gateway.config import ConfigError, load
     from observability import log
 
@@ -64,7 +79,7 @@ def _configured(config: Path | None, data: Path | None, host: str | None = None,
     return loaded, data or base / loaded.data
 
 
-def _run(coroutine) -> None:
+def _run(coroutine: Coroutine[Any, Any, None]) -> None:
     from queues.database import InUse
 
     try:

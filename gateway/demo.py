@@ -8,21 +8,25 @@ import asyncio
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from gateway.api.v1 import Clock
 from gateway.config import Config
+from gateway.messages import ClaimResponse, TransactionView
 from gateway.serving import Running, running, sandbox_key
 from gateway.telling import tell
 from gateway.views import Views
 from observability import log
+from x12.documents.eligibility import EligibilityResponse, PlanStatus
 
 __all__ = ["run"]
 
+_Answer = TypeVar("_Answer", bound=msgspec.Struct)
 _NETWORK = "/2024-04-01/change/medicalnetwork"
 _PROVIDER = {"organizationName": "ALDER FAMILY PRACTICE", "npi": "1999996667"}
 _PATIENCE_SECONDS = 30.0
@@ -82,38 +86,40 @@ class _Story:
         self.up = up
         self.session = session
 
-    async def post(self, path: str, body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+    async def post(self, path: str, body: Mapping[str, Any], kind: type[_Answer]) -> tuple[int, _Answer]:
         async with self.session.post(path, json=body) as response:
-            return response.status, await response.json()
+            return response.status, msgspec.json.decode(await response.read(), type=kind)
 
-    async def get(self, path: str) -> dict[str, Any]:
-        async with self.session.get(path) as response:
-            return await response.json()
+    async def transaction(self, transaction_id: str) -> TransactionView:
+        async with self.session.get(f"/v1/transactions/{transaction_id}") as response:
+            return msgspec.json.decode(await response.read(), type=TransactionView)
 
     async def eligibility(self) -> None:
         """Three members asked about before their visits."""
         self.console.rule("Eligibility before the visit: 270 out, 271 back")
         table = Table("member", "coverage", "plan", "copay for an office visit")
         for member in ("SANDBOX-ACTIVE-1", "SANDBOX-INACTIVE-2", "SANDBOX-NOTFOUND-3"):
-            _, answer = await self.post(f"{_NETWORK}/eligibility/v3", _eligibility(member))
-            status = next(iter(answer.get("planStatus") or []), {})
-            errors = [f"AAA {e.get('code')}: {e.get('description')}" for e in answer.get("errors") or []]
-            coverage = "; ".join(errors) or status.get("status", "?")
-            table.add_row(member, coverage, status.get("planDetails", ""), _copay(answer))
+            _, answer = await self.post(f"{_NETWORK}/eligibility/v3", _eligibility(member), EligibilityResponse)
+            status = next(iter(answer.plan_status or ()), PlanStatus())
+            errors = [f"AAA {e.code}: {e.description}" for e in answer.errors or ()]
+            coverage = "; ".join(errors) or status.status
+            table.add_row(member, coverage, status.plan_details, _copay(answer))
         self.console.print(table, "")
 
     async def claims(self) -> dict[str, str]:
         """A batch of claims: patient control number -> transaction id of those that were taken."""
         self.console.rule("Claims: judged before they leave")
-        status, answer = await self.post(f"{_NETWORK}/professionalclaims/v3/submission", _broken_claim())
+        status, answer = await self.post(f"{_NETWORK}/professionalclaims/v3/submission", _broken_claim(), ClaimResponse)
         self.console.print(f"  One claim fails scrubbing ({status}), every reason at once:")
-        for error in answer["errors"]:
-            self.console.print(f"    {error.get('field', error.get('location'))}: {error['description']}", markup=False)
+        for error in answer.errors or ():
+            self.console.print(f"    {error.description}", markup=False)
         taken: dict[str, str] = {}
         for number, last_name, charge, _ in _CLAIMS:
             body = _claim(number, last_name, charge)
-            _, answer = await self.post(f"{_NETWORK}/professionalclaims/v3/submission", body)
-            taken[number] = answer["claimReference"]["correlationId"]
+            _, answer = await self.post(f"{_NETWORK}/professionalclaims/v3/submission", body, ClaimResponse)
+            reference = answer.claim_reference
+            assert reference is not None
+            taken[number] = reference.correlation_id or ""
         self.console.print(f"  {len(taken)} claims are taken, durably, and go out together in one 837.\n")
         return taken
 
@@ -134,7 +140,7 @@ class _Story:
     async def forward(self, days: float, words: str) -> None:
         """Move the clock."""
         self.console.rule(words)
-        await self.post("/v1/sandbox/clock", {"days": days})
+        await self.post("/v1/sandbox/clock", {"days": days}, Clock)
 
     async def settled(self, claims: Mapping[str, str]) -> None:
         """Wait until each claim is remitted or rejected."""
@@ -145,15 +151,15 @@ class _Story:
     async def until(self, transaction_id: str, *states: str) -> None:
         """Wait until a transaction is in one of these states."""
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            while (await self.get(f"/v1/transactions/{transaction_id}"))["state"] not in states:  # noqa: ASYNC110 - over HTTP there is nothing to wait on
+            while (await self.transaction(transaction_id)).state not in states:  # noqa: ASYNC110 - over HTTP there is nothing to wait on
                 await asyncio.sleep(0.1)
 
     async def show(self, claims: Mapping[str, str]) -> None:
         words = {number: meaning for number, _, _, meaning in _CLAIMS}
         table = Table("claim", "script of the sandbox", "state", "outcome")
         for number, transaction_id in claims.items():
-            found = await self.get(f"/v1/transactions/{transaction_id}")
-            table.add_row(number, words[number], found["state"], found.get("outcome", ""))
+            found = await self.transaction(transaction_id)
+            table.add_row(number, words[number], found.state, found.outcome)
         self.console.print(table, "")
 
     async def ending(self, silent: str, key: str, keep: bool) -> None:
@@ -174,10 +180,10 @@ class _Story:
             self.console.print("\nServing until Ctrl-C.")
 
 
-def _copay(answer: Mapping[str, Any]) -> str:
-    for benefit in answer.get("benefitsInformation") or []:
-        if benefit.get("code") == "B" and "98" in (benefit.get("serviceTypeCodes") or []):
-            return f"${benefit.get('benefitAmount', '?')}"
+def _copay(answer: EligibilityResponse) -> str:
+    for benefit in answer.benefits_information or ():
+        if benefit.code == "B" and "98" in (benefit.service_type_codes or ()):
+            return f"${benefit.benefit_amount}"
     return ""
 
 

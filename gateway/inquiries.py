@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from gateway.envelopes import TRACE_ASSIGNER, commit_interchange, reference
-from gateway.ledger import idempotency, payloads, search, transactions
+from gateway.ledger import idempotency, interchanges, payloads, search, transactions
 from gateway.ledger.interchanges import Interchange, Member
 from gateway.lifecycle import Acknowledged, Answered, Built, Fact
 from gateway.payers import Payer, Route
@@ -23,14 +23,16 @@ from queues import work
 from queues.database import Transaction
 from queues.work import SECOND
 from x12.documents.acknowledgements import read_999
-from x12.documents.claim_status import ClaimStatusRequest, read_status_responses, write_status_request
-from x12.documents.eligibility import (
-    EligibilityRequest,
-    EligibilityResponse,
-    Meta,
-    read_responses,
-    write_request,
+from x12.documents.claim_status import (
+    ClaimStatusRequest,
+    ClaimStatusResponse,
+    ErrorResponse,
+    ResponseError,
+    read_status_responses,
+    write_status_request,
 )
+from x12.documents.eligibility import EligibilityResponse, Meta, read_responses
+from x12.documents.eligibility_request import EligibilityRequest, write_request
 from x12.documents.parts import AAAError, Header
 from x12.documents.writing import Written
 from x12.envelope import Interchange as Received
@@ -156,12 +158,7 @@ async def commit_inquiry(
     run_at = now + round(hold_seconds * SECOND)
     await work.enqueue(tx, TENANT, made.interchange_id, "send", made.interchange_id, now, run_at)
     if claimed:
-        await tx.execute(
-            "UPDATE interchanges SET state = 'on_wire', attempts = 1, sent_at = $1 WHERE tenant_id = $2 AND interchange_id = $3",
-            now,
-            TENANT,
-            made.interchange_id,
-        )
+        await interchanges.record_attempt(tx, interchange, now)
     return interchange
 
 
@@ -220,7 +217,7 @@ def _answered(
         document.id = subject.transaction_id
     filled = {
         "meta": _meta(subject),
-        "control_number": received.control_number,
+        "control_number": interchange.control_number,
         "reassociation_key": interchange.control_number,
         "x12": payload.decode("latin-1"),
     }
@@ -240,20 +237,26 @@ def _refused(
     kind: Kind, subject: transactions.Transaction, fact: Acknowledged, code: str | None, error: str | None
 ) -> Answer:
     """The payer did not take the question: an answer of our own words in the dialect's shape."""
-    response = EligibilityResponse(
-        meta=_meta(subject),
-        id=subject.transaction_id,
-        transaction_set_acknowledgement=code or "R",
-        implementation_transaction_set_syntax_error=error,
-        errors=[
-            AAAError(
-                code=fact.codes[0] if fact.codes else None,
-                description=f"The payer did not accept the inquiry ({fact.by}).",
-                followup_action="Please Correct and Resubmit",
-                location=fact.by,
-            )
-        ],
+    wrong = AAAError(
+        code=fact.codes[0] if fact.codes else None,
+        description=f"The payer did not accept the inquiry ({fact.by}).",
+        followup_action="Please Correct and Resubmit",
+        location=fact.by,
     )
+    if kind == "eligibility":
+        response = EligibilityResponse(id=subject.transaction_id, errors=[wrong])
+    else:
+        said = ResponseError(
+            code=wrong.code,
+            description=wrong.description,
+            followup_action=wrong.followup_action,
+            location=wrong.location,
+        )
+        refused = ErrorResponse(code=wrong.code, description=wrong.description, errors=[said])
+        response = ClaimStatusResponse(status="ERROR", error_response=refused)
+    response.meta = _meta(subject)
+    response.transaction_set_acknowledgement = code or "R"
+    response.implementation_transaction_set_syntax_error = error
     return Answer(fact, 400, msgspec.json.encode(response))
 
 

@@ -28,7 +28,6 @@ class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     receiver_id: str
     sender_qualifier: str = "ZZ"
     receiver_qualifier: str = "ZZ"
-    submitter_name: str = "CLAIMWIRE"
     settings: dict[str, str] = {}
     secrets: dict[str, str] = {}
     batch_window_seconds: float = 60

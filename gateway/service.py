@@ -41,7 +41,7 @@ from observability import log, tracing
 from queues import work
 from queues.database import Transaction
 from x12.documents.claim_status import ClaimStatusRequest
-from x12.documents.eligibility import EligibilityRequest
+from x12.documents.eligibility_request import EligibilityRequest
 from x12.documents.lenient import decode
 from x12.envelope import TransactionSet, read
 from x12.finding import Finding
@@ -309,7 +309,10 @@ class Service:
     async def _submit(self, operation: str, intake: claims.Intake, body: bytes, key: str | None) -> Reply:
         if not intake.accepted:
             return intake.reply
-        reply = await self.taking(operation, key, body, lambda tx: self.claims.take(tx, intake))
+        try:
+            reply = await self.taking(operation, key, body, lambda tx: self.claims.take(tx, intake))
+        except claims.Duplicate as duplicate:
+            return self.claims.duplicate(duplicate.interchange)
         self.runtime.wake.set()
         return reply
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
-from adapters.sandbox.server import SandboxServer, start
 from aiohttp import web
 
+from adapters.sandbox.server import SandboxServer, start
 from gateway.api.server import application
 from gateway.config import Config
 from gateway.ledger import api_keys
@@ -23,7 +23,7 @@ from gateway.runtime import TENANT, Runtime, open_runtime
 from gateway.service import Service
 from gateway.worker import Worker
 from gateway.world import SystemWorld
-from observability import log
+from observability import log, tracing
 from queues.database import Transaction
 
 __all__ = ["SANDBOX_KEY_FILE", "Running", "running", "sandbox_key", "serve"]
@@ -77,7 +77,7 @@ def with_sandbox(config: Config, url: str, token: str) -> Config:
 @asynccontextmanager
 async def running(
     config: Config, data: Path, *, sandbox: bool = False, sandbox_url: str | None = None
-) -> AsyncIterator[Running]:
+) -> AsyncGenerator[Running]:
     """The whole service for as long as the context lasts. `sandbox_url` names a sandbox payer that runs elsewhere."""
     payer: SandboxServer | None = None
     world = SystemWorld()
@@ -143,6 +143,7 @@ async def sandbox_key(runtime: Runtime, data: Path) -> str:
 
 async def serve(config: Config, data: Path, *, sandbox: bool, sandbox_url: str | None = None) -> None:
     """Serve until SIGTERM or SIGINT; then drain and leave."""
+    tracing.export()
     left = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

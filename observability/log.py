@@ -63,6 +63,12 @@ def _exception(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMappi
     return entry
 
 
+def _name(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The logger's name under the key that a line has for it; structlog has another use for a first value called so."""
+    entry.setdefault("logger", entry.pop("name", None))
+    return entry
+
+
 def _trace(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
@@ -87,6 +93,7 @@ def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[
+            _name,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _trace,
@@ -105,4 +112,4 @@ def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
 
 def get(name: str) -> Log:
     """A logger of this name."""
-    return structlog.get_logger(logger=name)
+    return structlog.get_logger(name=name)

@@ -6,22 +6,38 @@ still carry ids, so that logs, events and answers can be tied together.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from observability.log import ALLOWED
 
-__all__ = ["configure", "current", "span"]
+__all__ = ["configure", "current", "current_trace_id", "export", "span"]
+
+_OTLP = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 _provider = TracerProvider(resource=Resource.create({"service.name": "claimwire"}))
+
+
+def export() -> None:
+    """Send spans to the collector that the environment names (OTEL_EXPORTER_OTLP_ENDPOINT and its kin), if it names one.
+
+    Raises ModuleNotFoundError when it does and the extra `claimwire[otlp]` is not installed.
+    Source: OpenTelemetry, environment variable specification.
+    """
+    if not any(os.environ.get(name) for name in _OTLP):
+        return
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+    _provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
 
 
 def configure(exporters: Sequence[SpanExporter] = ()) -> None:

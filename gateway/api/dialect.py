@@ -13,7 +13,8 @@ from gateway.messages import ClaimResponse, ErrorItem, ErrorResponse, Pending, P
 from gateway.replies import Reply
 from gateway.reports import Report277
 from x12.documents.claim_status import ClaimStatusRequest, ClaimStatusResponse
-from x12.documents.eligibility import EligibilityRequest, EligibilityResponse
+from x12.documents.eligibility import EligibilityResponse
+from x12.documents.eligibility_request import EligibilityRequest
 from x12.documents.professional_claim import ProfessionalClaim
 from x12.documents.remittance import Report835
 

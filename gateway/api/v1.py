@@ -14,7 +14,7 @@ from gateway.messages import Trace, TransactionView
 from gateway.replies import Reply
 from x12.documents.binding import Document
 
-__all__ = ["CLOCK", "OPERATIONS", "Forward", "Problem", "problem"]
+__all__ = ["CLOCK", "OPERATIONS", "Clock", "Forward", "Problem", "problem"]
 
 
 class Problem(Document):

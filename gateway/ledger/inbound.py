@@ -68,6 +68,7 @@ async def store(
 
 
 async def get(tx: Transaction, tenant_id: str, inbound_id: str) -> InboundFile | None:
+    """One file; None when there is none with this id."""
     row = await tx.row(
         f"SELECT {_COLUMNS} FROM inbound_files WHERE tenant_id = $1 AND inbound_id = $2", tenant_id, inbound_id
     )

@@ -66,6 +66,7 @@ async def insert(tx: Transaction, made: Interchange, held: list[Member]) -> None
 
 
 async def get(tx: Transaction, tenant_id: str, interchange_id: str) -> Interchange | None:
+    """One interchange; None when there is none with this id."""
     row = await tx.row(
         f"SELECT {_COLUMNS} FROM interchanges WHERE tenant_id = $1 AND interchange_id = $2", tenant_id, interchange_id
     )

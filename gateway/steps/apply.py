@@ -29,6 +29,7 @@ from gateway.payers import Route
 from gateway.reports import report_277, report_835
 from gateway.runtime import Runtime
 from gateway.steps.send import apply_to_members
+from gateway.steps.waiting import later
 from observability import log, tracing
 from queues import work
 from queues.database import Transaction
@@ -66,6 +67,10 @@ async def run(runtime: Runtime, item: Work) -> None:
         await runtime.database.write(lambda tx: work.finish(tx, item))
         return
     file, payload = loaded
+    if file.route_id not in runtime.directory.routes:
+        reason = "the route of this file is not configured"
+        await runtime.database.write(lambda tx: work.postpone(tx, item, later(runtime, item, 60), reason))
+        return
     with tracing.span("apply", file.traceparent, inbound_id=file.inbound_id, route_id=file.route_id):
         received = await runtime.world.offload(lambda: read(payload))
         done = await runtime.database.write(lambda tx: _apply(tx, runtime, item, file, payload, received))
@@ -103,6 +108,9 @@ async def _apply(
 async def _set(tx: Transaction, done: _Applying, interchange: Received, received: TransactionSet) -> None:
     """Apply one transaction set; one that is not understood stops none of the others."""
     convention = received.guide.id if received.guide is not None else ""
+    if not received.segments[-1].startswith(f"SE{received.delimiters.element}"):
+        done.faults.append("a transaction set that was cut off before its SE")
+        return
     match received.set_id, convention:
         case ("999", str(guide)) if guide:
             await _999(tx, done, read_999(received.tree()))

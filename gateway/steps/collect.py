@@ -36,7 +36,13 @@ async def run(runtime: Runtime, item: Work) -> None:
                 )
                 runtime.metrics.inbound.labels(route.id, "new" if new else "repeated").inc()
                 runtime.wake.set()
-                await adapter.settle(received, context)
+                try:
+                    await adapter.settle(received, context)
+                except Exception as error:
+                    # It is stored here: a payer that will not let go of one file must not hold up those behind it.
+                    reason = f"settling failed: {type(error).__name__}"
+                    _LOG.warning("settle failed", route_id=route.id, inbound_id=file.inbound_id, exc_info=error)
+                    continue
                 await runtime.database.write(lambda tx, file=file: inbound.settled(tx, file, runtime.world.micros()))
     except Exception as error:
         reason = f"collecting failed: {type(error).__name__}"

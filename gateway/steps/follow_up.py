@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from gateway.inquiries import Prepared, commit_inquiry, prepare_status
-from gateway.ledger import transactions
+from gateway.ledger import idempotency, transactions
 from gateway.lifecycle import FollowUpAsked
 from gateway.payers import Payer
 from gateway.runtime import Runtime
@@ -33,13 +33,17 @@ _LONGEST_SECONDS = 24 * 3600
 
 
 async def run(runtime: Runtime, item: Work) -> None:
-    """Ask about a page of due claims, then come back for the next page or at the next date."""
+    """Ask about a page of due claims, then come back for the next page or at the next date, in a day at the latest.
+
+    Coming by daily, it also drops the idempotency keys that are kept no longer.
+    """
     due = await runtime.database.read(lambda tx: _due(tx, runtime, item))
     for subject in due:
         with tracing.span(
             "follow_up", subject.traceparent, transaction_id=subject.transaction_id, payer_id=subject.payer_id
         ):
             await _ask(runtime, item, subject)
+    await runtime.database.write(lambda tx: idempotency.forget_older(tx, runtime.world.micros()))
     await runtime.database.write(lambda tx: _again(tx, runtime, item, more=len(due) == _PAGE))
     runtime.wake.set()
 

@@ -32,7 +32,6 @@ _LOG = log.get("gateway.send")
 _PROBES_MAX = 6
 # CAQH CORE: the same real-time message not again within 90 seconds.
 _REPEAT_SECONDS = 90.0
-_CREDENTIALS = frozenset(("401", "403"))
 _SETTLED = frozenset(("confirmed", "rejected", "held"))
 
 
@@ -144,37 +143,44 @@ async def _settle(
 
 async def _record(tx: Transaction, runtime: Runtime, item: Work, loaded: _Loaded, outcome: Outcome) -> None:
     """Commit what an attempt came to, with everything that follows from it."""
-    interchange, route, now = loaded.interchange, loaded.route, runtime.world.micros()
+    interchange = loaded.interchange
     match outcome:
         case PayerHasIt():
             await _settle(tx, runtime, item, interchange, "confirmed", Delivered())
         case Replied(payload=payload):
             await _settle(tx, runtime, item, interchange, "confirmed", Delivered("reply"))
-            file, new = await inbound.store(
-                tx,
-                runtime.vault,
-                item.tenant_id,
-                route.id,
-                runtime.world.new_id(),
-                payload,
-                now,
-                interchange.traceparent,
-            )
-            if new:
-                await work.enqueue(tx, item.tenant_id, file.inbound_id, "apply", file.inbound_id, now)
-        case Refused(code=code) if code not in _CREDENTIALS:
+            await _keep(tx, runtime, interchange, payload)
+        case Refused(code=code):
             await _settle(tx, runtime, item, interchange, "rejected", WasRefused(code, outcome.reason))
-        case Refused() | NotSent():
-            # Refused credentials say nothing about the claims: they wait until the route is mended.
-            wait = outcome.retry_after_seconds or 0.0 if isinstance(outcome, NotSent) else 60.0
+        case NotSent():
+            wait = outcome.retry_after_seconds or 0.0
             await interchanges.set_state(tx, interchange, "intent", outcome.reason)
             await work.postpone(tx, item, later(runtime, item, wait), outcome.reason)
-        case InDoubt():
+        case InDoubt(payload=payload):
+            if payload:
+                await _keep(tx, runtime, interchange, payload)
             await interchanges.set_state(tx, interchange, "in_doubt", outcome.reason)
             if interchange.state != "in_doubt":
                 await apply_to_members(tx, runtime, interchange, Doubted(outcome.reason))
             wait = 0.0 if interchange.set_id == "837" else _REPEAT_SECONDS
             await work.postpone(tx, item, later(runtime, item, wait), "in doubt")
+
+
+async def _keep(tx: Transaction, runtime: Runtime, interchange: Interchange, payload: bytes) -> None:
+    """Keep what a payer answered, and have it read."""
+    now = runtime.world.micros()
+    file, new = await inbound.store(
+        tx,
+        runtime.vault,
+        interchange.tenant_id,
+        interchange.route_id,
+        runtime.world.new_id(),
+        payload,
+        now,
+        interchange.traceparent,
+    )
+    if new:
+        await work.enqueue(tx, interchange.tenant_id, file.inbound_id, "apply", file.inbound_id, now)
 
 
 async def apply_to_members(

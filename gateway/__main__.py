@@ -1,0 +1,5 @@
+"""`python -m gateway` is `claimwire`."""
+
+from gateway.cli import main
+
+main()
