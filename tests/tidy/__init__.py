@@ -1,0 +1,1 @@
+"""The tree and its documents keep to the rules of the house."""
