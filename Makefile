@@ -15,7 +15,7 @@ test: $(VENV)/.ready
 check: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(RUN)
 	$(BIN)/lint-imports
 	$(RUN) -m pytest tests/tidy
 

@@ -1,0 +1,167 @@
+"""All benches: `python -m tests.bench [--quick]`. Exits with 1 when a bar is missed or two do not do the same work.
+
+Absolute figures belong to the machine of the run; the ratios are what is compared with the bars.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+import msgspec
+
+from tests.bench import service
+from tests.bench.processes import result_of
+from tests.bench.validation import Judged
+
+__all__ = ["Effort", "Row", "all_rows", "validation_rows"]
+
+VALIDATION_BAR = 25.0
+_SYNC_TIMES = 40
+
+
+class Effort(msgspec.Struct, frozen=True):
+    """How much is done. `share` is that of the files' full number of claims."""
+
+    share: float = 1.0
+    repeats: int = 3
+    rounds: int = 3
+    seconds: float = 3.0
+    connections: int = 32
+    # Bars are for the full effort: with little work the fixed costs of starting are most of it.
+    judged: bool = True
+
+
+FULL = Effort()
+QUICK = Effort(share=0.01, repeats=1, rounds=1, seconds=0.4, connections=4, judged=False)
+
+
+class Row(msgspec.Struct):
+    """One line of the table: ours, the peer's, and the bar for ours divided by the peer's, where there is one."""
+
+    what: str
+    ours: float
+    peer: float
+    unit: str
+    bar: float | None = None
+    # Why the two did not do the same work.
+    fault: str | None = None
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.peer if self.peer else 0.0
+
+    @property
+    def good(self) -> bool:
+        return self.fault is None and (self.bar is None or self.ratio >= self.bar)
+
+    def text(self) -> str:
+        verdict = "" if self.bar is None else f">= {self.bar:g}".ljust(9) + ("PASS" if self.good else "BELOW")
+        line = f"{self.what:<44}{_number(self.ours):>10}{_number(self.peer):>10} {self.unit:<11}{self.ratio:>8.3g}  {verdict}"
+        return line.rstrip() + (f"\n    {self.fault}" if self.fault else "")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def validation_rows(folder: Path, effort: Effort, *, wrong: bool = False) -> Iterator[Row]:
+    """Full validation against pyx12: the same file, each time in a new process; ours the median of `repeats`."""
+    made = result_of("files", str(folder), str(effort.share), *(["wrong"] if wrong else []))
+    for name, (claims, segments) in made.items():
+        path = str(folder / f"{name}.x12")
+        # Half of ours before and half after, so that a machine that slows down does so for both.
+        runs = [_judged("ours", path) for _ in range((effort.repeats + 1) // 2)]
+        theirs = _judged("pyx12", path)
+        runs += [_judged("ours", path) for _ in range(effort.repeats // 2)]
+        ours = median(segments / run.seconds for run in runs)
+        same = all(run.accepted is theirs.accepted for run in runs)
+        yield Row(
+            f"{name}, {claims:,} claims, {segments:,} segments",
+            ours,
+            segments / theirs.seconds,
+            "segments/s",
+            VALIDATION_BAR if effort.judged else None,
+            None if same else "one accepts the file, the other does not",
+        )
+        yield Row("  peak memory", max(run.peak_megabytes for run in runs), theirs.peak_megabytes, "MB")
+
+
+def _judged(who: str, path: str) -> Judged:
+    return msgspec.convert(result_of("validation", who, path), Judged)
+
+
+_TITLES = {"eligibility": "Eligibility, JSON to 271 and back", "claim": "Claims accepted, durable when answered"}
+
+
+def service_rows(effort: Effort) -> Iterator[Row]:
+    """The gateway against a bare proxy and a bare echo: throughput, latency, memory."""
+    for bench in service.BENCHES:
+        done = service.measure(bench, effort.rounds, effort.seconds, effort.connections)
+        ours, peer = done.ours, done.peer
+        kept = done.kept == done.told
+        fault = None if kept else f"{done.told} were answered with 200, {done.kept} are in the ledger"
+        yield Row(
+            _TITLES[bench.kind],
+            ours.per_second,
+            peer.per_second,
+            "per second",
+            bench.bar if effort.judged else None,
+            fault,
+        )
+        yield Row("  latency p50", ours.p50_milliseconds, peer.p50_milliseconds, "ms")
+        yield Row("  latency p99", ours.p99_milliseconds, peer.p99_milliseconds, "ms")
+        yield Row("  peak memory", done.ours_megabytes, done.peer_megabytes, "MB")
+
+
+def all_rows(effort: Effort) -> Iterator[tuple[str, Iterator[Row]]]:
+    """Each bench with its title."""
+    with tempfile.TemporaryDirectory(prefix="claimwire-bench-") as folder:
+        yield "Full validation, ours against pyx12's command line", validation_rows(Path(folder), effort)
+    title = (
+        f"Gateway, {effort.connections} connections, ours against a bare aiohttp proxy (eligibility) or echo (claims)"
+    )
+    yield title, service_rows(effort)
+
+
+def sync_milliseconds() -> float:
+    """How long a written page takes to be on disk where the gateway's data will be: 0 means that nothing is durable there."""
+    times: list[float] = []
+    with tempfile.TemporaryFile(prefix="claimwire-bench-", buffering=0) as file:
+        for _ in range(_SYNC_TIMES):
+            started = time.perf_counter()
+            file.write(bytes(4096))
+            os.fsync(file.fileno())
+            times.append(time.perf_counter() - started)
+    return median(times) * 1000
+
+
+def main() -> int:
+    """Print the table; 0 when every bar is met."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Claimwire against its peers.")
+    parser.add_argument("--quick", action="store_true", help="a smoke test: do the benches run and count right?")
+    effort = QUICK if parser.parse_args().quick else FULL
+    print(f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}; a sync takes ", end="")
+    print(f"{sync_milliseconds():.2f} ms. Take the ratios, not the absolute figures.")
+    good = True
+    for title, rows in all_rows(effort):
+        print(f"\n{title}\n{'':<44}{'ours':>10}{'peer':>10} {'':<11}{'ratio':>8}  bar", flush=True)
+        for row in rows:
+            print(row.text(), flush=True)
+            good = good and row.good
+    if effort.judged or not good:
+        print("\n" + ("Every bar is met." if good else "Not every bar is met."))
+    else:
+        print("\nThe benches run and count right. Bars are judged without --quick.")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""The gateway under load, against the least that any service in its place does. Everything runs in processes of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import tempfile
+import urllib.request
+from collections.abc import Generator
+from pathlib import Path
+
+import msgspec
+
+from tests.bench.load import Load
+from tests.bench.processes import Server, result_of, server
+
+__all__ = ["BENCHES", "Bench", "Rounds", "measure"]
+
+_NETWORK = "/change/medicalnetwork"
+_GATEWAY = "from gateway.cli import main; main()"
+
+
+class Bench(msgspec.Struct, frozen=True):
+    """One load: what is sent where, and which bare server stands against the gateway. `state` is the one in which the
+    ledger must show what was answered with 200; None where several are right.
+    """
+
+    kind: str
+    path: str
+    peer: str
+    bar: float
+    state: str | None
+
+
+BENCHES = (
+    Bench("eligibility", f"{_NETWORK}/eligibility/v3", "proxy", 0.2, "answered"),
+    Bench("claim", f"{_NETWORK}/professionalclaims/v3/submission", "echo", 0.15, None),
+)
+
+
+class Rounds(msgspec.Struct):
+    """What all rounds of a bench came to: the round with the median ratio, the most memory of any."""
+
+    bench: Bench
+    ours: Load
+    peer: Load
+    ours_megabytes: float
+    peer_megabytes: float
+    # 200s told to callers, and transactions in the ledgers.
+    told: int
+    kept: int
+
+
+def measure(bench: Bench, rounds: int, seconds: float, connections: int) -> Rounds:
+    """Peer and gateway in turn, each round with processes and a data folder that are new."""
+    loads: list[tuple[Load, Load]] = []
+    megabytes: list[tuple[float, float]] = []
+    kept = 0
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory(prefix="claimwire-bench-") as name:
+            folder = Path(name)
+            with server(["-m", "tests.bench.servers", "upstream"], folder) as payer:
+                arguments = [payer.url] if bench.peer == "proxy" else []
+                with server(["-m", "tests.bench.servers", bench.peer, *arguments], folder) as peer:
+                    theirs = _load(bench, peer.url, connections, seconds, "none")
+                    peer_megabytes = peer.peak_megabytes
+                with _gateway(payer.url, folder) as (up, key):
+                    ours = _load(bench, up.url, connections, seconds, key)
+                    kept += _kept(bench, up.url)
+                    megabytes.append((up.peak_megabytes, peer_megabytes))
+                loads.append((ours, theirs))
+    told = sum(ours.answers.get("200", 0) for ours, _ in loads)
+    # The two of a round ran one after the other: a machine that was busy then was so for both.
+    ordered = sorted(loads, key=lambda pair: pair[0].per_second / max(pair[1].per_second, 1e-9))
+    ours, theirs = ordered[(len(ordered) - 1) // 2]
+    return Rounds(bench, ours, theirs, max(m for m, _ in megabytes), max(m for _, m in megabytes), told, kept)
+
+
+@contextlib.contextmanager
+def _gateway(payer_url: str, folder: Path) -> Generator[tuple[Server, str]]:
+    """Our service as an operator starts it, and a key for it."""
+    data = folder / "data"
+    arguments = ["-c", _GATEWAY, "serve", "--data", str(data), "--port", "0", "--sandbox-url", payer_url]
+    with server(arguments, folder, lines=2) as up:
+        yield up, up.said[1].split()[-1]
+
+
+def _load(bench: Bench, url: str, connections: int, seconds: float, key: str) -> Load:
+    made = msgspec.convert(result_of("load", bench.kind, url, bench.path, str(connections), str(seconds), key), Load)
+    if set(made.answers) != {"200"}:
+        raise RuntimeError(f"{bench.kind}: not every answer was 200: {made.answers}: {made.first_refusal}")
+    return made
+
+
+def _kept(bench: Bench, url: str) -> int:
+    """How many transactions of this kind the ledger holds, as the gateway's own metrics tell it."""
+    with urllib.request.urlopen(f"{url}/metrics") as response:
+        text: str = response.read().decode()
+    found = re.findall(r'^claimwire_transactions\{kind="(\w+)",state="(\w+)"\} ([\d.]+)$', text, re.MULTILINE)
+    wanted = [n for kind, state, n in found if kind == bench.kind and bench.state in (None, state)]
+    return sum(round(float(number)) for number in wanted)

@@ -1,0 +1,36 @@
+"""The benches run, and count right. How fast anything is is not asserted here: `make bench` does that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from tests.bench import files, service
+from tests.bench.__main__ import QUICK, validation_rows
+from tests.bench.processes import result_of
+from tests.bench.validation import Judged
+
+
+def test_both_validators_accept_the_files_as_made(tmp_path: Path) -> None:
+    rows = list(validation_rows(tmp_path, QUICK))
+    assert [None] * 2 * len(files.FILES) == [row.fault for row in rows]
+    judged = [msgspec.convert(result_of("validation", "ours", str(p)), Judged) for p in sorted(tmp_path.iterdir())]
+    assert [(True, 0)] * len(files.FILES) == [(j.accepted, j.errors) for j in judged]
+
+
+def test_both_validators_refuse_the_files_with_an_error_in_each_claim(tmp_path: Path) -> None:
+    rows = list(validation_rows(tmp_path, QUICK, wrong=True))
+    assert [None] * 2 * len(files.FILES) == [row.fault for row in rows]
+    for file in files.FILES:
+        judged = msgspec.convert(result_of("validation", "ours", str(tmp_path / f"{file.name}.x12")), Judged)
+        assert not judged.accepted
+        assert judged.errors >= round(file.claims * QUICK.share)
+
+
+def test_every_answer_that_is_counted_is_in_the_ledger() -> None:
+    for bench in service.BENCHES:
+        done = service.measure(bench, 1, QUICK.seconds, QUICK.connections)
+        assert 0 < done.ours.answered <= done.told
+        assert done.told == done.kept
+        assert 0 < done.peer.answered <= done.peer.answers["200"]

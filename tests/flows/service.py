@@ -1,0 +1,242 @@
+"""The service as flows use it: in this process, or in one of its own that can be killed; always over a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from gateway.config import Config
+from gateway.serving import SANDBOX_KEY_FILE, Running, running, sandbox_key
+
+__all__ = [
+    "NETWORK",
+    "Answer",
+    "Client",
+    "Process",
+    "claim_body",
+    "eligibility_body",
+    "free_port",
+    "in_process",
+    "until",
+]
+
+NETWORK = "/2024-04-01/change/medicalnetwork"
+PATIENCE_SECONDS = 60.0
+_ADDRESS = {"address1": "7 BIRCH ST", "city": "PORTLAND", "state": "OR", "postalCode": "972010000"}
+_PROVIDER = {"organizationName": "ALDER FAMILY PRACTICE", "npi": "1999996667"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: status, headers, and the body as bytes and, where it is JSON, decoded."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return msgspec.json.decode(self.body)
+
+
+class Client:
+    """A caller with a key."""
+
+    def __init__(self, url: str, key: str | None) -> None:
+        self.url = url
+        self.key = key
+        self.session = aiohttp.ClientSession(url, timeout=aiohttp.ClientTimeout(total=PATIENCE_SECONDS))
+
+    async def close(self) -> None:
+        await self.session.close()
+
+    async def call(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
+        """One request. Names of headers are written with `_` for `-`."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if self.key is not None:
+            sent.setdefault("Authorization", self.key)
+        async with self.session.request(method, path, data=body, headers=sent) as response:
+            return Answer(response.status, response.headers.copy(), await response.read())
+
+    async def get(self, path: str, **headers: str) -> Answer:
+        return await self.call("GET", path, **headers)
+
+    async def post(self, path: str, body: Any, **headers: str) -> Answer:
+        """POST of JSON, or of X12 where the body is bytes that begin otherwise."""
+        kind = "application/edi-x12" if isinstance(body, bytes) else "application/json"
+        content = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        return await self.call("POST", path, content, **{"Content_Type": kind, **headers})
+
+    async def transaction(self, transaction_id: str) -> dict[str, Any]:
+        return (await self.get(f"/v1/transactions/{transaction_id}")).json
+
+    async def trace(self, transaction_id: str) -> dict[str, Any]:
+        return (await self.get(f"/v1/transactions/{transaction_id}/trace")).json
+
+    async def submit(self, body: Mapping[str, Any], **headers: str) -> str:
+        """Submit a claim that must be taken; its transaction id."""
+        answer = await self.post(f"{NETWORK}/professionalclaims/v3/submission", body, **headers)
+        assert 200 == answer.status, answer.body
+        return answer.json["claimReference"]["correlationId"]
+
+    async def forward(self, days: float) -> None:
+        """Move the clock of gateway and sandbox payer."""
+        answer = await self.post("/v1/sandbox/clock", {"days": days})
+        assert 200 == answer.status, answer.body
+
+
+async def until(client: Client, transaction_id: str, *states: str) -> dict[str, Any]:
+    """Wait for a transaction to be in one of these states."""
+    found: dict[str, Any] = {}
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        found = await client.transaction(transaction_id)
+        if found["state"] in states:
+            return found
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"still {found.get('state')}, not {' or '.join(states)}")
+
+
+@asynccontextmanager
+async def in_process(data: Path, config: Config | None = None) -> AsyncGenerator[tuple[Client, Running]]:
+    """A service with its sandbox payer in this process."""
+    made = msgspec.structs.replace(config or Config(), port=0)
+    async with running(made, data, sandbox=True) as up:
+        client = Client(up.url, await sandbox_key(up.runtime, data))
+        try:
+            yield client, up
+        finally:
+            await client.close()
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Process:
+    """`claimwire` in a process of its own; what it prints and logs goes to `log`."""
+
+    def __init__(self, arguments: list[str], log: Path, **environment: str) -> None:
+        self.arguments = arguments
+        self.log = log
+        self.environment = environment
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "gateway",
+                *self.arguments,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self.environment},
+                cwd=Path(__file__).parents[2],
+            )
+
+    async def kill(self) -> None:
+        """kill -9: no goodbye."""
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> int:
+        """SIGTERM, and its exit code."""
+        return await self._end(signal.SIGTERM)
+
+    async def _end(self, number: signal.Signals) -> int:
+        process = self._process
+        assert process is not None
+        if process.returncode is None:
+            process.send_signal(number)
+        return await process.wait()
+
+    async def ready(self, url: str, data: Path) -> Client:
+        """A client with the sandbox key, once the service answers; AssertionError with the log when it never does."""
+        process = self._process
+        assert process is not None
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline and process.returncode is None:
+            key = data / SANDBOX_KEY_FILE
+            if key.exists() and key.stat().st_size:
+                client = Client(url, key.read_text().strip())
+                try:
+                    if (await client.get("/readyz")).status == 200:
+                        return client
+                except aiohttp.ClientError:
+                    pass
+                await client.close()
+            await asyncio.sleep(0.05)
+        raise AssertionError(self.log.read_text()[-2000:])
+
+
+def eligibility_body(member_id: str = "SANDBOX-ACTIVE", **subscriber: str) -> dict[str, Any]:
+    """An eligibility request for a member of the sandbox payer."""
+    person = {"memberId": member_id, "firstName": "ADA", "lastName": "ABARA", "dateOfBirth": "19800229", **subscriber}
+    return {
+        "tradingPartnerServiceId": "SANDBOX",
+        "provider": _PROVIDER,
+        "subscriber": person,
+        "encounter": {"serviceTypeCodes": ["30"]},
+    }
+
+
+def claim_body(patient_control_number: str, last_name: str = "ABARA", charge: str = "120") -> dict[str, Any]:
+    """A professional claim that the edits find nothing wrong with. The number's beginning is the sandbox payer's script."""
+    return {
+        "tradingPartnerServiceId": "SANDBOX",
+        "submitter": {
+            "organizationName": "ALDER FAMILY PRACTICE",
+            "contactInformation": {"name": "BILLING", "phoneNumber": "5035550100"},
+        },
+        "receiver": {"organizationName": "SANDBOX HEALTH PLAN"},
+        "billing": {**_PROVIDER, "employerId": "930000000", "taxonomyCode": "207Q00000X", "address": _ADDRESS},
+        "subscriber": {
+            "memberId": f"M{patient_control_number[-12:]}",
+            "paymentResponsibilityLevelCode": "P",
+            "firstName": "ADA",
+            "lastName": last_name,
+            "gender": "F",
+            "dateOfBirth": "19800229",
+            "address": _ADDRESS,
+        },
+        "claimInformation": {
+            "claimFilingCode": "CI",
+            "patientControlNumber": patient_control_number,
+            "claimChargeAmount": charge,
+            "placeOfServiceCode": "11",
+            "claimFrequencyCode": "1",
+            "signatureIndicator": "Y",
+            "planParticipationCode": "A",
+            "benefitsAssignmentCertificationIndicator": "Y",
+            "releaseInformationCode": "Y",
+            "healthCareCodeInformation": [{"diagnosisTypeCode": "ABK", "diagnosisCode": "J0190"}],
+            "serviceLines": [
+                {
+                    "serviceDate": "20251202",
+                    "professionalService": {
+                        "procedureIdentifier": "HC",
+                        "procedureCode": "99213",
+                        "lineItemChargeAmount": charge,
+                        "measurementUnit": "UN",
+                        "serviceUnitCount": "1",
+                        "compositeDiagnosisCodePointers": {"diagnosisCodePointers": ["1"]},
+                    },
+                }
+            ],
+        },
+    }
