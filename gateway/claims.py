@@ -29,7 +29,7 @@ from x12.documents.lenient import decode
 from x12.documents.professional_claim import ProfessionalClaim, read_claims
 from x12.envelope import Interchange, TransactionSet, read
 from x12.finding import Finding
-from x12.syntax import CANONICAL, InterchangeHeader, choose_delimiters, translate
+from x12.syntax import CANONICAL, InterchangeHeader, choose_delimiters, reserved_findings, translate
 
 __all__ = ["Claims", "Duplicate", "Intake"]
 
@@ -114,6 +114,7 @@ class Claims:
                 )
                 continue
             made = prepare_segments(self.runtime, payer, segments, claim)
+            made.findings += reserved_findings(made.segments)
             findings += made.findings
             if made.accepted:
                 good.append(made)

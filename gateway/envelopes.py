@@ -47,8 +47,13 @@ async def commit_interchange(
     held: list[Member],
     now: int,
     traceparent: str,
-) -> Interchange:
-    """Commit to an interchange of canonical transaction sets. `group` is GS01 and GS08; `held` says what each set carries."""
+    *,
+    claimed: bool = False,
+) -> tuple[Interchange, bytes]:
+    """Commit to an interchange of canonical transaction sets; what is kept of it, and its bytes.
+
+    `group` is GS01 and GS08; `held` says what each set carries; `claimed` that the caller sends it as soon as this is durable.
+    """
     number = await numbers.mint(tx, tenant_id, route.series)
     moment = from_micros(now)
     header = InterchangeHeader(
@@ -75,13 +80,15 @@ async def commit_interchange(
         route.series,
         number,
         sets[0][0].split(_E)[1],
-        "intent",
+        "on_wire" if claimed else "intent",
         interchange_id,
         hashlib.sha256(content).hexdigest(),
         len(content),
         now,
+        attempts=int(claimed),
+        sent_at=now if claimed else None,
         traceparent=traceparent,
     )
     await payloads.store(tx, runtime.vault, tenant_id, interchange_id, "outbound", content, now)
     await interchanges.insert(tx, made, held)
-    return made
+    return made, content

@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from gateway.envelopes import TRACE_ASSIGNER, commit_interchange, reference
-from gateway.ledger import idempotency, interchanges, payloads, search, transactions
+from gateway.ledger import idempotency, payloads, search, transactions
 from gateway.ledger.interchanges import Interchange, Member
 from gateway.lifecycle import Acknowledged, Answered, Built, Fact
 from gateway.payers import Payer, Route
@@ -37,6 +37,7 @@ from x12.documents.parts import AAAError, Header
 from x12.documents.writing import Written
 from x12.envelope import Interchange as Received
 from x12.envelope import TransactionSet, read
+from x12.syntax import CANONICAL
 
 __all__ = [
     "Answer",
@@ -123,8 +124,8 @@ def prepare_x12(runtime: Runtime, kind: Kind, payer: Payer, segments: Sequence[s
 
 async def commit_inquiry(
     tx: Transaction, runtime: Runtime, made: Prepared, request: bytes, *, hold_seconds: float, claimed: bool = True
-) -> Interchange:
-    """Commit to an inquiry: transaction, interchange, and the work that would bring it home.
+) -> tuple[Interchange, bytes]:
+    """Commit to an inquiry: transaction, interchange, and the work that would bring it home; the interchange and its bytes.
 
     `claimed` says that the caller sends it at once, and `hold_seconds` how long the work leaves it alone.
     """
@@ -145,21 +146,18 @@ async def commit_inquiry(
         traceparent=trace,
     )
     await payloads.store(tx, runtime.vault, TENANT, made.transaction_id, "request", request, now)
-    await transactions.insert(tx, subject)
-    member = Member(made.segments[0].split("\x1d")[2], 0, made.transaction_id)
+    member = Member(made.segments[0].split(CANONICAL.element)[2], 0, made.transaction_id)
     group = SETS[made.kind][2]
-    interchange = await commit_interchange(
-        tx, runtime, TENANT, made.interchange_id, route, group, [made.segments], [member], now, trace
+    interchange, content = await commit_interchange(
+        tx, runtime, TENANT, made.interchange_id, route, group, [made.segments], [member], now, trace, claimed=claimed
     )
     built = Built(interchange.control_number, member.control_number)
-    await transactions.apply(tx, subject, built, runtime.profile(made.payer_id), now, made.interchange_id)
-    await search.add(tx, runtime.vault, TENANT, "trace_number", made.trace_number, made.transaction_id)
-    await search.add(tx, runtime.vault, TENANT, "member_id", made.member_id, made.transaction_id)
+    await transactions.insert(tx, subject, built, runtime.profile(made.payer_id), made.interchange_id)
+    found_by: dict[search.Scope, str | None] = {"trace_number": made.trace_number, "member_id": made.member_id}
+    await search.add(tx, runtime.vault, TENANT, made.transaction_id, found_by)
     run_at = now + round(hold_seconds * SECOND)
     await work.enqueue(tx, TENANT, made.interchange_id, "send", made.interchange_id, now, run_at)
-    if claimed:
-        await interchanges.record_attempt(tx, interchange, now)
-    return interchange
+    return interchange, content
 
 
 def answer_of(kind: Kind, subject: transactions.Transaction, payload: bytes, trace_number: str) -> Answer | None:

@@ -122,6 +122,12 @@ class FollowUpAsked(Fact, frozen=True):
     inquiry_id: str
 
 
+class FollowUpLeftToPerson(Fact, frozen=True):
+    """The claim was due, and cannot be asked about from here."""
+
+    reason: str
+
+
 class StatusReported(Fact, frozen=True):
     """A 277 about the claim. `category` is its first claim status category code."""
 
@@ -277,7 +283,7 @@ def _follow_up(standing: Standing, state: str, fact: Fact, profile: Profile, now
         return None
     if isinstance(fact, (Delivered, Held)) and standing.follow_up_at is None:
         return now + profile.follow_up_after // _MICROSECOND
-    if isinstance(fact, FollowUpAsked):
+    if isinstance(fact, (FollowUpAsked, FollowUpLeftToPerson)):
         return now + profile.follow_up_every // _MICROSECOND
     return KEEP
 

@@ -20,6 +20,7 @@ from gateway.payers import Directory, Route
 from gateway.world import SystemWorld, World
 from observability import log
 from observability.metrics import Metrics
+from queues import work
 from queues.database import Database, SQLite, Transaction, migrations_in
 
 __all__ = ["TENANT", "Runtime", "open_runtime"]
@@ -83,6 +84,9 @@ async def open_runtime(config: Config, data: Path, world: World | None = None, *
             _LOG.info("schema migrated", migrations=len(done))
         vault = Vault(master_key_from(data / "master.key"))
         await database.write(lambda tx: _tenant(tx, vault, world.micros()))
+        if exclusive:
+            # The folder is ours alone, so whoever held a lease has died: what it had begun goes on at once.
+            await database.write(lambda tx: work.release(tx, world.micros()))
     except BaseException:
         await database.close()
         raise

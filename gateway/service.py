@@ -45,7 +45,7 @@ from x12.documents.eligibility_request import EligibilityRequest
 from x12.documents.lenient import decode
 from x12.envelope import TransactionSet, read
 from x12.finding import Finding
-from x12.syntax import CANONICAL, translate
+from x12.syntax import CANONICAL, reserved_findings, translate
 
 __all__ = ["Service"]
 
@@ -115,6 +115,9 @@ class Service:
             asked = [self._prepared_x12(kind, s) for s in sets]
         except UnknownPayer as error:
             return failed(400, [_no_payer(str(error))])
+        reserved = [f for a in asked for f in reserved_findings(a.segments)]
+        if reserved:
+            return failed(400, reserved)
         if len(asked) == 1:
             return await self._ask(f"{kind} x12", asked[0], content, key)
         keys = [f"{key}/{n}" if key else None for n in range(len(asked))]
@@ -147,7 +150,7 @@ class Service:
         runtime = self.runtime
         hold = prepared.route.deadline_seconds + TAKE_OVER_SECONDS
 
-        async def commit(tx: Transaction) -> Interchange:
+        async def commit(tx: Transaction) -> tuple[Interchange, bytes]:
             if key is not None:
                 taken = await idempotency.begin(
                     tx, TENANT, operation, key, body, prepared.transaction_id, runtime.world.micros()
@@ -157,22 +160,19 @@ class Service:
             return await commit_inquiry(tx, runtime, prepared, body, hold_seconds=hold)
 
         try:
-            interchange = await runtime.database.write(commit)
+            interchange, content = await runtime.database.write(commit)
         except KeyTaken as taken:
             return await self._replayed(taken.remembered)
-        task = asyncio.create_task(self._bring_home(prepared, interchange))
+        task = asyncio.create_task(self._bring_home(prepared, interchange, content))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
         done, _ = await asyncio.wait((task,), timeout=runtime.config.answer_seconds)
         return task.result() if done else _pending(prepared)
 
-    async def _bring_home(self, prepared: Prepared, interchange: Interchange) -> Reply:
+    async def _bring_home(self, prepared: Prepared, interchange: Interchange, content: bytes) -> Reply:
         """Send an inquiry until it is answered, refused, in doubt, or its deadline has passed."""
         runtime, route = self.runtime, prepared.route
-        payload = await runtime.database.read(
-            lambda tx: payloads.load(tx, runtime.vault, TENANT, interchange.payload_id)
-        )
-        outbound = outbound_of(interchange, payload)
+        outbound = outbound_of(interchange, content)
         until = runtime.world.monotonic() + runtime.config.answer_seconds
         tries = iter(_RETRY_SECONDS)
         while True:
@@ -181,8 +181,8 @@ class Service:
             ):
                 outcome = await attempt(runtime, route, outbound)
             match outcome:
-                case Replied(payload=content):
-                    return await runtime.database.write(lambda tx, c=content: self._home(tx, prepared, interchange, c))
+                case Replied(payload=reply):
+                    return await runtime.database.write(lambda tx, r=reply: self._home(tx, prepared, interchange, r))
                 case NotSent():
                     pause = (
                         outcome.retry_after_seconds if outcome.retry_after_seconds is not None else next(tries, None)
@@ -209,8 +209,17 @@ class Service:
         runtime, now = self.runtime, self.runtime.world.micros()
         subject = await transactions.get(tx, TENANT, prepared.transaction_id)
         answer = answer_of(prepared.kind, subject, content, prepared.trace_number)
+        state = "stored" if answer is None else "applied"
         file, new = await inbound.store(
-            tx, runtime.vault, TENANT, prepared.route.id, runtime.world.new_id(), content, now, subject.traceparent
+            tx,
+            runtime.vault,
+            TENANT,
+            prepared.route.id,
+            runtime.world.new_id(),
+            content,
+            now,
+            subject.traceparent,
+            state,
         )
         if answer is None:
             # Something else came back: the worker reads it, and asks again if it was no answer.
@@ -218,7 +227,6 @@ class Service:
                 await work.enqueue(tx, TENANT, file.inbound_id, "apply", file.inbound_id, now)
             return await self._in_doubt(tx, prepared, interchange, "the reply holds no answer")
         await interchanges.set_state(tx, interchange, "confirmed")
-        await inbound.set_state(tx, file, "applied")
         await commit_answer(tx, runtime, subject, answer, interchange.interchange_id, file.inbound_id)
         await work.discard(tx, TENANT, "send", interchange.interchange_id)
         return Reply(answer.status, answer.body, prepared.transaction_id)

@@ -124,11 +124,12 @@ async def commit_claims(tx: Transaction, runtime: Runtime, claims: Sequence[Subm
         await transactions.insert(tx, subject)
         subscriber = made.claim.subscriber
         member_id = subscriber.member_id if subscriber else None
-        await search.add(tx, runtime.vault, TENANT, "claim_number", made.claim_number, made.transaction_id)
-        await search.add(
-            tx, runtime.vault, TENANT, "patient_control_number", made.patient_control_number, made.transaction_id
-        )
-        await search.add(tx, runtime.vault, TENANT, "member_id", member_id, made.transaction_id)
+        found_by: dict[search.Scope, str | None] = {
+            "claim_number": made.claim_number,
+            "patient_control_number": made.patient_control_number,
+            "member_id": member_id,
+        }
+        await search.add(tx, runtime.vault, TENANT, made.transaction_id, found_by)
     for route in {made.route.id: made.route for made in claims}.values():
         run_at = now + round(route.batch_window_seconds * SECOND)
         await work.enqueue(tx, TENANT, runtime.world.new_id(), "batch", route.id, now, run_at)

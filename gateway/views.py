@@ -192,7 +192,7 @@ class Views:
         """The newest reports by the names that older clients expect."""
 
         async def body(tx: Transaction) -> list[transactions.Transaction]:
-            return await transactions.newest(tx, TENANT, tuple(_NAMES), _PAGE_MAX)
+            return await transactions.newest_reports(tx, TENANT, _PAGE_MAX)
 
         found = await self.runtime.database.read(body)
         return ReportListing(reports=[_NAMES[t.kind] + t.transaction_id for t in found])

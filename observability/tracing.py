@@ -7,14 +7,14 @@ still carry ids, so that logs, events and answers can be tied together.
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
-from opentelemetry import trace
+from opentelemetry import context, trace
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from observability.log import ALLOWED
@@ -25,6 +25,9 @@ _OTLP = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 _provider = TracerProvider(resource=Resource.create({"service.name": "claimwire"}))
+_tracer = _provider.get_tracer("claimwire")
+_ids = RandomIdGenerator()
+_exporting = False
 
 
 def export() -> None:
@@ -37,46 +40,71 @@ def export() -> None:
         return
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-    _provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    _send_to(BatchSpanProcessor(OTLPSpanExporter()))
+
+
+def _send_to(processor: SpanProcessor) -> None:
+    global _exporting
+    _provider.add_span_processor(processor)
+    _exporting = True
 
 
 def configure(exporters: Sequence[SpanExporter] = ()) -> None:
     """Send spans to these exporters from now on."""
     for exporter in exporters:
-        _provider.add_span_processor(SimpleSpanProcessor(exporter))
+        _send_to(SimpleSpanProcessor(exporter))
 
 
-@contextmanager
-def span(
-    name: str,
-    traceparent: str | None = None,
-    kind: SpanKind = SpanKind.INTERNAL,
-    **attributes: str | float | bool | None,
-) -> Generator[Span]:
+class span:  # noqa: N801 - used like a function, as context managers are
     """A span around a hop; a child of `traceparent` where given, else of the span that is open here.
 
-    An exception marks the span by its type only.
+    An exception marks the span by its type only. While nothing exports, only the ids are carried: recording what nobody
+    will see would cost more than the hop.
     """
-    context = _PROPAGATOR.extract({"traceparent": traceparent}) if traceparent else None
-    allowed: Mapping[str, str | float | bool] = {
-        f"claimwire.{k}": v for k, v in attributes.items() if v is not None and k in ALLOWED
-    }
-    tracer = _provider.get_tracer("claimwire")
-    with tracer.start_as_current_span(
-        name, context=context, kind=kind, attributes=allowed, record_exception=False, set_status_on_exception=False
-    ) as made:
-        try:
-            yield made
-        except BaseException as error:
-            made.set_status(Status(StatusCode.ERROR, type(error).__name__))
-            raise
+
+    __slots__ = ("_attributes", "_kind", "_made", "_name", "_parent", "_token")
+
+    def __init__(
+        self,
+        name: str,
+        traceparent: str | None = None,
+        kind: SpanKind = SpanKind.INTERNAL,
+        **attributes: str | float | bool | None,
+    ) -> None:
+        self._name = name
+        self._parent = _PROPAGATOR.extract({"traceparent": traceparent}) if traceparent else None
+        self._kind = kind
+        self._attributes = attributes
+
+    def __enter__(self) -> Span:
+        self._made = self._recorded() if _exporting else _carried(self._parent)
+        self._token = context.attach(trace.set_span_in_context(self._made, self._parent))
+        return self._made
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        context.detach(self._token)
+        if error is not None:
+            self._made.set_status(Status(StatusCode.ERROR, type(error).__name__))
+        self._made.end()
+
+    def _recorded(self) -> Span:
+        allowed = {f"claimwire.{k}": v for k, v in self._attributes.items() if v is not None and k in ALLOWED}
+        return _tracer.start_span(self._name, self._parent, self._kind, allowed)
+
+
+def _carried(parent: context.Context | None) -> Span:
+    """A span of ids only: the trace of the one above, or a new one."""
+    above = trace.get_current_span(parent).get_span_context()
+    trace_id = above.trace_id if above.is_valid else _ids.generate_trace_id()
+    flags = above.trace_flags if above.is_valid else TraceFlags(TraceFlags.SAMPLED)
+    made = SpanContext(trace_id, _ids.generate_span_id(), False, flags, above.trace_state)
+    return NonRecordingSpan(made)
 
 
 def current() -> str:
-    """The `traceparent` of the span that is open here, or an empty string."""
-    carrier: dict[str, str] = {}
-    _PROPAGATOR.inject(carrier)
-    return carrier.get("traceparent", "")
+    """The `traceparent` of the span that is open here, or an empty string (W3C Trace Context, version 00)."""
+    here = trace.get_current_span().get_span_context()
+    return f"00-{here.trace_id:032x}-{here.span_id:016x}-{here.trace_flags:02x}" if here.is_valid else ""
 
 
 def current_trace_id() -> str:

@@ -39,6 +39,8 @@ Row = tuple[Any, ...]
 
 _BATCH_MAX = 512
 _BUSY_MILLISECONDS = 5_000
+# Search keys are spread over their whole index: its pages must stay at hand.
+_CACHE_KIBIBYTES = 32 << 10
 
 
 class DatabaseError(Exception):
@@ -148,7 +150,7 @@ class _Statements:
 
     async def execute(self, sql: str, *values: Value) -> int:
         before = self.connection.total_changes()
-        self.connection.execute(sql, _bound(values)).fetchall()
+        self.connection.execute(sql, _bound(values))
         return self.connection.total_changes() - before
 
     async def many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
@@ -180,16 +182,11 @@ class SQLite:
     def __init__(self, path: Path | None, *, exclusive: bool = False, vfs: str | None = None) -> None:
         self._lock: int | None = _lock(path) if path is not None and exclusive else None
         name = str(path) if path is not None else ":memory:"
-        self._writer: Any = apsw.Connection(name, vfs=vfs)
-        self._writer.set_busy_timeout(_BUSY_MILLISECONDS)
+        self._writer: Any = _open(name, vfs)
         self._writer.execute("PRAGMA journal_mode=WAL").fetchall()
         self._writer.execute("PRAGMA synchronous=FULL").fetchall()
         self._writer.execute("PRAGMA foreign_keys=ON").fetchall()
-        self._reader: Any = (
-            self._writer if path is None else apsw.Connection(name, flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
-        )
-        if path is not None:
-            self._reader.set_busy_timeout(_BUSY_MILLISECONDS)
+        self._reader: Any = self._writer if path is None else _open(name, vfs, flags=apsw.SQLITE_OPEN_READONLY)
         self._waiting: list[tuple[Body[Any], asyncio.Future[Any]]] = []
         self._flushing: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "claimwire-commit")
@@ -287,6 +284,15 @@ class SQLite:
             return future, None, _translated(error) if isinstance(error, apsw.Error) else error, []
         self._writer.execute("RELEASE body").fetchall()
         return future, value, None, statements.callbacks
+
+
+def _open(name: str, vfs: str | None, **how: Any) -> Any:
+    connection: Any = apsw.Connection(name, vfs=vfs, **how)
+    connection.set_busy_timeout(_BUSY_MILLISECONDS)
+    # Plans that do not depend on bound values: otherwise SQLite prepares a statement anew each time that one is bound.
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+    connection.execute(f"PRAGMA cache_size=-{_CACHE_KIBIBYTES}").fetchall()
+    return connection
 
 
 def _lock(path: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import ipaddress
 import time
 from collections.abc import Awaitable, Callable
@@ -11,7 +12,7 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from gateway.api import dialect, v1
 from gateway.api.docs import page
@@ -32,7 +33,11 @@ __all__ = ["application"]
 _LOG = log.get("gateway.api")
 _SCHEMES = ("key ", "bearer ")
 _KEY_LENGTH_MAX = 255
+# So long a revoked key may still work, in every process (security: at most a second).
+_KEY_KNOWN_SECONDS = 1.0
+_KEYS_KNOWN_MAX = 1_000
 _JSON = "application/json"
+_UNFORESEEN = "Something went wrong here. It was logged; nothing that was acknowledged is lost."
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -67,11 +72,9 @@ def application(runtime: Runtime, service: Service, clock: MoveClock | None = No
 async def _everything_else(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Paths that are none, bodies that are too large, and whatever an operation did not foresee."""
+    """Paths that are none, and whatever the pages beside the operations did not foresee."""
     try:
         response = await handler(request)
-    except web.HTTPRequestEntityTooLarge:
-        response = problem(413, "The body is too large.")
     except web.HTTPException as error:
         response = problem(error.status, error.reason)
         if "Allow" in error.headers:
@@ -80,7 +83,7 @@ async def _everything_else(
         raise
     except Exception as error:
         _LOG.error("request failed", method=request.method, exc_info=error)
-        response = problem(500, "Something went wrong here. It was logged; nothing that was acknowledged is lost.")
+        response = problem(500, _UNFORESEEN)
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
     return response
@@ -94,13 +97,24 @@ class _Api:
         self.service = service
         self.clock = clock
         self.views = Views(runtime)
+        self._known: dict[bytes, tuple[ApiKey, float]] = {}
 
     def handler(self, operation: Operation) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
             started = time.perf_counter()
             traceparent = request.headers.get("traceparent")
-            with tracing.span(operation.id, traceparent, SpanKind.SERVER, operation=operation.id):
-                response = await self._answer(operation, request)
+            with tracing.span(operation.id, traceparent, SpanKind.SERVER, operation=operation.id) as hop:
+                try:
+                    response = await self._answer(operation, request)
+                except web.HTTPRequestEntityTooLarge:
+                    response = problem(413, "The body is too large.")
+                except ConnectionError:
+                    raise
+                except Exception as error:
+                    # Caught here, so that it is counted and can be found by its trace.
+                    _LOG.error("request failed", operation=operation.id, method=request.method, exc_info=error)
+                    hop.set_status(Status(StatusCode.ERROR, type(error).__name__))
+                    response = problem(500, _UNFORESEEN)
                 response.headers["traceparent"] = tracing.current()
             self.runtime.metrics.requests.labels(operation.id, str(response.status)).inc()
             self.runtime.metrics.request_seconds.labels(operation.id).observe(time.perf_counter() - started)
@@ -135,7 +149,7 @@ class _Api:
         return response
 
     async def caller(self, request: web.Request) -> ApiKey | None:
-        """Whose key this is; None when there is no valid one."""
+        """Whose key this is; None when there is no valid one. A key that was good is so for another second."""
         token = request.headers.get("Authorization", "").strip()
         for scheme in _SCHEMES:
             if token.lower().startswith(scheme):
@@ -143,9 +157,20 @@ class _Api:
         if not token:
             return None
         runtime = self.runtime
-        return await runtime.database.read(
+        digest, now = hashlib.sha256(token.encode()).digest(), runtime.world.monotonic()
+        known = self._known.get(digest)
+        if known is not None and now < known[1]:
+            return known[0]
+        found = await runtime.database.read(
             lambda tx: api_keys.resolve(tx, runtime.vault, token, runtime.world.micros())
         )
+        if len(self._known) >= _KEYS_KNOWN_MAX:
+            self._known.clear()
+        if found is not None:
+            self._known[digest] = (found, now + _KEY_KNOWN_SECONDS)
+        else:
+            self._known.pop(digest, None)
+        return found
 
 
 _NOBODY = ApiKey("", "", "", frozenset(), 0, None, None)

@@ -32,6 +32,11 @@ class InboundFile(msgspec.Struct, frozen=True):
 
 _FIELDS = InboundFile.__struct_fields__
 _COLUMNS = ", ".join(_FIELDS)
+_STORE = (
+    f"INSERT INTO inbound_files ({_COLUMNS}) VALUES ({', '.join(f'${n}' for n in range(1, len(_FIELDS) + 1))})"
+    " ON CONFLICT (tenant_id, route_id, sha256) DO UPDATE SET times_seen = inbound_files.times_seen + 1"
+    f" RETURNING {_COLUMNS}"
+)
 
 
 def _file(row: Row) -> InboundFile:
@@ -47,24 +52,19 @@ async def store(
     content: bytes,
     now: int,
     traceparent: str,
+    state: str = "stored",
 ) -> tuple[InboundFile, bool]:
-    """Keep what a payer gave, once; the file and whether it is new. The same bytes again only count."""
+    """Keep what a payer gave, once; the file and whether it is new, then with this state. The same bytes again only count."""
     digest = hashlib.sha256(content).hexdigest()
-    row = await tx.row(
-        f"UPDATE inbound_files SET times_seen = times_seen + 1 WHERE tenant_id = $1 AND route_id = $2 AND sha256 = $3 RETURNING {_COLUMNS}",
-        tenant_id,
-        route_id,
-        digest,
-    )
-    if row:
-        return _file(row), False
     made = InboundFile(
-        tenant_id, inbound_id, route_id, digest, inbound_id, len(content), "stored", "", 1, now, None, traceparent
+        tenant_id, inbound_id, route_id, digest, inbound_id, len(content), state, "", 1, now, None, traceparent
     )
-    await payloads.store(tx, vault, tenant_id, inbound_id, "inbound", content, now)
-    places = ", ".join(f"${n}" for n in range(1, len(_FIELDS) + 1))
-    await tx.execute(f"INSERT INTO inbound_files ({_COLUMNS}) VALUES ({places})", *msgspec.structs.astuple(made))
-    return made, True
+    rows = await tx.fetch(_STORE, *msgspec.structs.astuple(made))
+    kept = _file(rows[0])
+    new = kept.inbound_id == inbound_id
+    if new:
+        await payloads.store(tx, vault, tenant_id, inbound_id, "inbound", content, now)
+    return kept, new
 
 
 async def get(tx: Transaction, tenant_id: str, inbound_id: str) -> InboundFile | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from gateway.ledger.vault import Vault
@@ -13,17 +14,18 @@ Scope = Literal["claim_number", "patient_control_number", "payer_control_number"
 
 
 async def add(
-    tx: Transaction, vault: Vault, tenant_id: str, scope: Scope, value: str | None, transaction_id: str
+    tx: Transaction, vault: Vault, tenant_id: str, transaction_id: str, values: Mapping[Scope, str | None]
 ) -> None:
-    """Let a transaction be found by a value; an absent value adds nothing."""
-    if value and value.strip():
-        await tx.execute(
-            "INSERT INTO search_keys (tenant_id, scope, hash, transaction_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-            tenant_id,
-            scope,
-            vault.index(tenant_id, scope, value),
-            transaction_id,
-        )
+    """Let a transaction be found by values; an absent one adds nothing."""
+    keys = [
+        (tenant_id, scope, vault.index(tenant_id, scope, value), transaction_id)
+        for scope, value in values.items()
+        if value and value.strip()
+    ]
+    await tx.many(
+        "INSERT INTO search_keys (tenant_id, scope, hash, transaction_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        keys,
+    )
 
 
 async def find(tx: Transaction, vault: Vault, tenant_id: str, scope: Scope, value: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway.lifecycle import KEEP, Change, Fact, Profile, Standing, decide, event_data, event_kind
-from queues.database import Row
+from queues.database import Row, Value
 from queues.database import Transaction as Tx
 
 __all__ = [
@@ -19,7 +19,6 @@ __all__ = [
     "events",
     "get",
     "insert",
-    "note",
     "page",
     "waiting_claims",
 ]
@@ -29,8 +28,11 @@ class Unknown(LookupError):
     """The tenant has no such transaction."""
 
 
-class Transaction(msgspec.Struct, frozen=True):
-    """A row of the ledger: ids, codes and times only. What was asked and answered lies sealed under `request_id`, `answer_id`."""
+class Transaction(msgspec.Struct):
+    """A row of the ledger: ids, codes and times only. What was asked and answered lies sealed under `request_id`, `answer_id`.
+
+    `version` counts its events. `apply` keeps the object as current as the row.
+    """
 
     tenant_id: str
     transaction_id: str
@@ -85,11 +87,21 @@ def _transaction(row: Row) -> Transaction:
     return Transaction(**values)
 
 
-async def insert(tx: Tx, made: Transaction) -> None:
-    """Add a transaction at the end of its tenant's order, with its first event."""
+async def insert(
+    tx: Tx,
+    made: Transaction,
+    fact: Fact | None = None,
+    profile: Profile | None = None,
+    interchange_id: str | None = None,
+) -> None:
+    """Add a transaction at the end of its tenant's order, with its first event, and with the fact it was made with."""
+    happened = [_event(made, made.state, {}, made.created_at)]
+    if fact is not None:
+        _change(made, fact, profile or Profile(), made.created_at)
+        happened.append(_event(made, event_kind(fact), event_data(fact), made.created_at, interchange_id))
     values = [int(v) if isinstance(v, bool) else v for v in msgspec.structs.astuple(made)]
     await tx.execute(_INSERT, *values)
-    await note(tx, made, made.state, {}, made.created_at)
+    await tx.many(_INSERT_EVENT, happened)
 
 
 async def get(tx: Tx, tenant_id: str, transaction_id: str) -> Transaction:
@@ -100,8 +112,13 @@ async def get(tx: Tx, tenant_id: str, transaction_id: str) -> Transaction:
     return _transaction(row)
 
 
-async def note(
-    tx: Tx,
+_INSERT_EVENT = (
+    "INSERT INTO events (tenant_id, transaction_id, sequence, at, kind, data, interchange_id, inbound_id, traceparent)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+)
+
+
+def _event(
     subject: Transaction,
     kind: str,
     data: dict[str, Any],
@@ -109,13 +126,12 @@ async def note(
     interchange_id: str | None = None,
     inbound_id: str | None = None,
     traceparent: str = "",
-) -> None:
-    """Keep an event."""
-    await tx.execute(
-        "INSERT INTO events (tenant_id, transaction_id, sequence, at, kind, data, interchange_id, inbound_id, traceparent) VALUES ($1, $2,"
-        " (SELECT coalesce(max(sequence), 0) + 1 FROM events WHERE tenant_id = $1 AND transaction_id = $2), $3, $4, $5, $6, $7, $8)",
+) -> tuple[Value, ...]:
+    """The row of an event; its sequence is the version of the transaction that it made."""
+    return (
         subject.tenant_id,
         subject.transaction_id,
+        subject.version,
         now,
         kind,
         msgspec.json.encode(data).decode(),
@@ -123,6 +139,21 @@ async def note(
         inbound_id,
         traceparent or subject.traceparent,
     )
+
+
+def _change(subject: Transaction, fact: Fact, profile: Profile, now: int) -> Change:
+    """Change a transaction in memory as `decide` says."""
+    change = decide(subject.standing, fact, profile, now)
+    subject.version += 1
+    subject.updated_at = now
+    subject.state = change.state or subject.state
+    subject.outcome = change.outcome or subject.outcome
+    subject.conflict = change.conflict or subject.conflict
+    if subject.state == "sent" and subject.sent_at is None:
+        subject.sent_at = now
+    if change.follow_up_at != KEEP:
+        subject.follow_up_at = change.follow_up_at
+    return change
 
 
 async def apply(
@@ -136,24 +167,28 @@ async def apply(
     traceparent: str = "",
     answer_id: str | None = None,
 ) -> Change:
-    """Let a fact happen to a transaction: keep it as an event and change what `decide` says. The subject must be current."""
-    change = decide(subject.standing, fact, profile, now)
+    """Let a fact happen to a transaction: keep it as an event and change what `decide` says.
+
+    Unique when the subject was not current: somebody else's event has that sequence.
+    """
+    change = _change(subject, fact, profile, now)
     data = event_data(fact)
     if change.conflict:
         data["conflict"] = True
-    await note(tx, subject, event_kind(fact), data, now, interchange_id, inbound_id, traceparent)
-    follow_up_at = subject.follow_up_at if change.follow_up_at == KEEP else change.follow_up_at
-    state = change.state or subject.state
+    subject.answer_id = answer_id or subject.answer_id
+    event = _event(subject, event_kind(fact), data, now, interchange_id, inbound_id, traceparent)
+    await tx.execute(_INSERT_EVENT, *event)
     await tx.execute(
-        "UPDATE transactions SET state = $1, outcome = $2, conflict = $3, version = version + 1, updated_at = $4, sent_at = $5, follow_up_at = $6,"
-        " answer_id = $7 WHERE tenant_id = $8 AND transaction_id = $9",
-        state,
-        change.outcome or subject.outcome,
-        int(change.conflict or subject.conflict),
+        "UPDATE transactions SET state = $1, outcome = $2, conflict = $3, version = $4, updated_at = $5, sent_at = $6, follow_up_at = $7,"
+        " answer_id = $8 WHERE tenant_id = $9 AND transaction_id = $10",
+        subject.state,
+        subject.outcome,
+        int(subject.conflict),
+        subject.version,
         now,
-        now if state == "sent" and subject.sent_at is None else subject.sent_at,
-        follow_up_at,
-        answer_id or subject.answer_id,
+        subject.sent_at,
+        subject.follow_up_at,
+        subject.answer_id,
         subject.tenant_id,
         subject.transaction_id,
     )
@@ -214,10 +249,13 @@ async def counts(tx: Tx) -> list[tuple[str, str, int]]:
     return [(row[0], row[1], row[2]) for row in rows]
 
 
+_OF_PAYERS = "kind IN ('claim_report', 'remittance')"
+
+
 async def from_file(tx: Tx, tenant_id: str, inbound_id: str, kind: str) -> list[Transaction]:
     """The reports or remittances that a file from a payer held."""
     rows = await tx.fetch(
-        f"{_SELECT} WHERE tenant_id = $1 AND request_id = $2 AND kind = $3 ORDER BY position",
+        f"{_SELECT} WHERE tenant_id = $1 AND request_id = $2 AND {_OF_PAYERS} AND kind = $3 ORDER BY position",
         tenant_id,
         inbound_id,
         kind,
@@ -225,13 +263,9 @@ async def from_file(tx: Tx, tenant_id: str, inbound_id: str, kind: str) -> list[
     return [_transaction(row) for row in rows]
 
 
-async def newest(tx: Tx, tenant_id: str, kinds: tuple[str, ...], limit: int) -> list[Transaction]:
-    """The newest transactions of some kinds, newest first."""
-    listed = ", ".join(f"${n}" for n in range(3, 3 + len(kinds)))
+async def newest_reports(tx: Tx, tenant_id: str, limit: int) -> list[Transaction]:
+    """The newest claim reports and remittances, newest first."""
     rows = await tx.fetch(
-        f"{_SELECT} WHERE tenant_id = $1 AND kind IN ({listed}) ORDER BY position DESC LIMIT $2",
-        tenant_id,
-        limit,
-        *kinds,
+        f"{_SELECT} WHERE tenant_id = $1 AND {_OF_PAYERS} ORDER BY position DESC LIMIT $2", tenant_id, limit
     )
     return [_transaction(row) for row in rows]

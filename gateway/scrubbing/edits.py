@@ -168,6 +168,36 @@ def _subscriber(claim: ProfessionalClaim, _: date) -> Iterator[tuple[str, str]]:
             yield f"subscriber.{name}", "is required where the subscriber is the patient"
 
 
+def _negative(claim: ProfessionalClaim, _: date) -> Iterator[tuple[str, str]]:
+    """005010X222A1: a charge is zero or more."""
+    information = _information(claim)
+    charge = _amount(information.claim_charge_amount)
+    if charge is not None and charge < 0:
+        yield "claimInformation.claimChargeAmount", "must not be negative"
+    for index, line in enumerate(information.service_lines or ()):
+        service = line.professional_service
+        amount = _amount(service.line_item_charge_amount) if service is not None else None
+        if amount is not None and amount < 0:
+            path = f"claimInformation.serviceLines[{index}].professionalService.lineItemChargeAmount"
+            yield path, "must not be negative"
+
+
+def _billing_npi(claim: ProfessionalClaim, _: date) -> Iterator[tuple[str, str]]:
+    billing = claim.billing
+    if billing is None or billing.npi or billing.commercial_number or billing.location_number:
+        return
+    yield (
+        "billing.npi",
+        "is required; only a provider that cannot have one is known by commercialNumber or locationNumber instead",
+    )
+
+
+def _member(claim: ProfessionalClaim, _: date) -> Iterator[tuple[str, str]]:
+    subscriber = claim.subscriber
+    if subscriber is not None and subscriber.last_name and not subscriber.member_id:
+        yield "subscriber.memberId", "is required where the subscriber is a person"
+
+
 # An id keeps its meaning for ever; a rule that changes gets a new one.
 EDITS: tuple[Edit, ...] = (
     # Numbers in test claims are often made up: there the check digit only warns.
@@ -180,4 +210,7 @@ EDITS: tuple[Edit, ...] = (
     Edit("CW107", 4, _original),
     Edit("CW108", 4, _accident),
     Edit("CW109", 4, _subscriber),
+    Edit("CW110", 4, _negative),
+    Edit("CW111", 4, _billing_npi),
+    Edit("CW112", 4, _member),
 )

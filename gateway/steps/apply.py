@@ -241,7 +241,9 @@ async def _277ca(tx: Transaction, done: _Applying, received: TransactionSet) -> 
 
 async def _judged(tx: Transaction, done: _Applying, subject: transactions.Transaction, verdict: ClaimVerdict) -> None:
     number = verdict.payer_claim_control_number
-    await search.add(tx, done.runtime.vault, subject.tenant_id, "payer_control_number", number, subject.transaction_id)
+    await search.add(
+        tx, done.runtime.vault, subject.tenant_id, subject.transaction_id, {"payer_control_number": number}
+    )
     if verdict.accepted is not None:
         await _happen(tx, done, subject, ClaimAcknowledged(verdict.accepted, _statuses(verdict.codes)))
 
@@ -264,7 +266,7 @@ async def _277(tx: Transaction, done: _Applying, received: TransactionSet) -> No
 
 async def _reported(tx: Transaction, done: _Applying, claim: transactions.Transaction, said: ClaimState) -> None:
     number = said.payer_claim_control_number
-    await search.add(tx, done.runtime.vault, claim.tenant_id, "payer_control_number", number, claim.transaction_id)
+    await search.add(tx, done.runtime.vault, claim.tenant_id, claim.transaction_id, {"payer_control_number": number})
     own = [c for c in said.codes if c.line is None]
     await _happen(tx, done, claim, StatusReported(own[0].category if own else "", _statuses(tuple(own))))
 
@@ -319,9 +321,8 @@ async def _835(tx: Transaction, done: _Applying, received: TransactionSet) -> No
             continue
         matched += 1
         number = paid.payer_control_number
-        await search.add(
-            tx, done.runtime.vault, subject.tenant_id, "payer_control_number", number, subject.transaction_id
-        )
+        found_by: dict[search.Scope, str | None] = {"payer_control_number": number}
+        await search.add(tx, done.runtime.vault, subject.tenant_id, subject.transaction_id, found_by)
         await _happen(tx, done, subject, Remitted(paid.status, remittance.outcome_of(paid), advice.transaction_id))
     await _posted(tx, done, advice, matched, unmatched)
 

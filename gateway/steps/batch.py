@@ -72,7 +72,7 @@ async def _commit(
     for segments, indexes in sets:
         control_number = segments[0].split(CANONICAL.element)[2]
         held += [Member(control_number, ordinal, claims[index].transaction_id) for ordinal, index in enumerate(indexes)]
-    made = await commit_interchange(
+    made, _ = await commit_interchange(
         tx,
         runtime,
         item.tenant_id,

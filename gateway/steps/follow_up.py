@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 from gateway.inquiries import Prepared, commit_inquiry, prepare_status
 from gateway.ledger import idempotency, transactions
-from gateway.lifecycle import FollowUpAsked
+from gateway.lifecycle import FollowUpAsked, FollowUpLeftToPerson
 from gateway.payers import Payer
 from gateway.runtime import Runtime
 from gateway.submissions import claim_of
@@ -102,15 +102,7 @@ async def _commit(
         return
     profile = runtime.profile(subject.payer_id)
     if prepared is None:
-        later = now + profile.follow_up_every // timedelta(microseconds=1)
-        await transactions.note(tx, current, "followUpLeftToPerson", {"reason": reason}, now)
-        await tx.execute(
-            "UPDATE transactions SET follow_up_at = $1, updated_at = $2 WHERE tenant_id = $3 AND transaction_id = $4",
-            later,
-            now,
-            subject.tenant_id,
-            subject.transaction_id,
-        )
+        await transactions.apply(tx, current, FollowUpLeftToPerson(reason), profile, now)
         _LOG.warning("follow-up left to a person", transaction_id=subject.transaction_id, payer_id=subject.payer_id)
         return
     await commit_inquiry(tx, runtime, prepared, b"", hold_seconds=0, claimed=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,13 @@ import pytest
 
 from tests import synthetic
 from tests.flows.service import NETWORK, Client, claim_body, eligibility_body, in_process, until
+
+
+def claims_of(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """The claims of a 277CA in JSON."""
+    payers = [p for t in report["transactions"] for p in t["payers"]]
+    details = [d for p in payers for t in p["claimStatusTransactions"] for d in t["claimStatusDetails"]]
+    return [c for d in details for patient in d["patientClaimStatusDetails"] for c in patient["claims"]]
 
 
 def kinds(trace: dict[str, Any]) -> list[str]:
@@ -53,17 +61,19 @@ async def test_a_claim_goes_the_whole_way_and_each_of_its_facts_is_a_transaction
         assert "denied" == (await until(client, denied, "remitted"))["outcome"]
 
         trace = await client.trace(paid)
-        assert ["accepted", "built", "delivered", "acknowledged", "acknowledged", "claimAcknowledged", "remitted"] == [
-            k for k in kinds(trace)
-        ]
-        numbers = {(i.get("controlNumber"), i.get("setControlNumber")) for i in trace["interchanges"]}
-        assert 4 <= len(numbers)
+        whole = ["accepted", "built", "delivered", "acknowledged", "acknowledged", "claimAcknowledged", "remitted"]
+        assert whole == kinds(trace)
+        # One 837 out; TA1 and 999, 277CA and 835 in.
+        assert ["out", "in", "in", "in"] == [i["direction"] for i in trace["interchanges"]]
+        assert all(i["controlNumber"] for i in trace["interchanges"])
         report = (await client.get(f"{NETWORK}/reports/v2/{paid}/277")).json
-        assert "277" == report["transactions"][0]["transactionSetPurposeCode"] or report["transactions"]
+        acknowledged = [c["claimStatus"]["patientAccountNumber"] for c in claims_of(report)]
+        assert "PAID-1" in acknowledged
         remittance = (await client.get(f"{NETWORK}/reports/v2/{paid}/835")).json
         payments = [p for t in remittance["transactions"] for d in t["detailInfo"] for p in d["paymentInfo"]]
         mine = [p for p in payments if p["claimPaymentInfo"]["patientControlNumber"] == "PAID-1"]
-        assert ["120"] == [p["claimPaymentInfo"]["claimPaymentAmount"] for p in mine]
+        assert ["120"] == [p["claimPaymentInfo"]["totalClaimChargeAmount"] for p in mine]
+        assert ["1"] == [p["claimPaymentInfo"]["claimStatusCode"] for p in mine]
         await polled_in_order(client, {paid, rejected, denied})
 
 
@@ -108,11 +118,23 @@ async def test_a_lost_claim_is_found_lost_by_the_follow_up_and_asked_about_again
     async with in_process(tmp_path) as (client, _):
         lost = await client.submit(claim_body("LOST-1"))
         await until(client, lost, "acknowledged")
-        await client.forward(14.1)
-        await until(client, lost, "not_found", "pending", "acknowledged")
-        await client.forward(14.1)
+        for times in (1, 2):
+            await client.forward(14.1)
+            await reported(client, lost, times)
         trace = await client.trace(lost)
-        assert 1 <= kinds(trace).count("followUpAsked")
+        assert 2 == kinds(trace).count("followUpAsked")
+        assert ["A4", "A4"] == [e["data"]["category"] for e in trace["events"] if e["kind"] == "statusReported"]
+        asked = [s for i in trace["interchanges"] for s in i["segments"] if s.startswith("DTP*472")]
+        # First the day of service, then a month before and after.
+        assert "DTP*472*D8*20251202~" in asked
+        assert "DTP*472*RD8*20251102-20260101~" in asked
+
+
+async def reported(client: Client, claim: str, times: int) -> None:
+    """Wait until the payer has told the claim's status so often."""
+    async with asyncio.timeout(30):
+        while kinds(await client.trace(claim)).count("statusReported") < times:  # noqa: ASYNC110 - over HTTP there is nothing to wait on
+            await asyncio.sleep(0.05)
 
 
 async def test_raw_claims_become_a_transaction_each_and_leave_acknowledged(tmp_path: Path) -> None:

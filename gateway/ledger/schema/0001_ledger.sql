@@ -63,8 +63,8 @@ CREATE TABLE transactions (
 );
 CREATE UNIQUE INDEX transactions_in_order ON transactions (tenant_id, position);
 CREATE INDEX transactions_waiting ON transactions (tenant_id, route_id, position) WHERE state = 'accepted' AND kind = 'claim';
-CREATE INDEX transactions_of_kind ON transactions (tenant_id, kind, position);
-CREATE INDEX transactions_of_file ON transactions (tenant_id, request_id);
+CREATE INDEX transactions_of_payers ON transactions (tenant_id, position) WHERE kind IN ('claim_report', 'remittance');
+CREATE INDEX transactions_of_file ON transactions (tenant_id, request_id) WHERE kind IN ('claim_report', 'remittance');
 CREATE INDEX transactions_to_follow ON transactions (tenant_id, follow_up_at) WHERE follow_up_at IS NOT NULL;
 
 -- Every fact about a transaction, as it came, late and repeated ones too.
