@@ -17,14 +17,16 @@ from __future__ import annotations
 
 import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cache
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 
+from x12.discreet import Discreet
 from x12.documents.reading import Reader
 from x12.walk import Instance
 
@@ -64,19 +66,12 @@ D = TypeVar("D", bound="Document")
 Out = dict[str, Any]
 
 
-class Document(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
+class Document(Discreet, rename="camel", omit_defaults=True, kw_only=True):
     """A JSON object of the dialect. Absent and null are the same; unknown keys are ignored."""
 
-    def __repr__(self) -> str:
-        # The fields are a patient's: they must not get into a log or an error by way of repr.
-        return f"<{type(self).__name__}>"
 
-
-class Flat(msgspec.Struct, frozen=True):
+class Flat(Discreet, frozen=True):
     """A flat view of what X12 says, for matching; as a document's, its repr shows no values."""
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}>"
 
 
 class Place(NamedTuple):
@@ -257,7 +252,7 @@ class Bound(NamedTuple):
 
 
 class Plan:
-    """A struct type's bindings in field order, and its reader."""
+    """A struct type's bindings in field order, and its reader. `values` gives a document's values in the same order."""
 
     def __init__(self, cls: type[Document]) -> None:
         self.cls = cls
@@ -271,12 +266,25 @@ class Plan:
             if spec is not None and spec.kind != "by hand":
                 self.fields.append(Bound(info.name, info.encode_name, spec, plan, many, integer))
         self.reader = Reader(self)
+        self.values = _getter([f.name for f in self.fields])
 
 
 @cache
 def plan_of(cls: type[Document]) -> Plan:
     """The plan of a document type."""
     return Plan(cls)
+
+
+def _getter(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """Several attributes at once, always as a tuple."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda item: tuple(getattr(item, n) for n in names)
+
+
+@cache
+def _all_of(cls: type[Document]) -> Callable[[Any], tuple[Any, ...]]:
+    return _getter(cls.__struct_fields__)
 
 
 def _unwrap(hint: Any) -> tuple[Spec | None, type[Document] | None, bool, bool]:
@@ -310,8 +318,8 @@ def without_blanks(document: D) -> D | None:
     """
     made = copy(document)
     said = False
-    for name in made.__struct_fields__:
-        value: Any = getattr(made, name)
+    names = made.__struct_fields__
+    for name, value in zip(names, _all_of(type(made))(made), strict=True):
         if value is None:
             continue
         kept = _without_blanks(value)

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Any, cast
 
 import msgspec
 
+from x12.discreet import Discreet
 from x12.documents.binding import Bound, Document, Place, Plan, parse_place, plan_of
 from x12.finding import Finding
 from x12.guides import Component, Guide, Loop, Segment
@@ -135,7 +136,7 @@ def _inner(loop: Loop) -> dict[str, Loop]:
     return {c.id: c for c in loop.children if isinstance(c, Loop)}
 
 
-class Written(msgspec.Struct):
+class Written(Discreet):
     """A transaction set as segments with CANONICAL separators, and what is wrong with it, each finding with its field path."""
 
     segments: list[str]
@@ -167,8 +168,7 @@ class Writer:
         self._fields(plan, document, loop, f"{path}." if path else "")
 
     def _fields(self, plan: Plan, document: Document, loop: DraftLoop, prefix: str) -> None:
-        for field in plan.fields:
-            value: Any = getattr(document, field.name)
+        for field, value in zip(plan.fields, plan.values(document), strict=True):
             if value is None and not field.spec.default:
                 continue
             kind = field.spec.kind
@@ -223,8 +223,7 @@ class Writer:
 
     def _row(self, plan: Plan, document: Document, segment: _DraftSegment, prefix: str, offset: int) -> None:
         """Fields of a struct bound to one segment, or to a group of its elements after `offset`."""
-        for field in plan.fields:
-            value: Any = getattr(document, field.name)
+        for field, value in zip(plan.fields, plan.values(document), strict=True):
             if value is None and not field.spec.default:
                 continue
             kind = field.spec.kind
@@ -375,7 +374,7 @@ class Writer:
         walk.end()
         found: list[Finding] = []
         if walk.findings:
-            index = self._index()
+            index = _index(tuple(self._plans))
             found = [msgspec.structs.replace(f, path=_path_of(f, lines, index, self.guide)) for f in walk.findings]
         return Written(texts, self.findings + found)
 
@@ -408,13 +407,15 @@ class Writer:
                 _fill(place, item)
             lines.append((item.text(), item, draft))
 
-    def _index(self) -> _Index:
-        """Everything that is bound, by place: `_bound_places` of the documents that were written."""
-        index: _Index = {}
-        for plan, loop_id, prefix in self._plans:
-            for key, path, qualifiers in _bound_places(plan.cls, loop_id, f"{prefix}." if prefix else ""):
-                index.setdefault(key, []).append((path, qualifiers))
-        return index
+
+@lru_cache(256)
+def _index(plans: tuple[tuple[Plan, str, str], ...]) -> _Index:
+    """Everything that is bound, by place: `_bound_places` of the documents that were written."""
+    index: _Index = {}
+    for plan, loop_id, prefix in plans:
+        for key, path, qualifiers in _bound_places(plan.cls, loop_id, f"{prefix}." if prefix else ""):
+            index.setdefault(key, []).append((path, qualifiers))
+    return index
 
 
 def _absent(value: Any, kind: str) -> bool:
