@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
 
-.PHONY: demo test check bench format clean
+.PHONY: demo test check bench campaign format clean
 
 demo: $(VENV)/.installed
 	$(BIN)/claimwire demo
@@ -21,6 +21,10 @@ check: $(VENV)/.ready
 
 bench: $(VENV)/.ready
 	$(RUN) -m tests.bench
+
+# Longer runs of what CI takes a seeded share of; a failure prints its seed for CLAIMWIRE_SEED.
+campaign: $(VENV)/.ready
+	CLAIMWIRE_CAMPAIGN=$${CLAIMWIRE_CAMPAIGN:-3} $(RUN) -m pytest -m campaign -s
 
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .

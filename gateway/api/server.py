@@ -6,7 +6,8 @@ import asyncio
 import hashlib
 import ipaddress
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
@@ -58,8 +59,7 @@ def application(runtime: Runtime, service: Service, clock: MoveClock | None = No
         for path in operation.paths:
             app.router.add_route(operation.method, path, handler)
             app.router.add_route(operation.method, f"{path}/", handler)
-    described = document(operations, version("claimwire"))
-    pages = _Pages(runtime, api, described)
+    pages = _Pages(runtime, api, operations)
     for path, handler in (("/healthz", pages.health), ("/readyz", pages.ready), ("/metrics", pages.metrics)):
         app.router.add_get(path, handler)
     for path, handler in (("/openapi.json", pages.openapi), ("/docs", pages.docs), ("/docs/style.css", pages.style)):
@@ -179,11 +179,19 @@ _NOBODY = ApiKey("", "", "", frozenset(), 0, None, None)
 class _Pages:
     """What is no operation: health, metrics, and the description of the API."""
 
-    def __init__(self, runtime: Runtime, api: _Api, described: dict[str, Any]) -> None:
+    def __init__(self, runtime: Runtime, api: _Api, operations: Sequence[Operation]) -> None:
         self.runtime = runtime
         self.api = api
-        self.described = msgspec.json.encode(described)
-        self.page, self.css = page(described)
+        self.operations = operations
+
+    @cached_property
+    def described(self) -> dict[str, Any]:
+        """The OpenAPI document, made when somebody first asks: it takes longer than all else at the start."""
+        return document(self.operations, version("claimwire"))
+
+    @cached_property
+    def pages(self) -> tuple[str, str]:
+        return page(self.described)
 
     async def health(self, _: web.Request) -> web.Response:
         """The process answers."""
@@ -225,13 +233,13 @@ class _Pages:
         metrics.work_oldest_seconds.set(max(0, (now - oldest) / 1_000_000))
 
     async def openapi(self, _: web.Request) -> web.Response:
-        return web.Response(body=self.described, content_type=_JSON)
+        return web.Response(body=msgspec.json.encode(self.described), content_type=_JSON)
 
     async def docs(self, _: web.Request) -> web.Response:
-        return web.Response(text=self.page, content_type="text/html")
+        return web.Response(text=self.pages[0], content_type="text/html")
 
     async def style(self, _: web.Request) -> web.Response:
-        return web.Response(text=self.css, content_type="text/css")
+        return web.Response(text=self.pages[1], content_type="text/css")
 
 
 def _is_loopback(remote: str | None) -> bool:

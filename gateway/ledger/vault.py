@@ -35,11 +35,16 @@ class SealBroken(Exception):
 def master_key_from(path: Path) -> bytes:
     """The master key in a file of 32 bytes; a new one is made, readable by its owner only, where there is no file."""
     if not path.exists():
-        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(handle, "wb") as file:
+        # Under another name first: a crash in between must not leave a key that is none.
+        made = path.with_suffix(".new")
+        with os.fdopen(os.open(made, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
             file.write(os.urandom(_KEY))
             file.flush()
             os.fsync(file.fileno())
+        made.rename(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
     key = path.read_bytes()
     if len(key) != _KEY:
         raise ValueError(f"the master key in {path.name} must be {_KEY} bytes")

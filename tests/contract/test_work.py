@@ -55,6 +55,16 @@ async def test_work_is_leased_when_due_and_by_one_at_a_time(database: SQLite) ->
     assert [] == await take(database, 6 * SECOND, owner="other")
 
 
+async def test_released_work_is_due_at_once_and_whoever_held_it_cannot_commit(database: SQLite) -> None:
+    await put(database, "a")
+    await put(database, "later", run_at=5 * SECOND)
+    held = (await take(database, 0, seconds=60))[0]
+    assert 1 == await do(database, lambda tx: work.release(tx, SECOND))
+    with pytest.raises(LeaseLost):
+        await do(database, lambda tx: work.finish(tx, held))
+    assert [("a", 2)] == [(w.subject, w.attempts) for w in await take(database, SECOND, owner="other")]
+
+
 async def test_a_lease_that_has_passed_goes_to_another_and_the_first_cannot_commit(database: SQLite) -> None:
     await put(database, "a")
     first = (await take(database, 0, seconds=10))[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import signal
 import socket
@@ -34,6 +35,7 @@ __all__ = [
 
 NETWORK = "/2024-04-01/change/medicalnetwork"
 PATIENCE_SECONDS = 60.0
+_LARGE_BYTES = 1 << 20
 _ADDRESS = {"address1": "7 BIRCH ST", "city": "PORTLAND", "state": "OR", "postalCode": "972010000"}
 _PROVIDER = {"organizationName": "ALDER FAMILY PRACTICE", "npi": "1999996667"}
 
@@ -67,11 +69,13 @@ class Client:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.key is not None:
             sent.setdefault("Authorization", self.key)
-        async with self.session.request(method, path, data=body, headers=sent) as response:
+        # A large body as bytes makes aiohttp warn.
+        data = io.BytesIO(body) if body is not None and len(body) > _LARGE_BYTES else body
+        async with self.session.request(method, path, data=data, headers=sent) as response:
             return Answer(response.status, response.headers.copy(), await response.read())
 
     async def get(self, path: str, **headers: str) -> Answer:
-        return await self.call("GET", path, **headers)
+        return await self.call("GET", path, None, **headers)
 
     async def post(self, path: str, body: Any, **headers: str) -> Answer:
         """POST of JSON, or of X12 where the body is bytes that begin otherwise."""
