@@ -84,15 +84,12 @@ async def by_number(tx: Transaction, tenant_id: str, series: str, control_number
     return _interchange(row) if row else None
 
 
-async def members(
-    tx: Transaction, tenant_id: str, interchange_id: str, control_number: str | None = None
-) -> list[Member]:
-    """What an interchange, or one transaction set of it, carries."""
-    one = "" if control_number is None else " AND control_number = $3"
-    values = (tenant_id, interchange_id) if control_number is None else (tenant_id, interchange_id, control_number)
+async def members(tx: Transaction, tenant_id: str, interchange_id: str) -> list[Member]:
+    """What an interchange carries."""
     rows = await tx.fetch(
-        f"SELECT control_number, ordinal, transaction_id FROM members WHERE tenant_id = $1 AND interchange_id = $2{one} ORDER BY control_number, ordinal",
-        *values,
+        "SELECT control_number, ordinal, transaction_id FROM members WHERE tenant_id = $1 AND interchange_id = $2 ORDER BY control_number, ordinal",
+        tenant_id,
+        interchange_id,
     )
     return [Member(*row) for row in rows]
 

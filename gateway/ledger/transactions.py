@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ __all__ = [
     "Transaction",
     "Unknown",
     "apply",
+    "apply_all",
     "counts",
     "events",
     "get",
@@ -171,28 +173,64 @@ async def apply(
 
     Unique when the subject was not current: somebody else's event has that sequence.
     """
-    change = _change(subject, fact, profile, now)
-    data = event_data(fact)
-    if change.conflict:
-        data["conflict"] = True
     subject.answer_id = answer_id or subject.answer_id
-    event = _event(subject, event_kind(fact), data, now, interchange_id, inbound_id, traceparent)
+    change, event = _happen(subject, fact, profile, now, interchange_id, inbound_id, traceparent)
     await tx.execute(_INSERT_EVENT, *event)
-    await tx.execute(
-        "UPDATE transactions SET state = $1, outcome = $2, conflict = $3, version = $4, updated_at = $5, sent_at = $6, follow_up_at = $7,"
-        " answer_id = $8 WHERE tenant_id = $9 AND transaction_id = $10",
+    await tx.execute(_UPDATE, *_changed(subject))
+    return change
+
+
+async def apply_all(
+    tx: Tx,
+    facts: Sequence[tuple[Transaction, Fact]],
+    profile_of: Callable[[str], Profile],
+    now: int,
+    interchange_id: str | None = None,
+    inbound_id: str | None = None,
+) -> list[Change]:
+    """`apply` for many transactions at once, each with its fact; `profile_of` gives the profile of a payer id."""
+    happened = [_happen(s, f, profile_of(s.payer_id), now, interchange_id, inbound_id) for s, f in facts]
+    await tx.many(_INSERT_EVENT, [event for _, event in happened])
+    await tx.many(_UPDATE, [_changed(subject) for subject, _ in facts])
+    return [change for change, _ in happened]
+
+
+_UPDATE = (
+    "UPDATE transactions SET state = $1, outcome = $2, conflict = $3, version = $4, updated_at = $5, sent_at = $6, follow_up_at = $7,"
+    " answer_id = $8 WHERE tenant_id = $9 AND transaction_id = $10"
+)
+
+
+def _changed(subject: Transaction) -> tuple[Value, ...]:
+    return (
         subject.state,
         subject.outcome,
         int(subject.conflict),
         subject.version,
-        now,
+        subject.updated_at,
         subject.sent_at,
         subject.follow_up_at,
         subject.answer_id,
         subject.tenant_id,
         subject.transaction_id,
     )
-    return change
+
+
+def _happen(
+    subject: Transaction,
+    fact: Fact,
+    profile: Profile,
+    now: int,
+    interchange_id: str | None = None,
+    inbound_id: str | None = None,
+    traceparent: str = "",
+) -> tuple[Change, tuple[Value, ...]]:
+    """Change a transaction in memory; the change and the row of its event."""
+    change = _change(subject, fact, profile, now)
+    data = event_data(fact)
+    if change.conflict:
+        data["conflict"] = True
+    return change, _event(subject, event_kind(fact), data, now, interchange_id, inbound_id, traceparent)
 
 
 async def events(tx: Tx, tenant_id: str, transaction_id: str) -> list[Event]:
@@ -203,6 +241,21 @@ async def events(tx: Tx, tenant_id: str, transaction_id: str) -> list[Event]:
         transaction_id,
     )
     return [Event(row[0], row[1], row[2], msgspec.json.decode(row[3]), row[4], row[5], row[6]) for row in rows]
+
+
+async def of_interchange(
+    tx: Tx, tenant_id: str, interchange_id: str, control_number: str | None = None
+) -> list[Transaction]:
+    """The transactions that an interchange, or one transaction set of it, carries, in its order."""
+    columns = ", ".join(f"t.{name}" for name in _FIELDS)
+    one = "" if control_number is None else " AND m.control_number = $3"
+    values = (tenant_id, interchange_id) if control_number is None else (tenant_id, interchange_id, control_number)
+    rows = await tx.fetch(
+        f"SELECT {columns} FROM members m JOIN transactions t ON t.tenant_id = m.tenant_id AND t.transaction_id = m.transaction_id"
+        f" WHERE m.tenant_id = $1 AND m.interchange_id = $2{one} ORDER BY m.control_number, m.ordinal",
+        *values,
+    )
+    return [_transaction(row) for row in rows]
 
 
 async def page(tx: Tx, tenant_id: str, after: int, limit: int) -> list[Transaction]:

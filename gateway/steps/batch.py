@@ -85,10 +85,8 @@ async def _commit(
         tracing.current(),
     )
     subjects = {claim.transaction_id: claim for claim in claims}
-    for member in held:
-        subject = subjects[member.transaction_id]
-        built = Built(made.control_number, member.control_number)
-        await transactions.apply(tx, subject, built, runtime.profile(subject.payer_id), now, interchange_id)
+    built = [(subjects[m.transaction_id], Built(made.control_number, m.control_number)) for m in held]
+    await transactions.apply_all(tx, built, runtime.profile, now, interchange_id)
     await work.enqueue(tx, item.tenant_id, interchange_id, "send", interchange_id, now)
     if len(claims) < route.batch_claims_max:
         await work.finish(tx, item)

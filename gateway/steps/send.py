@@ -7,6 +7,7 @@ Inquiries (270, 276) change nothing at the payer and may simply be repeated.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from opentelemetry.trace import SpanKind
@@ -193,16 +194,12 @@ async def apply_to_members(
 ) -> int:
     """Let a fact happen to every transaction in an interchange, or in one of its transaction sets; how many there are."""
     now = runtime.world.micros()
-    held = await interchanges.members(tx, interchange.tenant_id, interchange.interchange_id, control_number)
-    due: list[int] = []
-    for member in held:
-        subject = await transactions.get(tx, interchange.tenant_id, member.transaction_id)
-        change = await transactions.apply(
-            tx, subject, fact, runtime.profile(subject.payer_id), now, interchange.interchange_id, inbound_id
-        )
-        runtime.metrics.facts.labels(subject.kind, type(fact).__name__).inc()
-        if change.follow_up_at is not None and change.follow_up_at != KEEP:
-            due.append(change.follow_up_at)
+    held = await transactions.of_interchange(tx, interchange.tenant_id, interchange.interchange_id, control_number)
+    facts = [(subject, fact) for subject in held]
+    changes = await transactions.apply_all(tx, facts, runtime.profile, now, interchange.interchange_id, inbound_id)
+    for kind, count in Counter(subject.kind for subject in held).items():
+        runtime.metrics.facts.labels(kind, type(fact).__name__).inc(count)
+    due = [c.follow_up_at for c in changes if c.follow_up_at is not None and c.follow_up_at != KEEP]
     if due:
         await work.enqueue(
             tx, interchange.tenant_id, runtime.world.new_id(), "follow_up", interchange.tenant_id, now, min(due)
