@@ -22,12 +22,13 @@ from observability import tracing
 from queues import work
 from queues.database import Transaction
 from queues.work import SECOND
+from x12.discreet import Discreet
 from x12.documents.acknowledgements import read_999
 from x12.documents.claim_status import (
     ClaimStatusRequest,
     ClaimStatusResponse,
-    ErrorResponse,
     ResponseError,
+    StatusErrorResponse,
     read_status_responses,
     write_status_request,
 )
@@ -60,7 +61,7 @@ SETS: dict[Kind, tuple[str, str, tuple[str, str]]] = {
 TAKE_OVER_SECONDS = 30.0
 
 
-class Prepared(msgspec.Struct):
+class Prepared(Discreet):
     """An inquiry that is ready to be committed to: one transaction set in canonical separators, and what it can be found by."""
 
     kind: Kind
@@ -73,8 +74,14 @@ class Prepared(msgspec.Struct):
     member_id: str | None = None
     parent_id: str | None = None
 
+    @property
+    def asked(self) -> list[str]:
+        """The trace numbers that it asks under, in their order: those of raw X12 may be many, or none."""
+        rows = (s.split(CANONICAL.element) for s in self.segments if s.startswith(f"TRN{CANONICAL.element}"))
+        return [row[2] for row in rows if len(row) > 2]
 
-class Answer(msgspec.Struct):
+
+class Answer(Discreet):
     """What the payer said: the fact for the transaction, the HTTP status and the JSON for the caller."""
 
     fact: Fact
@@ -119,6 +126,8 @@ def prepare_x12(runtime: Runtime, kind: Kind, payer: Payer, segments: Sequence[s
     """An inquiry out of a clean transaction set of the caller's, in canonical separators; it leaves as it came."""
     made = _prepared(runtime, kind, payer)
     made.segments = list(segments)
+    # What the payer will repeat is the caller's own number.
+    made.trace_number = next(iter(made.asked), made.trace_number)
     return made
 
 
@@ -160,22 +169,25 @@ async def commit_inquiry(
     return interchange, content
 
 
-def answer_of(kind: Kind, subject: transactions.Transaction, payload: bytes, trace_number: str) -> Answer | None:
+def answer_of(kind: Kind, subject: transactions.Transaction, payload: bytes, asked: Sequence[str]) -> Answer | None:
     """What a received interchange says to an inquiry; None when it holds no answer to it.
 
-    An interchange may answer many inquiries: the one meant is known by its trace number, or by being alone.
+    An interchange may answer many inquiries: the one meant is known by a trace number that it asked under, or by being
+    alone. An inquiry that asked under several numbers, or under none, is answered by all that came.
     """
     for interchange in read(payload):
         for received in interchange.sets:
             if received.set_id == "999" and received.guide is not None:
                 return _refused_by_999(kind, subject, received)
         answers = [s for s in interchange.sets if s.set_id == SETS[kind][1] and s.guide is not None]
-        documents = [(s, d) for s in answers for d in _documents(kind, s)]
-        mine = [(s, d) for s, d in documents if trace_number in _trace_numbers(d)] or (
-            documents if len(documents) == 1 else []
-        )
+        documents = [d for s in answers for d in _documents(kind, s)]
+        mine = [d for d in documents if _trace_numbers(d) & set(asked)]
+        if len(asked) == 1:
+            mine = mine[:1] or (documents if len(documents) == 1 else [])
+        elif mine or not asked or len(documents) == 1:
+            mine = documents
         if mine:
-            return _answered(kind, subject, interchange, mine[0][0], mine[0][1], payload)
+            return _answered(subject, interchange, mine, payload)
         refusal = next((t for t in interchange.acknowledgements if len(t) > 3 and t[3] == "R"), None)
         if refusal is not None:
             return _refused(
@@ -202,26 +214,23 @@ def _meta(subject: transactions.Transaction) -> Meta:
 
 
 def _answered(
-    kind: Kind,
-    subject: transactions.Transaction,
-    interchange: Received,
-    received: TransactionSet,
-    document: msgspec.Struct,
-    payload: bytes,
+    subject: transactions.Transaction, interchange: Received, documents: Sequence[msgspec.Struct], payload: bytes
 ) -> Answer:
+    """One document as an object, several as a list."""
     codes: list[str] = []
-    if isinstance(document, EligibilityResponse):
-        codes = [e.code for e in document.errors or () if e.code]
-        document.id = subject.transaction_id
     filled = {
         "meta": _meta(subject),
         "control_number": interchange.control_number,
         "reassociation_key": interchange.control_number,
         "x12": payload.decode("latin-1"),
     }
-    for name, value in filled.items():
-        setattr(document, name, value)
-    return Answer(Answered(codes), 200, msgspec.json.encode(document))
+    for document in documents:
+        if isinstance(document, EligibilityResponse):
+            codes += [e.code for e in document.errors or () if e.code]
+            document.id = subject.transaction_id
+        for name, value in filled.items():
+            setattr(document, name, value)
+    return Answer(Answered(codes), 200, msgspec.json.encode(documents[0] if len(documents) == 1 else documents))
 
 
 def _refused_by_999(kind: Kind, subject: transactions.Transaction, received: TransactionSet) -> Answer:
@@ -250,7 +259,7 @@ def _refused(
             followup_action=wrong.followup_action,
             location=wrong.location,
         )
-        refused = ErrorResponse(code=wrong.code, description=wrong.description, errors=[said])
+        refused = StatusErrorResponse(code=wrong.code, description=wrong.description, errors=[said])
         response = ClaimStatusResponse(status="ERROR", error_response=refused)
     response.meta = _meta(subject)
     response.transaction_set_acknowledgement = code or "R"

@@ -47,6 +47,10 @@ class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     def __repr__(self) -> str:
         return f"<Route {self.id}>"
 
+    def __rich_repr__(self) -> list[tuple[str, str]]:
+        # Rich, which tracebacks are printed with, would else show the secrets.
+        return [("id", self.id)]
+
 
 class Payer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A payer: who it is, how it is reached, when it is asked about silent claims."""

@@ -20,7 +20,7 @@ class Reply:
     """One answer. `body` is JSON."""
 
     status: int
-    body: bytes
+    body: bytes = field(repr=False)
     transaction_id: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 

@@ -101,7 +101,7 @@ class Service:
         return await self._ask("claim_status", prepared, body, key)
 
     async def inquire_x12(self, kind: Kind, body: bytes, is_json: bool, key: str | None = None) -> Reply:
-        """Inquiries in raw X12: each transaction set is asked by itself; one answers with an object, several with a list."""
+        """Inquiries in raw X12: each transaction set is asked by itself; one answer is an object, several are a list."""
         content = x12_of(body, is_json)
         if isinstance(content, Reply):
             return content
@@ -208,7 +208,7 @@ class Service:
         """Keep the payer's bytes, then what they say."""
         runtime, now = self.runtime, self.runtime.world.micros()
         subject = await transactions.get(tx, TENANT, prepared.transaction_id)
-        answer = answer_of(prepared.kind, subject, content, prepared.trace_number)
+        answer = answer_of(prepared.kind, subject, content, prepared.asked)
         state = "stored" if answer is None else "applied"
         file, new = await inbound.store(
             tx,
@@ -320,7 +320,9 @@ class Service:
         try:
             reply = await self.taking(operation, key, body, lambda tx: self.claims.take(tx, intake))
         except claims.Duplicate as duplicate:
-            return self.claims.duplicate(duplicate.interchange)
+            # The same request may have been taken between our looking for its key and our commit.
+            before = await self.remembered(operation, key, body)
+            return before or self.claims.duplicate(duplicate.interchange)
         self.runtime.wake.set()
         return reply
 

@@ -21,6 +21,7 @@ from queues import work
 from queues.database import Transaction
 from queues.work import SECOND
 from x12.batch import with_reference
+from x12.discreet import Discreet
 from x12.documents.claim_parts import Receiver, Submitter
 from x12.documents.parts import Header
 from x12.documents.professional_claim import ProfessionalClaim, write_claim
@@ -30,7 +31,7 @@ from x12.syntax import CANONICAL
 __all__ = ["Submission", "claim_of", "commit_claims", "prepare_claim", "prepare_segments"]
 
 
-class Submission(msgspec.Struct):
+class Submission(Discreet):
     """A claim on its way in: what it is kept as, what is wrong with it, and what it can be found by."""
 
     transaction_id: str

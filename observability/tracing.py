@@ -19,7 +19,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from observability.log import ALLOWED
 
-__all__ = ["configure", "current", "current_trace_id", "export", "span"]
+__all__ = ["configure", "current", "current_trace_id", "export", "link", "span"]
 
 _OTLP = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
@@ -99,6 +99,16 @@ def _carried(parent: context.Context | None) -> Span:
     flags = above.trace_flags if above.is_valid else TraceFlags(TraceFlags.SAMPLED)
     made = SpanContext(trace_id, _ids.generate_span_id(), False, flags, above.trace_state)
     return NonRecordingSpan(made)
+
+
+def link(traceparent: str) -> None:
+    """Tie the span that is open here to another trace: that of a request whose work is done here among others."""
+    if not _exporting or not traceparent:
+        return
+    other = trace.get_current_span(_PROPAGATOR.extract({"traceparent": traceparent})).get_span_context()
+    here = trace.get_current_span()
+    if other.is_valid and other.trace_id != here.get_span_context().trace_id:
+        here.add_link(other)
 
 
 def current() -> str:

@@ -15,6 +15,7 @@ import os
 import re
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context, copy_context
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -134,6 +135,10 @@ def _bound(values: Sequence[Value]) -> dict[str, Value]:
     return dict(zip(_NAMES, values, strict=False))
 
 
+# A body, who waits for it, and the context it was asked in.
+_Waiting = tuple[Body[Any], asyncio.Future[Any], Context]
+
+
 class _Statements:
     """A transaction on one SQLite connection. Its coroutines never suspend."""
 
@@ -187,7 +192,7 @@ class SQLite:
         self._writer.execute("PRAGMA synchronous=FULL").fetchall()
         self._writer.execute("PRAGMA foreign_keys=ON").fetchall()
         self._reader: Any = self._writer if path is None else _open(name, vfs, flags=apsw.SQLITE_OPEN_READONLY)
-        self._waiting: list[tuple[Body[Any], asyncio.Future[Any]]] = []
+        self._waiting: list[_Waiting] = []
         self._flushing: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "claimwire-commit")
         self._closed = False
@@ -196,7 +201,8 @@ class SQLite:
         if self._closed:
             raise DatabaseError("the database is closed")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append((body, future))
+        # A body runs among those of other callers: what belongs to its own, such as the open span, comes with it.
+        self._waiting.append((body, future, copy_context()))
         if self._flushing is None:
             self._flushing = asyncio.get_running_loop().create_task(self._flush())
         return await future
@@ -240,13 +246,13 @@ class SQLite:
         finally:
             self._flushing = None
 
-    async def _commit(self, batch: list[tuple[Body[Any], asyncio.Future[Any]]]) -> None:
+    async def _commit(self, batch: list[_Waiting]) -> None:
         """Run the bodies of a batch, each in its savepoint, sync them with one COMMIT, then tell their callers."""
         results: list[tuple[asyncio.Future[Any], Any, BaseException | None, list[Callable[[], None]]]] = []
         try:
             self._writer.execute("BEGIN IMMEDIATE").fetchall()
-            for body, future in batch:
-                results.append(self._one(body, future))
+            for body, future, context in batch:
+                results.append(context.run(self._one, body, future))
             await asyncio.get_running_loop().run_in_executor(
                 self._thread, lambda: self._writer.execute("COMMIT").fetchall()
             )
@@ -254,7 +260,7 @@ class SQLite:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK").fetchall()
             failure = _translated(error) if isinstance(error, apsw.Error) else error
-            for _, future in batch:
+            for _, future, _ in batch:
                 if not future.done():
                     future.set_exception(
                         failure if isinstance(failure, Exception) else DatabaseError("the commit was interrupted")

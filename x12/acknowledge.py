@@ -33,12 +33,8 @@ _CODES_MAX = 5
 FINDINGS_MAX = 5_000
 # Acknowledgements (997, 999) are not acknowledged.
 _ACKNOWLEDGING = "FA"
-# AK905 of errors that concern the group's trailer, and a stray segment, for which AK905 has no code: the sets are whole.
-_TOLERATED = frozenset(("4", "5", "22"))
 # What stands for a date and a time of the sender that are none.
 _NO_DATE, _NO_TIME = "000101", "0000"
-# A last choice of each delimiter stays out of what is sent back, so that one is always free.
-_RESERVED = frozenset("|<`~")
 # IK303 names a loop only where LS and LE bound it.
 _BOUNDED = {"2120C": "2120", "2120D": "2120"}
 # Business unit identifiers of the 999: which segment of a set names the unit that a finding is about.
@@ -55,7 +51,7 @@ _UNIT_MAX = 35
 def _echo(value: str, shortest: int, longest: int, otherwise: str = "") -> str:
     """A value of the sender where it fits the element that carries it back."""
     value = value.strip()
-    fits = shortest <= len(value) <= longest and unwritable_character(value) is None and not _RESERVED & set(value)
+    fits = shortest <= len(value) <= longest and unwritable_character(value) is None
     return value if fits else otherwise
 
 
@@ -88,7 +84,8 @@ def answer_999(group: Group, control_number: str = "0001") -> list[str]:
             _echo(group.version, 1, 12, "000000"),
         ),
     ]
-    refused = any(f.severity == "error" and f.code not in _TOLERATED for f in group.findings)
+    # A wrong count or trailer too: sets may be missing, and what is refused must not be told accepted.
+    refused = not group.accepted
     accepted = 0
     for received in group.sets:
         lines.append(
@@ -104,14 +101,14 @@ def answer_999(group: Group, control_number: str = "0001") -> list[str]:
 
 
 def _group_trailer(group: Group, accepted: int, refused: bool) -> str:
-    """AK9: R for a group that is refused or of which no set was accepted, P where some were, E and A where all were."""
+    """AK9: R for a group that is refused or of which no set was accepted, P where some were, A where all were."""
     count = len(group.sets)
     if refused or (count and not accepted):
         status = "R"
     elif accepted < count:
         status = "P"
     else:
-        status = "A" if group.accepted else "E"
+        status = "A"
     said = _known((f.code for f in group.findings if f.severity == "error"), "group_error")
     included = count if group.declared_sets is None else min(group.declared_sets, 999_999)
     return _line("AK9", status, str(included), str(count), str(accepted), *said)

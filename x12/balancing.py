@@ -60,6 +60,11 @@ def _rows(instance: Instance, segment_id: str, first: str = "") -> list[list[str
     return [row for row in rows if row[1:2] == [first]] if first else rows
 
 
+def _first(instance: Instance, segment_id: str) -> Sequence[str]:
+    """The first such segment; empty where it is missing, as the first segment of a loop in a faulty set may be."""
+    return next(iter(_rows(instance, segment_id)), ())
+
+
 def _total(parts: Sequence[Decimal | None]) -> Decimal | None:
     """The sum, or None where a part is unknown."""
     known = [part for part in parts if part is not None]
@@ -125,7 +130,7 @@ def balance_835(root: Instance) -> list[Finding]:
 
 def _claim_paid(claim: Instance, findings: list[Finding]) -> Decimal | None:
     """CLP04, after the claim and its lines were judged."""
-    row = claim.segments[0][1].split(claim.delimiters.element)
+    row = _first(claim, "CLP")
     charge, paid = _amount(row, 3), _amount(row, 4)
     adjusted = [_line_adjusted(line, findings) for line in claim.children]
     adjusted.append(_sum(_rows(claim, "CAS"), _CAS_AMOUNTS))
@@ -142,7 +147,7 @@ def _claim_paid(claim: Instance, findings: list[Finding]) -> Decimal | None:
 
 def _line_adjusted(line: Instance, findings: list[Finding]) -> Decimal | None:
     """The sum of a line's adjustments, after the line was judged."""
-    row = line.segments[0][1].split(line.delimiters.element)
+    row = _first(line, "SVC")
     adjusted = _sum(_rows(line, "CAS"), _CAS_AMOUNTS)
     if _differ(_amount(row, 3), _minus(_amount(row, 2), adjusted)):
         message = "SVC03 must be the line's charge (SVC02) less its adjustments (CAS)."
@@ -160,7 +165,7 @@ def balance_837(root: Instance) -> list[Finding]:
     """
     findings: list[Finding] = []
     for claim in root.all("2300"):
-        charge = _amount(claim.segments[0][1].split(claim.delimiters.element), 2)
+        charge = _amount(_first(claim, "CLM"), 2)
         lines = claim.inside("2400")
         if lines and _differ(charge, _total([_line_charge(line) for line in lines])):
             findings.append(_finding(claim, "CLM", 2, "CLM02 must be the sum of the charges of its service lines."))

@@ -17,16 +17,19 @@ from typing import NamedTuple
 
 import msgspec
 
+from x12.discreet import Discreet
 from x12.finding import Finding
 
 __all__ = [
     "CANONICAL",
+    "RESERVED",
     "STANDARD",
     "Delimiters",
     "Run",
     "Unwritable",
     "choose_delimiters",
     "interchange_header",
+    "reserved_findings",
     "runs",
 ]
 
@@ -45,9 +48,11 @@ STANDARD = Delimiters("*", ":", "^", "~")
 CANONICAL = Delimiters("\x1d", "\x1f", "\x1e", "\x1c")
 
 _ELEMENT_CHOICES = "*|"
-_COMPONENT_CHOICES = ":><"
+_COMPONENT_CHOICES = ":><\\"
 _REPETITION_CHOICES = "^!`"
 _SEGMENT_CHOICES = "~"
+# The last choice of each stays out of what we send: else two claims, each fine by itself, could leave none for their file.
+RESERVED = frozenset(c[-1] for c in (_ELEMENT_CHOICES, _COMPONENT_CHOICES, _REPETITION_CHOICES, _SEGMENT_CHOICES))
 
 ISA_ELEMENTS = 16
 _ISA_LENGTH = 106
@@ -68,7 +73,7 @@ class Unwritable(ValueError):
         self.place = place
 
 
-class Run(msgspec.Struct):
+class Run(Discreet):
     """Consecutive segments of one interchange, without terminators.
 
     The first run of an interchange has `isa` (True) and starts with the ISA segment; `findings` are lexical ones. `lead` is
@@ -316,11 +321,28 @@ def number_of(text: str) -> int | None:
 
 
 def unwritable_character(value: str) -> str | None:
-    """Name of the first character that the X12 extended character set lacks (control or non-ASCII), or None."""
-    if value.isascii() and value.isprintable():
+    """Name of the first character that cannot be sent (control, non-ASCII, or RESERVED for delimiters), or None."""
+    if value.isascii() and value.isprintable() and RESERVED.isdisjoint(value):
         return None
-    bad = next(c for c in value if not (c.isascii() and c.isprintable()))
+    bad = next(c for c in value if c in RESERVED or not (c.isascii() and c.isprintable()))
     return f"U+{ord(bad):04X}"
+
+
+def reserved_findings(segments: Sequence[str]) -> list[Finding]:
+    """One finding for each canonical segment whose data has a character that is RESERVED; position counts from 1."""
+    return [
+        Finding(
+            1,
+            "segment",
+            "8",
+            f"{name} contains {unwritable_character(bad)}, which is kept for a delimiter: send another character.",
+            segment=name,
+            position=position,
+        )
+        for position, segment in enumerate(segments, 1)
+        for name in (segment.split(CANONICAL.element, 1)[0],)
+        for bad in [c for c in segment if c in RESERVED][:1]
+    ]
 
 
 class InterchangeHeader(msgspec.Struct, frozen=True):

@@ -29,7 +29,7 @@ class Call:
     views: Views
     request: web.Request
     caller: ApiKey
-    body: bytes
+    body: bytes = field(repr=False)
     move_clock: MoveClock | None = None
 
     @property

@@ -74,9 +74,9 @@ async def run(runtime: Runtime, item: Work) -> None:
     with tracing.span("apply", file.traceparent, inbound_id=file.inbound_id, route_id=file.route_id):
         received = await runtime.world.offload(lambda: read(payload))
         done = await runtime.database.write(lambda tx: _apply(tx, runtime, item, file, payload, received))
-    state = "quarantined" if done.faults else "unmatched" if done.unmatched else "applied"
-    runtime.metrics.inbound.labels(file.route_id, state).inc()
-    _LOG.info("file applied", inbound_id=file.inbound_id, route_id=file.route_id, state=state, count=done.matched)
+        state = "quarantined" if done.faults else "unmatched" if done.unmatched else "applied"
+        runtime.metrics.inbound.labels(file.route_id, state).inc()
+        _LOG.info("file applied", inbound_id=file.inbound_id, route_id=file.route_id, state=state, count=done.matched)
     runtime.wake.set()
 
 
@@ -213,6 +213,7 @@ async def _claim(
 async def _happen(tx: Transaction, done: _Applying, subject: transactions.Transaction, fact: Fact) -> None:
     runtime = done.runtime
     now = runtime.world.micros()
+    tracing.link(subject.traceparent)
     await transactions.apply(tx, subject, fact, runtime.profile(subject.payer_id), now, None, done.file.inbound_id)
     runtime.metrics.facts.labels(subject.kind, type(fact).__name__).inc()
 
@@ -284,7 +285,7 @@ async def _inquiry(tx: Transaction, done: _Applying, kind: Kind, trace_number: s
 async def _answer(
     tx: Transaction, done: _Applying, kind: Kind, inquiry: transactions.Transaction, trace_number: str
 ) -> None:
-    answer = answer_of(kind, inquiry, done.payload, trace_number)
+    answer = answer_of(kind, inquiry, done.payload, [trace_number])
     if answer is not None:
         await commit_answer(tx, done.runtime, inquiry, answer, None, done.file.inbound_id)
 

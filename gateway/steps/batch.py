@@ -44,9 +44,16 @@ async def run(runtime: Runtime, item: Work) -> None:
         f"{moment:%Y%m%d}",
         f"{moment:%H%M}",
     )
-    with tracing.span("batch", route_id=route.id, claims=len(claims), interchange_id=interchange_id):
+    traces = {claim.traceparent for claim in claims}
+    # One caller's interchange goes on in the caller's trace; where there are more, each is linked.
+    above = next(iter(traces)) if len(traces) == 1 else None
+    with tracing.span("batch", above, route_id=route.id, claims=len(claims), interchange_id=interchange_id):
+        for traceparent in traces:
+            tracing.link(traceparent)
         await runtime.database.write(lambda tx: _commit(tx, runtime, item, route, interchange_id, claims, sets))
-    _LOG.info("interchange built", interchange_id=interchange_id, route_id=route.id, claims=len(claims), sets=len(sets))
+        _LOG.info(
+            "interchange built", interchange_id=interchange_id, route_id=route.id, claims=len(claims), sets=len(sets)
+        )
     runtime.wake.set()
 
 

@@ -195,6 +195,8 @@ async def apply_to_members(
     """Let a fact happen to every transaction in an interchange, or in one of its transaction sets; how many there are."""
     now = runtime.world.micros()
     held = await transactions.of_interchange(tx, interchange.tenant_id, interchange.interchange_id, control_number)
+    for traceparent in {subject.traceparent for subject in held}:
+        tracing.link(traceparent)
     facts = [(subject, fact) for subject in held]
     changes = await transactions.apply_all(tx, facts, runtime.profile, now, interchange.interchange_id, inbound_id)
     for kind, count in Counter(subject.kind for subject in held).items():

@@ -365,7 +365,7 @@ async def test_a_member_that_is_down_or_unknown_has_no_status(practice: Practice
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (claims("PAID-1", provider="1999996668"), "A7:562:85"),
+        (claims("PAID-1", provider="1999996668").replace(b"*0*T*:", b"*0*P*:", 1), "A7:562:85"),
         (claims("PAID-1").replace(b"CLM*PAID-1*160.5*", b"CLM*PAID-1*160.4*"), "A7:400"),
         (claims("PAID-1", charges=("9999999", "1")), "A7:178"),
         (claims("PAID-1", frequency="7", original="UNHEARDOF"), "A7:464"),

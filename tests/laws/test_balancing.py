@@ -296,3 +296,20 @@ def test_only_claims_known_to_be_off_are_found_in_the_corpus() -> None:
     for name, one in corpus_sets("837P"):
         if name.startswith("stupidedi__X222"):
             assert (name, []) == (name, places(balance_837(one.tree())))
+
+
+def test_a_set_without_any_one_of_its_segments_is_balanced_as_far_as_it_goes() -> None:
+    claim = Claim([Line(10000, [2000]), Line(5000, [])], [1000], 0)
+    paid = Payment([claim], [500]).segments()
+    decided = ["SBR*P*18*******CI", "AMT*D*70", "OI***Y***Y", "NM1*IL*1*DOE*J****MI*M1", "NM1*PR*2*FIRST*****PI*P1"]
+    body = [*CLAIM_HEAD, "CLM*A*100***11:B:1*Y*A*Y*Y", "HI*ABK:I10", *decided, "LX*1", "SV1*HC:1*100*UN*1***1"]
+    body += ["DTP*472*D8*20260101", "SVD*P1*70*HC:1**1", "CAS*CO*45*30", "DTP*573*D8*20260102", "SE*29*0001"]
+    assert [] == balance_835(tree_of(paid, "HP", VERSION))
+    assert [] == balance_837(tree_of(body, "HC", "005010X222A1"))
+    for lines, group, version, balance, known in (
+        (paid, "HP", VERSION, balance_835, {"BPR02", "CLP04", "SVC03"}),
+        (body, "HC", "005010X222A1", balance_837, {"CLM02", "AMT02", "SVD02"}),
+    ):
+        for missing in range(1, len(lines) - 1):
+            found = balance(tree_of([*lines[:missing], *lines[missing + 1 :]], group, version))
+            assert set() == {place for place, _ in places(found)} - known

@@ -70,6 +70,7 @@ def test_the_tables_of_the_eight_guides_and_of_the_envelope_are_here() -> None:
         ("005010X231", "999"),
         ("005010X231A1", "999"),
         ("005010X279A1", "270"),
+        ("005010X279", "271"),
         ("005010X279A1", "271"),
     }
     assert expected <= set(EDITIONS)

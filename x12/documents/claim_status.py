@@ -414,7 +414,7 @@ class TransactionIdentifier(Document):
     transaction_id: Text = None
 
 
-class ErrorResponse(Document):
+class StatusErrorResponse(Document):
     """The request as a whole found no answer."""
 
     code: Text = None
@@ -441,7 +441,7 @@ class ClaimStatusResponse(Document):
         default=None, name="providerOFServiceInformationTraceIdentifier"
     )
     service_provider_claim_statuses: Annotated[list[Status] | None, segments("2200C STC")] = None
-    error_response: ErrorResponse | None = None
+    error_response: StatusErrorResponse | None = None
     status: Text = None
     transaction_set_acknowledgement: Text = None
     implementation_transaction_set_syntax_error: Text = None
@@ -502,7 +502,7 @@ def _with_one_status(loop: Instance) -> Instance:
     return single
 
 
-def _error_response(response: ClaimStatusResponse) -> ErrorResponse | None:
+def _error_response(response: ClaimStatusResponse) -> StatusErrorResponse | None:
     """What the statuses above the patient say against the request: E and D categories."""
     errors = [
         ResponseError(
@@ -522,7 +522,7 @@ def _error_response(response: ClaimStatusResponse) -> ErrorResponse | None:
     ]
     if not errors:
         return None
-    return ErrorResponse(code=errors[0].code, description=_CATEGORY.get(errors[0].code or ""), errors=errors)
+    return StatusErrorResponse(code=errors[0].code, description=_CATEGORY.get(errors[0].code or ""), errors=errors)
 
 
 def write_status_response(response: ClaimStatusResponse, header: Header) -> Written:

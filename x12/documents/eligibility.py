@@ -510,7 +510,8 @@ def write_response(response: EligibilityResponse, header: Header) -> Written:
     """A 271 about one patient. Fields that only say in words what a code says are not written."""
     writer = Writer(guides.load(GUIDE_ID, "271"), header.control_number)
     header.put(writer.root, "0022", "11")
-    writer.root.put("BHT03", header.reference)
+    for place, value in (("ST03", GUIDE_ID), ("BHT03", header.reference)):
+        writer.root.put(place, value)
     level = writer.root.near(["2000A"])
     if response.subscriber is None:
         level = level.near(["2000B"]) if response.provider else level

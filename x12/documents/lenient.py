@@ -26,14 +26,20 @@ def decode(cls: type[D], body: bytes) -> tuple[D | None, list[Finding]]:
         return _decoder(cls).decode(body), []
     except msgspec.ValidationError:
         pass
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return None, [_finding("", _syntax(error))]
     try:
         value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return None, [_finding("", _syntax(error))]
     findings: list[Finding] = []
     fitted = _fit(value, cls, "", findings)
+    if fitted is not None:
+        missing = (
+            f.encode_name for f in msgspec.structs.fields(cls) if f.required and fitted.get(f.encode_name) is None
+        )
+        reported = {f.path for f in findings}
+        findings += [_finding(name, "is required") for name in missing if name not in reported]
     if findings or fitted is None:
         return None, findings or [_finding("", "must be an object")]
     return msgspec.convert(fitted, cls), []

@@ -1,0 +1,140 @@
+"""The corpus of real files as its manifest tells of it, and what docs/corpus.md says is wrong with some of them.
+
+The document is read here and nowhere repeated: what it lists is what the tests expect, to the finding.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from x12.envelope import Interchange, read
+from x12.finding import Finding
+
+__all__ = [
+    "DOCUMENT",
+    "Entry",
+    "content",
+    "edited",
+    "findings",
+    "invalid",
+    "listed",
+    "placed",
+    "received",
+    "valid",
+]
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "corpus.md"
+# Directory of the corpus -> the GS08 that we have a guide for.
+_GUIDES = {
+    "270": {"005010X279A1"},
+    "271": {"005010X279A1", "005010X279"},
+    "276": {"005010X212"},
+    "277": {"005010X212"},
+    "277CA": {"005010X214"},
+    "835": {"005010X221A1"},
+    "837P": {"005010X222A1", "005010X222A2"},
+}
+_PLACE = re.compile(r"(?:(\d+) × )?`([^`]+)`")
+
+
+class Structure(msgspec.Struct):
+    """What the manifest says of the envelopes."""
+
+    envelope_ok: bool
+
+
+class Entry(msgspec.Struct):
+    """What the manifest says of a file. `validity` is its source's word; `claims` counts CLM and CLP segments."""
+
+    file: str
+    transaction: str
+    version: str | None
+    validity: str
+    transactions: int
+    claims: int
+    structure: Structure
+    expected: dict[str, Any] | None
+
+    def __str__(self) -> str:
+        return self.file
+
+
+def corpus() -> Path:
+    """The folder of the corpus; a module that needs it is skipped without one."""
+    folder = os.environ.get("CLAIMWIRE_CORPUS")
+    if not folder:
+        pytest.skip("CLAIMWIRE_CORPUS names no folder with a corpus of X12 files", allow_module_level=True)
+    return Path(folder)
+
+
+def _entries() -> list[Entry]:
+    return msgspec.json.decode((corpus() / "manifest.json").read_bytes(), type=list[Entry])
+
+
+def valid(*transactions: str) -> list[Entry]:
+    """The files in these folders that their source calls valid, with a right envelope and a guide that we have."""
+    return [
+        e
+        for e in _entries()
+        if e.validity == "valid"
+        and e.structure.envelope_ok
+        and e.file.split("/")[0] in transactions
+        and e.version in _GUIDES[e.transaction]
+    ]
+
+
+def invalid() -> list[Entry]:
+    """The files that are wrong on purpose."""
+    return [e for e in _entries() if e.file.startswith("invalid/")]
+
+
+def content(entry: Entry) -> bytes:
+    return (corpus() / entry.file).read_bytes()
+
+
+def received(entry: Entry) -> list[Interchange]:
+    """What the reader makes of a file."""
+    return read(content(entry))
+
+
+def findings(interchanges: list[Interchange]) -> list[Finding]:
+    """All that is wrong with interchanges, their groups and their sets."""
+    groups = [g for i in interchanges for g in i.groups]
+    everything = [*interchanges, *groups, *(s for g in groups for s in g.sets)]
+    return [f for one in everything for f in one.findings]
+
+
+def placed(found: list[Finding]) -> Counter[str]:
+    """Findings as the document writes them: place and code, and how often."""
+    return Counter(f"{f.place or f.scope} {f.code}" for f in found)
+
+
+def _rows(heading: str) -> Iterator[list[str]]:
+    """The rows of the table under a heading of the document."""
+    section = DOCUMENT.read_text("utf-8").split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    for line in lines[2:]:
+        yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def listed() -> dict[str, Counter[str]]:
+    """File -> the findings that our reader has in it, as `place code`, as often as they occur."""
+    return {
+        name.strip("`"): Counter({place: int(times or 1) for times, place in _PLACE.findall(cell)})
+        for name, cell, _ in _rows("Files that the reader faults")
+    }
+
+
+def edited() -> dict[str, tuple[int, str]]:
+    """File -> how many of its claims an edit refuses, and the edit's id."""
+    return {
+        name.strip("`"): (int(count), code.strip("`")) for name, count, code, _ in _rows("Claims that an edit refuses")
+    }

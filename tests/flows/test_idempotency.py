@@ -1,0 +1,199 @@
+"""Idempotency-Key: one key and one body are one transaction with one answer, however often and however fast they come."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from gateway.serving import Running
+from tests import synthetic
+from tests.flows.service import NETWORK, Answer, Client, claim_body, eligibility_body, in_process, until
+
+CONCURRENT = 50
+
+
+def status_body(number: str) -> dict[str, Any]:
+    return {
+        "tradingPartnerServiceId": "SANDBOX",
+        "providers": [
+            {"organizationName": "ALDER FAMILY PRACTICE", "npi": "1999996667", "providerType": "BillingProvider"}
+        ],
+        "subscriber": {"memberId": "M1", "firstName": "ADA", "lastName": "ABARA", "dateOfBirth": "19800229"},
+        "encounter": {
+            "beginningDateOfService": "20251202",
+            "endDateOfService": "20251202",
+            "patientAccountNumber": number,
+        },
+    }
+
+
+def question(member: str) -> bytes:
+    """A 270 about a member."""
+    body = [
+        "ST*270*{ST02}*005010X279A1",
+        "BHT*0022*13*QUESTION1*20260105*0930",
+        *("HL*1**20*1", "NM1*PR*2*SANDBOX HEALTH PLAN*****PI*SANDBOX"),
+        *("HL*2*1*21*1", f"NM1*1P*2*SYNTHETIC CLINIC*****XX*{synthetic.npi(100_000_000)}"),
+        *("HL*3*2*22*0", "TRN*1*TRACE1*9CLAIMWIRE", f"NM1*IL*1*ABARA*ADA****MI*{member}", "DMG*D8*19800229", "EQ*30"),
+    ]
+    return synthetic.interchange("HS", "005010X279A1", [body]).encode()
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation that takes a key: its path, and a body of its own for each number."""
+
+    path: str
+    body: Callable[[int], Any]
+    claims: int
+
+
+OPERATIONS = {
+    "eligibility": Operation(f"{NETWORK}/eligibility/v3", lambda n: eligibility_body(f"ACTIVE{n}"), 0),
+    "eligibility x12": Operation(f"{NETWORK}/eligibility/v3/raw-x12", lambda n: question(f"ACTIVE{n}"), 0),
+    "claim status": Operation(f"{NETWORK}/claimstatus/v2", lambda n: status_body(f"PAID-{n}"), 0),
+    "claim": Operation(f"{NETWORK}/professionalclaims/v3/submission", lambda n: claim_body(f"PAID-{n}"), 1),
+    "claims x12": Operation(
+        f"{NETWORK}/professionalclaims/v3/raw-x12-submission", lambda n: synthetic.claims_837p(3, seed=n).encode(), 3
+    ),
+}
+INQUIRIES = ("eligibility", "eligibility x12", "claim status")
+
+
+async def kept(client: Client) -> int:
+    """How many transactions that callers began the service has; acknowledgements that came meanwhile are none."""
+    text = (await client.get("/metrics")).body.decode()
+    kinds = r'^claimwire_transactions\{kind="(?:eligibility|claim_status|claim)",.*\} (\S+)$'
+    return int(sum(float(v) for v in re.findall(kinds, text, re.MULTILINE)))
+
+
+async def payer(up: Running, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Ask the sandbox payer itself."""
+    assert up.sandbox is not None
+    headers = {"Authorization": f"Bearer {up.sandbox.token}"}
+    async with aiohttp.ClientSession(up.sandbox.url, headers=headers) as session:
+        call = session.get(path) if body is None else session.post(path, json=body)
+        async with call as response:
+            assert 200 == response.status
+            return await response.json()
+
+
+def same(first: Answer, again: Answer) -> None:
+    """A repetition gets the first answer to the byte, and is told that it is one."""
+    assert (first.status, first.body) == (again.status, again.body)
+    assert "true" == again.headers["Idempotency-Replayed"]
+    assert first.headers["X-Transaction-Id"] == again.headers["X-Transaction-Id"]
+
+
+def refusal(answer: Answer) -> dict[str, str]:
+    (error,) = answer.json["errors"]
+    assert "ERROR" == answer.json["status"]
+    assert "Idempotency-Key" == error["field"]
+    return error
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_the_same_request_gets_the_first_answer_again_and_another_body_is_refused(
+    tmp_path: Path, name: str
+) -> None:
+    operation = OPERATIONS[name]
+    body, other = operation.body(1), operation.body(2)
+    async with in_process(tmp_path) as (client, up):
+        first = await client.post(operation.path, body, Idempotency_Key="key-1")
+        assert 200 == first.status, first.body
+        assert "Idempotency-Replayed" not in first.headers
+        count = await kept(client)
+        for path in (operation.path, f"{operation.path}/", operation.path.removeprefix("/2024-04-01/change")):
+            same(first, await client.post(path, body, Idempotency_Key="key-1"))
+        answer = await client.post(operation.path, other, Idempotency_Key="key-1")
+        assert (422, "422") == (answer.status, refusal(answer)["code"])
+        assert count == await kept(client)
+        # Another key, another transaction; the same raw file is the one exception, and it says so.
+        answer = await client.post(operation.path, body, Idempotency_Key="key-2")
+        if name == "claims x12":
+            assert (400, "025") == (answer.status, answer.json["errors"][0]["code"])
+        else:
+            assert (200, False) == (answer.status, "Idempotency-Replayed" in answer.headers)
+            assert first.headers["X-Transaction-Id"] != answer.headers["X-Transaction-Id"]
+        if operation.claims:
+            await until(client, first.headers["X-Transaction-Id"], "received")
+            seen = await payer(up, "/seen")
+            number = first.json["claimReference"]["rhclaimNumber"]
+            assert 1 == seen["claims"][number]
+            assert {1} == set(seen["claims"].values())
+    async with in_process(tmp_path) as (client, _):
+        # The service forgot nothing while it was down.
+        same(first, await client.post(operation.path, body, Idempotency_Key="key-1"))
+        answer = await client.post(operation.path, other, Idempotency_Key="key-1")
+        assert 422 == answer.status
+
+
+async def test_a_key_belongs_to_its_operation_and_is_not_spent_by_what_was_refused(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as (client, _):
+        for name, operation in OPERATIONS.items():
+            bad = {"tradingPartnerServiceId": "NOBODY"} if "x12" not in name else b"ISA*no"
+            answer = await client.post(operation.path, bad, Idempotency_Key="one key")
+            assert (name, 400) == (name, answer.status)
+        answers = [await client.post(o.path, o.body(1), Idempotency_Key="one key") for o in OPERATIONS.values()]
+        assert [200] * len(OPERATIONS) == [a.status for a in answers]
+        assert len(OPERATIONS) == len({a.headers["X-Transaction-Id"] for a in answers})
+        assert not [a for a in answers if "Idempotency-Replayed" in a.headers]
+
+
+async def test_while_the_payer_is_asked_a_repetition_is_told_to_wait(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as (client, up):
+        await payer(up, "/weather", {"next": ["slow"] * len(INQUIRIES)})
+        asked = [OPERATIONS[name] for name in INQUIRIES]
+        under_way = [asyncio.create_task(client.post(o.path, o.body(1), Idempotency_Key="key")) for o in asked]
+        while await kept(client) < len(asked):  # noqa: ASYNC110 - over HTTP there is nothing to wait on
+            await asyncio.sleep(0)
+        for operation, first_answer in zip(asked, under_way, strict=True):
+            early = await client.post(operation.path, operation.body(1), Idempotency_Key="key")
+            assert (409, "409") == (early.status, refusal(early)["code"])
+            assert int(early.headers["Retry-After"]) >= 1
+            other = await client.post(operation.path, operation.body(2), Idempotency_Key="key")
+            assert (422, "422") == (other.status, refusal(other)["code"])
+            assert not first_answer.done()
+        for operation, first_answer in zip(asked, under_way, strict=True):
+            first = await first_answer
+            assert 200 == first.status, first.body
+            same(first, await client.post(operation.path, operation.body(1), Idempotency_Key="key"))
+        assert len(asked) == await kept(client)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_fifty_at_once_with_one_key_are_one_transaction(tmp_path: Path, name: str) -> None:
+    operation = OPERATIONS[name]
+    body = operation.body(1)
+    async with in_process(tmp_path) as (client, up):
+        posts = (client.post(operation.path, body, Idempotency_Key="key") for _ in range(CONCURRENT))
+        answers = await asyncio.gather(*posts)
+        taken = [a for a in answers if "Idempotency-Replayed" not in a.headers and a.status == 200]
+        assert 1 == len(taken), sorted(a.status for a in answers)
+        for answer in answers:
+            if answer.status == 409:
+                refusal(answer)
+            elif answer is not taken[0]:
+                same(taken[0], answer)
+        if operation.claims:
+            assert [200] * CONCURRENT == [a.status for a in answers]
+            await until(client, taken[0].headers["X-Transaction-Id"], "received")
+            seen = await payer(up, "/seen")
+            assert (operation.claims, {1}) == (len(seen["claims"]), set(seen["claims"].values()))
+        assert (operation.claims or 1) == await kept(client)
+        same(taken[0], await client.post(operation.path, body, Idempotency_Key="key"))
+
+
+async def test_without_a_key_each_request_is_one_of_its_own(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as (client, _):
+        operation = OPERATIONS["eligibility"]
+        answers = [await client.post(operation.path, operation.body(1)) for _ in range(2)]
+        assert [200, 200] == [a.status for a in answers]
+        assert 2 == len({a.headers["X-Transaction-Id"] for a in answers})
