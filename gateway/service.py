@@ -246,13 +246,16 @@ class Service:
             followup_action="Resubmission Allowed" if refused.code == _NOT_SENT else "Please Correct and Resubmit",
             location=prepared.route.id,
         )
-        headers = {"Retry-After": str(round(retry_after))} if retry_after is not None else {}
-        status = 503 if refused.code == _NOT_SENT else 502
         body = msgspec.json.encode(ErrorResponse(status="ERROR", errors=[item]))
+        if refused.code == _NOT_SENT:
+            # Nothing was asked: the key must not keep the caller from asking again.
+            await idempotency.release(tx, TENANT, prepared.transaction_id)
+            headers = {"Retry-After": str(round(retry_after))} if retry_after is not None else {}
+            return Reply(503, body, prepared.transaction_id, headers)
         answer_id = self.runtime.world.new_id()
         await payloads.store(tx, self.runtime.vault, TENANT, answer_id, "answer", body, self.runtime.world.micros())
-        await idempotency.answer_for(tx, TENANT, prepared.transaction_id, status, answer_id)
-        return Reply(status, body, prepared.transaction_id, headers)
+        await idempotency.answer_for(tx, TENANT, prepared.transaction_id, 502, answer_id)
+        return Reply(502, body, prepared.transaction_id)
 
     async def _in_doubt(self, tx: Transaction, prepared: Prepared, interchange: Interchange, reason: str) -> Reply:
         await interchanges.set_state(tx, interchange, "in_doubt", reason)

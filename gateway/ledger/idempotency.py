@@ -8,7 +8,7 @@ import msgspec
 
 from queues.database import Transaction
 
-__all__ = ["KEEP_MICROSECONDS", "Remembered", "answer", "answer_for", "begin", "forget_older", "recall"]
+__all__ = ["KEEP_MICROSECONDS", "Remembered", "answer", "answer_for", "begin", "forget_older", "recall", "release"]
 
 # Hosted services keep a key for a day; a retry after a long weekend must still find it.
 KEEP_MICROSECONDS = 30 * 24 * 3600 * 1_000_000
@@ -77,6 +77,15 @@ async def answer_for(tx: Transaction, tenant_id: str, transaction_id: str, statu
         " WHERE tenant_id = $3 AND transaction_id = $4 AND status IS NULL",
         status,
         payload_id,
+        tenant_id,
+        transaction_id,
+    )
+
+
+async def release(tx: Transaction, tenant_id: str, transaction_id: str) -> None:
+    """Forget the key under which a transaction was asked for, as long as it has had no answer."""
+    await tx.execute(
+        "DELETE FROM idempotency_keys WHERE tenant_id = $1 AND transaction_id = $2 AND status IS NULL",
         tenant_id,
         transaction_id,
     )

@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from gateway.config import Config
 from gateway.serving import Running
 from tests import synthetic
 from tests.flows.service import NETWORK, Answer, Client, claim_body, eligibility_body, in_process, until
@@ -166,6 +167,19 @@ async def test_while_the_payer_is_asked_a_repetition_is_told_to_wait(tmp_path: P
             assert 200 == first.status, first.body
             same(first, await client.post(operation.path, operation.body(1), Idempotency_Key="key"))
         assert len(asked) == await kept(client)
+
+
+async def test_a_key_is_free_again_when_the_payer_could_not_be_reached(tmp_path: Path) -> None:
+    async with in_process(tmp_path, Config(answer_seconds=0.5)) as (client, up):
+        for name in INQUIRIES:
+            operation = OPERATIONS[name]
+            await payer(up, "/weather", {"next": ["refuse-503"]})
+            away = await client.post(operation.path, operation.body(1), Idempotency_Key="key")
+            assert (name, 503) == (name, away.status)
+            assert 1 <= int(away.headers["Retry-After"])
+            again = await client.post(operation.path, operation.body(1), Idempotency_Key="key")
+            assert (name, 200) == (name, again.status), again.body
+            same(again, await client.post(operation.path, operation.body(1), Idempotency_Key="key"))
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
