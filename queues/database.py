@@ -298,6 +298,8 @@ def _open(name: str, vfs: str | None, **how: Any) -> Any:
     # Plans that do not depend on bound values: otherwise SQLite prepares a statement anew each time that one is bound.
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     connection.execute(f"PRAGMA cache_size=-{_CACHE_KIBIBYTES}").fetchall()
+    # Each body has a savepoint: what it would be undone from need not go to a file.
+    connection.execute("PRAGMA temp_store=MEMORY").fetchall()
     return connection
 
 
