@@ -66,7 +66,7 @@ class Claims:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
 
-    def prepare(self, body: bytes) -> Intake:
+    async def prepare(self, body: bytes) -> Intake:
         """One claim out of the dialect's JSON, judged by guide and edits, every finding at once with its field path."""
         claim, findings = decode(ProfessionalClaim, body)
         if claim is None:
@@ -76,7 +76,7 @@ class Claims:
         except UnknownPayer as error:
             path = "tradingPartnerServiceId"
             return self._refused([Finding(1, "element", "79", f"{path}: {error}.", path=path)], claim, None)
-        made = prepare_claim(self.runtime, payer, claim)
+        made = await prepare_claim(self.runtime, payer, claim)
         if not made.accepted:
             return self._refused(made.findings, claim, made)
         return Intake([made], made.findings, self._accepted([made], made.findings, None))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -30,6 +30,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     # Past this an eligibility or status request is answered 202, and goes on.
     answer_seconds: float = 20
     work_concurrency: int = 16
+    # Processes that write and read X12 beside the server; by default one for each core but one, at most four.
+    judges: Annotated[int, msgspec.Meta(ge=0, le=64)] | None = None
     payers: list[Payer] = []
     routes: list[Route] = []
 

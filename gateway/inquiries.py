@@ -46,6 +46,7 @@ __all__ = [
     "answer_of",
     "commit_answer",
     "commit_inquiry",
+    "meta_of",
     "prepare_eligibility",
     "prepare_status",
     "prepare_x12",
@@ -100,11 +101,17 @@ def _prepared(runtime: Runtime, kind: Kind, payer: Payer) -> Prepared:
     return Prepared(kind, transaction_id, runtime.world.new_id(), payer.id, route, [], reference(transaction_id))
 
 
-def prepare_eligibility(runtime: Runtime, payer: Payer, request: EligibilityRequest) -> tuple[Prepared, Written]:
+def written_question(told: bytes, header: Header, trace: tuple[str, str]) -> Written:
+    """The 270 of a request in JSON."""
+    return write_request(msgspec.json.decode(told, type=EligibilityRequest), header, trace)
+
+
+async def prepare_eligibility(runtime: Runtime, payer: Payer, request: EligibilityRequest) -> tuple[Prepared, Written]:
     """A 270 out of a request, the payer's own name and id filled in."""
     made = _prepared(runtime, "eligibility", payer)
     asked = msgspec.structs.replace(request, trading_partner_service_id=payer.id, trading_partner_name=payer.name)
-    written = write_request(asked, _header(runtime, made.interchange_id), (made.trace_number, TRACE_ASSIGNER))
+    header, trace = _header(runtime, made.interchange_id), (made.trace_number, TRACE_ASSIGNER)
+    written = await runtime.judges.call(written_question, msgspec.json.encode(asked), header, trace)
     made.segments = written.segments
     made.member_id = request.subscriber.member_id if request.subscriber else None
     return made, written
@@ -169,8 +176,8 @@ async def commit_inquiry(
     return interchange, content
 
 
-def answer_of(kind: Kind, subject: transactions.Transaction, payload: bytes, asked: Sequence[str]) -> Answer | None:
-    """What a received interchange says to an inquiry; None when it holds no answer to it.
+def answer_of(kind: Kind, meta: Meta, payload: bytes, asked: Sequence[str]) -> Answer | None:
+    """What a received interchange says to an inquiry, of which `meta` tells; None when it holds no answer to it.
 
     An interchange may answer many inquiries: the one meant is known by a trace number that it asked under, or by being
     alone. An inquiry that asked under several numbers, or under none, is answered by all that came.
@@ -178,7 +185,7 @@ def answer_of(kind: Kind, subject: transactions.Transaction, payload: bytes, ask
     for interchange in read(payload):
         for received in interchange.sets:
             if received.set_id == "999" and received.guide is not None:
-                return _refused_by_999(kind, subject, received)
+                return _refused_by_999(kind, meta, received)
         answers = [s for s in interchange.sets if s.set_id == SETS[kind][1] and s.guide is not None]
         documents = [d for s in answers for d in _documents(kind, s)]
         mine = [d for d in documents if _trace_numbers(d) & set(asked)]
@@ -187,11 +194,11 @@ def answer_of(kind: Kind, subject: transactions.Transaction, payload: bytes, ask
         elif mine or not asked or len(documents) == 1:
             mine = documents
         if mine:
-            return _answered(subject, interchange, mine, payload)
+            return _answered(meta, interchange, mine, payload)
         refusal = next((t for t in interchange.acknowledgements if len(t) > 3 and t[3] == "R"), None)
         if refusal is not None:
             return _refused(
-                kind, subject, Acknowledged("TA1", False, [refusal[4] if len(refusal) > 4 else ""]), None, None
+                kind, meta, Acknowledged("TA1", False, [refusal[4] if len(refusal) > 4 else ""]), None, None
             )
     return None
 
@@ -208,18 +215,17 @@ def _trace_numbers(document: msgspec.Struct) -> set[str | None]:
     return {c.claim_status.tracking_number for c in claims if c.claim_status is not None}
 
 
-def _meta(subject: transactions.Transaction) -> Meta:
-    mode = "production" if subject.usage == "P" else "test"
-    return Meta(trace_id=subject.transaction_id, application_mode=mode, sender_id=subject.route_id)
+def meta_of(transaction_id: str, usage: str, route_id: str) -> Meta:
+    """What an answer says of its transaction."""
+    mode = "production" if usage == "P" else "test"
+    return Meta(trace_id=transaction_id, application_mode=mode, sender_id=route_id)
 
 
-def _answered(
-    subject: transactions.Transaction, interchange: Received, documents: Sequence[msgspec.Struct], payload: bytes
-) -> Answer:
+def _answered(meta: Meta, interchange: Received, documents: Sequence[msgspec.Struct], payload: bytes) -> Answer:
     """One document as an object, several as a list."""
     codes: list[str] = []
     filled = {
-        "meta": _meta(subject),
+        "meta": meta,
         "control_number": interchange.control_number,
         "reassociation_key": interchange.control_number,
         "x12": payload.decode("latin-1"),
@@ -227,22 +233,20 @@ def _answered(
     for document in documents:
         if isinstance(document, EligibilityResponse):
             codes += [e.code for e in document.errors or () if e.code]
-            document.id = subject.transaction_id
+            document.id = meta.trace_id
         for name, value in filled.items():
             setattr(document, name, value)
     return Answer(Answered(codes), 200, msgspec.json.encode(documents[0] if len(documents) == 1 else documents))
 
 
-def _refused_by_999(kind: Kind, subject: transactions.Transaction, received: TransactionSet) -> Answer:
+def _refused_by_999(kind: Kind, meta: Meta, received: TransactionSet) -> Answer:
     said = read_999(received.tree())
     codes = [c for s in said.sets or () for c in s.codes or ()] or list(said.codes or ())
     accepted = said.accepted is True
-    return _refused(kind, subject, Acknowledged("999", accepted, codes), said.code, codes[0] if codes else None)
+    return _refused(kind, meta, Acknowledged("999", accepted, codes), said.code, codes[0] if codes else None)
 
 
-def _refused(
-    kind: Kind, subject: transactions.Transaction, fact: Acknowledged, code: str | None, error: str | None
-) -> Answer:
+def _refused(kind: Kind, meta: Meta, fact: Acknowledged, code: str | None, error: str | None) -> Answer:
     """The payer did not take the question: an answer of our own words in the dialect's shape."""
     wrong = AAAError(
         code=fact.codes[0] if fact.codes else None,
@@ -251,7 +255,7 @@ def _refused(
         location=fact.by,
     )
     if kind == "eligibility":
-        response = EligibilityResponse(id=subject.transaction_id, errors=[wrong])
+        response = EligibilityResponse(id=meta.trace_id, errors=[wrong])
     else:
         said = ResponseError(
             code=wrong.code,
@@ -261,7 +265,7 @@ def _refused(
         )
         refused = StatusErrorResponse(code=wrong.code, description=wrong.description, errors=[said])
         response = ClaimStatusResponse(status="ERROR", error_response=refused)
-    response.meta = _meta(subject)
+    response.meta = meta
     response.transaction_set_acknowledgement = code or "R"
     response.implementation_transaction_set_syntax_error = error
     return Answer(fact, 400, msgspec.json.encode(response))

@@ -14,6 +14,7 @@ from adapters import registry
 from adapters.protocol import Adapter, Context
 from adapters.transports.session import open_session
 from gateway.config import Config
+from gateway.judges import Judges
 from gateway.ledger.vault import Vault, master_key_from
 from gateway.lifecycle import Profile
 from gateway.payers import Directory, Route
@@ -41,6 +42,7 @@ class Runtime:
     directory: Directory
     session: aiohttp.ClientSession
     metrics: Metrics = field(default_factory=Metrics)
+    judges: Judges = field(default_factory=Judges)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
     _adapters: dict[str, Adapter] = field(default_factory=dict[str, Adapter])
@@ -61,6 +63,7 @@ class Runtime:
         return payer.profile if payer is not None else Profile()
 
     async def close(self) -> None:
+        await self.judges.close()
         await self.session.close()
         await self.database.close()
 

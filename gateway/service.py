@@ -18,11 +18,13 @@ from gateway import claims
 from gateway.inquiries import (
     SETS,
     TAKE_OVER_SECONDS,
+    Answer,
     Kind,
     Prepared,
     answer_of,
     commit_answer,
     commit_inquiry,
+    meta_of,
     prepare_eligibility,
     prepare_status,
     prepare_x12,
@@ -81,7 +83,7 @@ class Service:
             payer = self.runtime.directory.find(request.trading_partner_service_id or "")
         except UnknownPayer as error:
             return failed(400, [_no_payer(str(error))])
-        prepared, written = prepare_eligibility(self.runtime, payer, request)
+        prepared, written = await prepare_eligibility(self.runtime, payer, request)
         if not written.accepted:
             return failed(400, written.findings)
         return await self._ask("eligibility", prepared, body, key)
@@ -173,6 +175,7 @@ class Service:
         """Send an inquiry until it is answered, refused, in doubt, or its deadline has passed."""
         runtime, route = self.runtime, prepared.route
         outbound = outbound_of(interchange, content)
+        meta = meta_of(prepared.transaction_id, route.usage, route.id)
         until = runtime.world.monotonic() + runtime.config.answer_seconds
         tries = iter(_RETRY_SECONDS)
         while True:
@@ -182,7 +185,10 @@ class Service:
                 outcome = await attempt(runtime, route, outbound)
             match outcome:
                 case Replied(payload=reply):
-                    return await runtime.database.write(lambda tx, r=reply: self._home(tx, prepared, interchange, r))
+                    answer = await runtime.judges.call(answer_of, prepared.kind, meta, reply, prepared.asked)
+                    return await runtime.database.write(
+                        lambda tx, r=reply, a=answer: self._home(tx, prepared, interchange, r, a)
+                    )
                 case NotSent():
                     pause = (
                         outcome.retry_after_seconds if outcome.retry_after_seconds is not None else next(tries, None)
@@ -204,11 +210,12 @@ class Service:
                         lambda tx, r=reason: self._in_doubt(tx, prepared, interchange, r)
                     )
 
-    async def _home(self, tx: Transaction, prepared: Prepared, interchange: Interchange, content: bytes) -> Reply:
+    async def _home(
+        self, tx: Transaction, prepared: Prepared, interchange: Interchange, content: bytes, answer: Answer | None
+    ) -> Reply:
         """Keep the payer's bytes, then what they say."""
         runtime, now = self.runtime, self.runtime.world.micros()
         subject = await transactions.get(tx, TENANT, prepared.transaction_id)
-        answer = answer_of(prepared.kind, subject, content, prepared.asked)
         state = "stored" if answer is None else "applied"
         file, new = await inbound.store(
             tx,
@@ -308,7 +315,7 @@ class Service:
 
     async def submit_claim(self, body: bytes, key: str | None = None) -> Reply:
         """A professional claim out of the dialect's JSON: judged, kept, and on its way."""
-        return await self._submit("claim", self.claims.prepare(body), body, key)
+        return await self._submit("claim", await self.claims.prepare(body), body, key)
 
     async def submit_claims_x12(self, body: bytes, is_json: bool, key: str | None = None) -> Reply:
         """Professional claims in raw X12, each a transaction of its own; what is wrong is acknowledged set by set."""
@@ -331,7 +338,7 @@ class Service:
 
     async def validate_claim(self, body: bytes) -> Reply:
         """What submitting this claim would say, without taking it."""
-        return self.claims.prepare(body).reply
+        return (await self.claims.prepare(body)).reply
 
     async def validate_claims_x12(self, body: bytes, is_json: bool) -> Reply:
         """What submitting this file would say, without taking it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
+import os
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -18,6 +18,7 @@ from aiohttp import web
 from adapters.sandbox.server import SandboxServer, start
 from gateway.api.server import application
 from gateway.config import Config
+from gateway.judges import count_for, make_ready
 from gateway.ledger import api_keys
 from gateway.payers import Payer, Route
 from gateway.runtime import TENANT, Runtime, open_runtime
@@ -26,17 +27,12 @@ from gateway.worker import Worker
 from gateway.world import SystemWorld
 from observability import log, tracing
 from queues.database import Transaction
-from x12 import guides
-from x12.syntax import CANONICAL, STANDARD
-from x12.walk import compiled
 
 __all__ = ["SANDBOX_KEY_FILE", "Running", "running", "sandbox_key", "serve"]
 
 _LOG = log.get("gateway.serving")
 SANDBOX_KEY_FILE = "sandbox.key"
 _SHUTDOWN_SECONDS = 30.0
-# Requests leave no cycles behind: to look for some after every 700 objects costs more than it finds.
-_COLLECTED_AFTER = (5_000, 20, 20)
 _IDLE_AT_MOST = timedelta(seconds=60)
 
 
@@ -147,29 +143,16 @@ async def sandbox_key(runtime: Runtime, data: Path) -> str:
     return token
 
 
-def _make_ready() -> None:
-    """Do once, before the first caller waits for it, what would else be done as it is needed.
-
-    The guides stay for as long as the process does: the garbage collector need not look at them again and again.
-    """
-    for guide_id, set_id in guides.available():
-        if guide_id.startswith("005010"):
-            compiled(guides.load(guide_id, set_id), CANONICAL)
-            compiled(guides.load(guide_id, set_id), STANDARD)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_COLLECTED_AFTER)
-
-
 async def serve(config: Config, data: Path, *, sandbox: bool, sandbox_url: str | None = None) -> None:
     """Serve until SIGTERM or SIGINT; then drain and leave."""
-    _make_ready()
+    make_ready()
     tracing.export()
     left = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, left.set)
     async with running(config, data, sandbox=sandbox, sandbox_url=sandbox_url) as up:
+        up.runtime.judges.start(count_for(os.cpu_count()) if config.judges is None else config.judges)
         lines = [f"Claimwire listens on {up.url} (docs: {up.url}/docs)"]
         if sandbox or sandbox_url:
             key = await sandbox_key(up.runtime, data)

@@ -56,7 +56,14 @@ def _today(runtime: Runtime) -> date:
     return runtime.world.now().date()
 
 
-def prepare_claim(runtime: Runtime, payer: Payer, claim: ProfessionalClaim) -> Submission:
+def judged_claim(told: bytes, header: Header, today: date, usage: str) -> tuple[list[str], list[Finding]]:
+    """The segments of a claim in JSON, and everything that guide and edits find wrong with it."""
+    claim = msgspec.json.decode(told, type=ProfessionalClaim)
+    written = write_claim(claim, header)
+    return written.segments, [*written.findings, *scrub(claim, today, usage)]
+
+
+async def prepare_claim(runtime: Runtime, payer: Payer, claim: ProfessionalClaim) -> Submission:
     """A claim out of the dialect's JSON, the envelope's parties filled in where the caller left them open."""
     route = runtime.directory.route(payer)
     transaction_id = runtime.world.new_id()
@@ -74,9 +81,10 @@ def prepare_claim(runtime: Runtime, payer: Payer, claim: ProfessionalClaim) -> S
         ),
     )
     header = Header("0001", reference(transaction_id), f"{moment:%Y%m%d}", f"{moment:%H%M}")
-    written = write_claim(filled, header)
-    findings = [*written.findings, *scrub(claim, _today(runtime), route.usage)]
-    return _submission(runtime, transaction_id, payer, route, written.segments, claim, findings)
+    segments, findings = await runtime.judges.call(
+        judged_claim, msgspec.json.encode(filled), header, _today(runtime), route.usage
+    )
+    return _submission(runtime, transaction_id, payer, route, segments, claim, findings)
 
 
 def prepare_segments(runtime: Runtime, payer: Payer, segments: list[str], claim: ProfessionalClaim) -> Submission:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from gateway import remittance
-from gateway.inquiries import Kind, answer_of, commit_answer
+from gateway.inquiries import Kind, answer_of, commit_answer, meta_of
 from gateway.ledger import inbound, interchanges, payloads, search, transactions
 from gateway.ledger.inbound import InboundFile
 from gateway.ledger.interchanges import Interchange
@@ -285,7 +285,9 @@ async def _inquiry(tx: Transaction, done: _Applying, kind: Kind, trace_number: s
 async def _answer(
     tx: Transaction, done: _Applying, kind: Kind, inquiry: transactions.Transaction, trace_number: str
 ) -> None:
-    answer = answer_of(kind, inquiry, done.payload, [trace_number])
+    answer = answer_of(
+        kind, meta_of(inquiry.transaction_id, inquiry.usage, inquiry.route_id), done.payload, [trace_number]
+    )
     if answer is not None:
         await commit_answer(tx, done.runtime, inquiry, answer, None, done.file.inbound_id)
 

@@ -400,12 +400,12 @@ async def structs(runtime: Runtime) -> list[object]:
     payer = runtime.directory.find("SANDBOX")
     content = raw_claims().encode()
     received = read(content)
-    intake = Claims(runtime).prepare(msgspec.json.encode(claim))
+    intake = await Claims(runtime).prepare(msgspec.json.encode(claim))
     assert intake.accepted
     body = msgspec.json.encode(claim)
     return [
         *(claim, claim.subscriber, claim.claim_information, asked, asked.subscriber, about),
-        *prepare_eligibility(runtime, payer, asked),
+        *await prepare_eligibility(runtime, payer, asked),
         *prepare_status(runtime, payer, about),
         *(intake, intake.submissions, intake.reply, Reply(200, body), InquiryAnswer(Answered([]), 200, body)),
         *(received, [i.sets for i in received], [s.tree() for i in received for s in i.sets], list(runs(content))),

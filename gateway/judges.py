@@ -1,0 +1,176 @@
+"""Processes that write and read X12 beside the one that serves, so that callers do not wait for one core alone.
+
+What is asked of them is a function of ours and its arguments; they hold no state, no database and no socket. One that ends,
+however it ends, is replaced, and what it was asked is done here instead: without any of them everything works, only slower.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import importlib
+import os
+import pickle
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from observability import log
+from x12 import guides
+from x12.documents.binding import plan_of
+from x12.documents.claim_status import ClaimStatusRequest, ClaimStatusResponse
+from x12.documents.eligibility import EligibilityResponse
+from x12.documents.eligibility_request import EligibilityRequest
+from x12.documents.professional_claim import ProfessionalClaim
+from x12.syntax import CANONICAL, STANDARD
+from x12.walk import compiled
+
+__all__ = ["Judges", "count_for", "make_ready"]
+
+T = TypeVar("T")
+_LOG = log.get("gateway.judges")
+_LENGTH = 4
+_MOST = 4
+_AGAIN_SECONDS = 1.0
+# Requests leave no cycles behind: to look for some after every 700 objects costs more than it finds.
+_COLLECTED_AFTER = (5_000, 20, 20)
+_CHILD = "from gateway.judges import judge; judge()"
+
+
+def count_for(cores: int | None) -> int:
+    """How many judges a machine with so many cores has: one core is the server's."""
+    return max(0, min(_MOST, (cores or 1) - 1))
+
+
+def make_ready() -> None:
+    """Do once, before anybody waits for it, what would else be done as it is needed: compile guides, plan documents."""
+    for kind in (ProfessionalClaim, EligibilityRequest, EligibilityResponse, ClaimStatusRequest, ClaimStatusResponse):
+        plan_of(kind)
+    for guide_id, set_id in guides.available():
+        if guide_id.startswith("005010"):
+            compiled(guides.load(guide_id, set_id), CANONICAL)
+            compiled(guides.load(guide_id, set_id), STANDARD)
+    gc.collect()
+    # The guides stay for as long as the process does: the garbage collector need not look at them again and again.
+    gc.freeze()
+    gc.set_threshold(*_COLLECTED_AFTER)
+
+
+class _Gone(Exception):
+    """The process has ended, or the work failed in it."""
+
+
+class _Judge:
+    """One process, and what it was asked and has not answered yet, in order."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.asked: deque[asyncio.Future[Any]] = deque()
+        self.ready = False
+
+    def ask(self, work: Callable[..., T], arguments: tuple[Any, ...]) -> asyncio.Future[T]:
+        assert self.process.stdin is not None
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self.asked.append(answer)
+        self.process.stdin.write(_framed((work, arguments)))
+        return answer
+
+    async def listen(self) -> None:
+        """Hand its answers to whoever asked, until it ends."""
+        stdout = self.process.stdout
+        assert stdout is not None
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                length = int.from_bytes(await stdout.readexactly(_LENGTH), "big")
+                good, answer = pickle.loads(await stdout.readexactly(length))  # noqa: S301 - from our own process
+                if not self.ready:
+                    self.ready = True
+                    continue
+                asked = self.asked.popleft()
+                if not asked.done():
+                    asked.set_result(answer) if good else asked.set_exception(_Gone())
+        self.ready = False
+        for asked in self.asked:
+            if not asked.done():
+                asked.set_exception(_Gone())
+
+
+class Judges:
+    """Some processes; none until `start`."""
+
+    def __init__(self) -> None:
+        self._judges: list[_Judge] = []
+        self._keepers: list[asyncio.Task[None]] = []
+
+    def start(self, count: int) -> None:
+        """Begin so many; they are used as soon as they are ready."""
+        self._keepers += [asyncio.create_task(self._keep(), name="judge") for _ in range(count)]
+
+    @property
+    def ready(self) -> int:
+        """How many can be asked now."""
+        return sum(judge.ready for judge in self._judges)
+
+    async def call(self, work: Callable[..., T], *arguments: Any) -> T:
+        """What a function of a module gives for picklable arguments; it must be pure, for it may be done twice."""
+        ready = [judge for judge in self._judges if judge.ready]
+        if ready:
+            judge = min(ready, key=lambda j: len(j.asked))
+            with suppress(_Gone):
+                return await judge.ask(work, arguments)
+        return work(*arguments)
+
+    async def close(self) -> None:
+        """End them all."""
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+        self._keepers.clear()
+
+    async def _keep(self) -> None:
+        """One place: a process in it, and another one when it has ended."""
+        while True:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", _CHILD, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            )
+            judge = _Judge(process)
+            self._judges.append(judge)
+            try:
+                await judge.listen()
+            finally:
+                self._judges.remove(judge)
+                judge.ready = False
+                with suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+            _LOG.warning("judge ended", status=process.returncode)
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+
+def _framed(content: object) -> bytes:
+    told = pickle.dumps(content, pickle.HIGHEST_PROTOCOL)
+    return len(told).to_bytes(_LENGTH, "big") + told
+
+
+def judge() -> None:
+    """What the process does: answer until nobody asks any more. Signals are for the server, which then lets go of us."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    asked, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    # Whatever prints must not get between the answers.
+    os.dup2(2, 1)
+    importlib.import_module("gateway.service")
+    make_ready()
+    answers.write(_framed((True, None)))
+    answers.flush()
+    while len(head := asked.read(_LENGTH)) == _LENGTH:
+        work, arguments = pickle.loads(asked.read(int.from_bytes(head, "big")))  # noqa: S301 - from our own server
+        try:
+            answer = (True, work(*arguments))
+        except Exception as error:
+            answer = (False, type(error).__name__)
+        answers.write(_framed(answer))
+        answers.flush()
