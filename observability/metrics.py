@@ -47,6 +47,7 @@ class Metrics:
         self.work_oldest_seconds = Gauge(
             "claimwire_work_oldest_seconds", "How long the most overdue work has been due", registry=registry
         )
+        self.judges = Gauge("claimwire_judges", "Judges that can be asked now", registry=registry)
 
     def text(self) -> bytes:
         """The exposition format of Prometheus."""

@@ -222,6 +222,7 @@ class _Pages:
 
     async def _gauges(self, tx: Transaction) -> None:
         metrics, now = self.runtime.metrics, self.runtime.world.micros()
+        metrics.judges.set(self.runtime.judges.ready)
         metrics.transactions.clear()
         for kind, state, count in await transactions.counts(tx):
             metrics.transactions.labels(kind, state).set(count)

@@ -60,7 +60,10 @@ class Server:
 
     @property
     def peak_megabytes(self) -> float:
-        return peak_megabytes(self.process.pid)
+        """That of the process and of the processes that it started and that still run."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        started = children.read_text("ascii").split() if children.exists() else []
+        return sum(peak_megabytes(int(number)) for number in (self.process.pid, *started))
 
 
 @contextlib.contextmanager

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import tempfile
+import time
 import urllib.request
 from collections.abc import Generator
 from pathlib import Path
 
 import msgspec
 
+from gateway.judges import count_for
 from tests.bench.load import Load
 from tests.bench.processes import Server, result_of, server
 
@@ -18,6 +21,7 @@ __all__ = ["BENCHES", "Bench", "Rounds", "measure"]
 
 _NETWORK = "/change/medicalnetwork"
 _GATEWAY = "from gateway.cli import main; main()"
+_START_SECONDS = 30.0
 
 
 class Bench(msgspec.Struct, frozen=True):
@@ -82,7 +86,17 @@ def _gateway(payer_url: str, folder: Path) -> Generator[tuple[Server, str]]:
     data = folder / "data"
     arguments = ["-c", _GATEWAY, "serve", "--data", str(data), "--port", "0", "--sandbox-url", payer_url]
     with server(arguments, folder, lines=2) as up:
+        _until_judges(up.url)
         yield up, up.said[1].split()[-1]
+
+
+def _until_judges(url: str) -> None:
+    """Wait until the processes beside the server are there: a load measures what runs, not what starts."""
+    deadline = time.monotonic() + _START_SECONDS
+    while f"claimwire_judges {float(count_for(os.cpu_count()))}" not in _metrics(url):
+        if time.monotonic() > deadline:
+            raise RuntimeError("the judges did not start")
+        time.sleep(0.1)
 
 
 def _load(bench: Bench, url: str, connections: int, seconds: float, key: str) -> Load:
@@ -94,8 +108,11 @@ def _load(bench: Bench, url: str, connections: int, seconds: float, key: str) ->
 
 def _kept(bench: Bench, url: str) -> int:
     """How many transactions of this kind the ledger holds, as the gateway's own metrics tell it."""
-    with urllib.request.urlopen(f"{url}/metrics") as response:
-        text: str = response.read().decode()
-    found = re.findall(r'^claimwire_transactions\{kind="(\w+)",state="(\w+)"\} ([\d.]+)$', text, re.MULTILINE)
+    found = re.findall(r'^claimwire_transactions\{kind="(\w+)",state="(\w+)"\} ([\d.]+)$', _metrics(url), re.MULTILINE)
     wanted = [n for kind, state, n in found if kind == bench.kind and bench.state in (None, state)]
     return sum(round(float(number)) for number in wanted)
+
+
+def _metrics(url: str) -> str:
+    with urllib.request.urlopen(f"{url}/metrics") as response:
+        return response.read().decode()

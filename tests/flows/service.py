@@ -154,6 +154,11 @@ class Process:
                 cwd=Path(__file__).parents[2],
             )
 
+    @property
+    def process_id(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     async def kill(self) -> None:
         """kill -9: no goodbye."""
         await self._end(signal.SIGKILL)
