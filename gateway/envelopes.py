@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Sequence
-from uuid import UUID
 
 from gateway.ledger import interchanges, payloads
 from gateway.ledger.interchanges import Interchange, Member
@@ -22,18 +20,24 @@ __all__ = ["TRACE_ASSIGNER", "claim_number", "commit_interchange", "reference"]
 _E = CANONICAL.element
 # TRN03: ten characters that name whoever assigned the trace number.
 TRACE_ASSIGNER = "9CLAIMWIRE"
+_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_PAIRS = [first + second for first in _DIGITS for second in _DIGITS]
 
 
 def reference(made_id: str) -> str:
     """An id of ours in 26 characters that X12 can carry: for BHT03 and TRN02."""
-    return base64.b32encode(UUID(made_id).bytes).decode().rstrip("=")
+    return _base32(int(made_id.replace("-", ""), 16) << 2, 26)
 
 
 def claim_number(made_id: str) -> str:
     """An id of ours in the 20 characters that REF*D9 has room for: its time and the last 52 of its random bits."""
-    value = UUID(made_id).int
-    bits = (value >> 80) << 52 | value & (1 << 52) - 1
-    return base64.b32encode((bits << 4).to_bytes(13, "big")).decode()[:20]
+    value = int(made_id.replace("-", ""), 16)
+    return _base32((value >> 80) << 52 | value & (1 << 52) - 1, 20)
+
+
+def _base32(value: int, digits: int) -> str:
+    """The last digits of a number in base 32 (RFC 4648), two at a time."""
+    return "".join([_PAIRS[value >> shift & 0x3FF] for shift in range(5 * digits - 10, -1, -10)])
 
 
 async def commit_interchange(

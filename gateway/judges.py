@@ -63,39 +63,50 @@ class _Gone(Exception):
     """The process has ended, or the work failed in it."""
 
 
-class _Judge:
+class _Judge(asyncio.SubprocessProtocol):
     """One process, and what it was asked and has not answered yet, in order."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
+    def __init__(self) -> None:
         self.asked: deque[asyncio.Future[Any]] = deque()
         self.ready = False
+        self.ended = asyncio.get_running_loop().create_future()
+        self._pipe: asyncio.WriteTransport | None = None
+        self._heard = bytearray()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.SubprocessTransport)
+        pipe = transport.get_pipe_transport(0)
+        assert isinstance(pipe, asyncio.WriteTransport)
+        self._pipe = pipe
 
     def ask(self, work: Callable[..., T], arguments: tuple[Any, ...]) -> asyncio.Future[T]:
-        assert self.process.stdin is not None
+        assert self._pipe is not None
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self.asked.append(answer)
-        self.process.stdin.write(_framed((work, arguments)))
+        self._pipe.write(_framed((work, arguments)))
         return answer
 
-    async def listen(self) -> None:
-        """Hand its answers to whoever asked, until it ends."""
-        stdout = self.process.stdout
-        assert stdout is not None
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                length = int.from_bytes(await stdout.readexactly(_LENGTH), "big")
-                good, answer = pickle.loads(await stdout.readexactly(length))  # noqa: S301 - from our own process
-                if not self.ready:
-                    self.ready = True
-                    continue
-                asked = self.asked.popleft()
-                if not asked.done():
-                    asked.set_result(answer) if good else asked.set_exception(_Gone())
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        """Hand its answers to whoever asked."""
+        heard = self._heard
+        heard += data
+        while len(heard) >= _LENGTH and len(heard) >= (end := _LENGTH + int.from_bytes(heard[:_LENGTH], "big")):
+            good, answer = pickle.loads(memoryview(heard)[_LENGTH:end].tobytes())  # noqa: S301 - from our own process
+            del heard[:end]
+            if not self.ready:
+                self.ready = True
+                continue
+            asked = self.asked.popleft()
+            if not asked.done():
+                asked.set_result(answer) if good else asked.set_exception(_Gone())
+
+    def process_exited(self) -> None:
         self.ready = False
         for asked in self.asked:
             if not asked.done():
                 asked.set_exception(_Gone())
+        if not self.ended.done():
+            self.ended.set_result(None)
 
 
 class Judges:
@@ -133,20 +144,19 @@ class Judges:
     async def _keep(self) -> None:
         """One place: a process in it, and another one when it has ended."""
         while True:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-c", _CHILD, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            transport, judge = await asyncio.get_running_loop().subprocess_exec(
+                _Judge, sys.executable, "-c", _CHILD, stderr=None
             )
-            judge = _Judge(process)
             self._judges.append(judge)
             try:
-                await judge.listen()
+                await asyncio.shield(judge.ended)
             finally:
                 self._judges.remove(judge)
                 judge.ready = False
-                with suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
-            _LOG.warning("judge ended", status=process.returncode)
+                # Closing a transport kills a process that has not ended.
+                transport.close()
+                await judge.ended
+            _LOG.warning("judge ended", status=transport.get_returncode())
             await asyncio.sleep(_AGAIN_SECONDS)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import time
 from collections.abc import Callable
@@ -14,6 +15,8 @@ __all__ = ["MICROSECOND", "SystemWorld", "World", "from_micros", "to_micros"]
 
 T = TypeVar("T")
 MICROSECOND = 1_000_000
+_TAIL_BYTES = 10
+_TAILS = 64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -66,14 +69,17 @@ class SystemWorld:
 
     def __init__(self, offset: timedelta = timedelta(0)) -> None:
         self.offset = offset
+        self._ahead = offset // timedelta(microseconds=1)
         self._jitter = Random(secrets.randbits(64))  # noqa: S311 - jitter is no secret
         self._moved = asyncio.Event()
+        # Asking the system for chance costs more than an id: it is asked for many at once.
+        self._tails: list[bytes] = []
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.offset
 
     def micros(self) -> int:
-        return time.time_ns() // 1000 + self.offset // timedelta(microseconds=1)
+        return time.time_ns() // 1000 + self._ahead
 
     def monotonic(self) -> float:
         return time.monotonic()
@@ -82,15 +88,18 @@ class SystemWorld:
         return self._jitter.random()
 
     def new_id(self) -> str:
-        milliseconds = self.micros() // 1000
-        tail = secrets.randbits(74)
-        value = milliseconds << 80 | 7 << 76 | (tail >> 62) << 64 | 2 << 62 | tail & (1 << 62) - 1
+        if not self._tails:
+            chance = os.urandom(_TAIL_BYTES * _TAILS)
+            self._tails = [chance[at : at + _TAIL_BYTES] for at in range(0, len(chance), _TAIL_BYTES)]
+        milliseconds, tail = self.micros() // 1000, int.from_bytes(self._tails.pop(), "big")
+        value = milliseconds << 80 | 7 << 76 | (tail >> 62 & 0xFFF) << 64 | 2 << 62 | tail & (1 << 62) - 1
         text = f"{value:032x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     def forward(self, by: timedelta) -> None:
         """Move the clock ahead; whoever waits for a time looks at it again."""
         self.offset += by
+        self._ahead = self.offset // timedelta(microseconds=1)
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
 

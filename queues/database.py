@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -127,12 +128,10 @@ def _translated(error: apsw.Error) -> DatabaseError:
     return DatabaseError(f"{type(error).__name__}: {error}")
 
 
-_NAMES = tuple(str(n) for n in range(1, 100))
-
-
-def _bound(values: Sequence[Value]) -> dict[str, Value]:
-    # SQLite takes $1 for a name; bound by name the order of first use does not matter, as in PostgreSQL.
-    return dict(zip(_NAMES, values, strict=False))
+@cache
+def _numbered(sql: str) -> str:
+    """A statement with SQLite's `?1` for `$1`: SQLite takes `$1` for a name, and values bound by number come as they are."""
+    return re.sub(r"\$(\d+)", r"?\1", sql)
 
 
 # A body, who waits for it, and the context it was asked in.
@@ -147,19 +146,18 @@ class _Statements:
         self.callbacks: list[Callable[[], None]] = []
 
     async def fetch(self, sql: str, *values: Value) -> list[Row]:
-        return self.connection.execute(sql, _bound(values)).fetchall()
+        return self.connection.execute(_numbered(sql), values).fetchall()
 
     async def row(self, sql: str, *values: Value) -> Row | None:
-        rows = self.connection.execute(sql, _bound(values)).fetchall()
+        rows = self.connection.execute(_numbered(sql), values).fetchall()
         return rows[0] if rows else None
 
     async def execute(self, sql: str, *values: Value) -> int:
-        before = self.connection.total_changes()
-        self.connection.execute(sql, _bound(values))
-        return self.connection.total_changes() - before
+        self.connection.execute(_numbered(sql), values)
+        return self.connection.changes()
 
     async def many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
-        self.connection.executemany(sql, map(_bound, rows)).fetchall()
+        self.connection.executemany(_numbered(sql), rows).fetchall()
 
     def after_commit(self, call: Callable[[], None]) -> None:
         self.callbacks.append(call)

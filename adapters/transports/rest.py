@@ -49,6 +49,7 @@ ANSWER_BYTES_MAX = 64 << 20
 RETRY_AFTER_SECONDS_MAX = 24 * 3600
 CREDENTIALS_RETRY_SECONDS = 60.0
 _CONNECT_SECONDS_MAX = 10
+_PIECE_BYTES = 64 << 10
 # The peer does not know our credentials, or those of its proxy: it has not looked at the body.
 _CREDENTIALS = frozenset((401, 403, 407))
 # No verdict on the body: it came too slowly, it is being worked on under the same key, it came too early.
@@ -127,8 +128,7 @@ class RawX12:
         try:
             async with context.session.post(
                 _url(context, "x12"),
-                # A stream leaves in pieces, each when there is room: a large batch does not hold up the others.
-                data=io.BytesIO(outbound.payload),
+                data=_body(outbound.payload),
                 headers=headers,
                 timeout=_timeout(context),
                 allow_redirects=False,
@@ -238,6 +238,11 @@ def _url(context: Context, *path: str) -> str:
     if not url:
         raise ExchangeFailed("the route has no setting url")
     return "/".join((url.rstrip("/"), *(quote(p, safe="") for p in path)))
+
+
+def _body(payload: bytes) -> bytes | io.BytesIO:
+    # A stream leaves in pieces, each when there is room: a large batch does not hold up the others.
+    return io.BytesIO(payload) if len(payload) > _PIECE_BYTES else payload
 
 
 def _authorization(context: Context) -> dict[str, str]:
