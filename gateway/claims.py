@@ -21,6 +21,7 @@ from gateway.payers import UnknownPayer
 from gateway.replies import Reply, envelope_findings
 from gateway.runtime import TENANT, Runtime
 from gateway.submissions import Submission, commit_claims, prepare_claim, prepare_segments
+from gateway.world import dated
 from observability import tracing
 from queues.database import Transaction
 from x12.acknowledge import acknowledgement
@@ -134,7 +135,7 @@ class Claims:
 
     def acknowledgement(self, received: Sequence[Interchange]) -> str | None:
         """TA1 and 999 for what came in, one interchange for each received one; None for what was none at all."""
-        moment = self.runtime.world.now()
+        date, hour = dated(self.runtime.world.micros())
         answers: list[str] = []
         for number, one in enumerate((i for i in received if i.elements[5]), 1):
             header = InterchangeHeader(
@@ -142,8 +143,8 @@ class Claims:
                 one.receiver[:15] or "CLAIMWIRE",
                 _two(one.elements[4]),
                 one.sender[:15] or "UNKNOWN",
-                f"{moment:%y%m%d}",
-                f"{moment:%H%M}",
+                date[2:],
+                hour,
                 number,
                 "P" if one.usage == "P" else "T",
             )

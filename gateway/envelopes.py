@@ -9,7 +9,7 @@ from gateway.ledger import interchanges, payloads
 from gateway.ledger.interchanges import Interchange, Member
 from gateway.payers import Route
 from gateway.runtime import Runtime
-from gateway.world import from_micros
+from gateway.world import dated
 from queues import numbers
 from queues.database import Transaction
 from x12.acknowledge import sealed
@@ -59,19 +59,19 @@ async def commit_interchange(
     `group` is GS01 and GS08; `held` says what each set carries; `claimed` that the caller sends it as soon as this is durable.
     """
     number = await numbers.mint(tx, tenant_id, route.series)
-    moment = from_micros(now)
+    date, hour = dated(now)
     header = InterchangeHeader(
         route.sender_qualifier,
         route.sender_id,
         route.receiver_qualifier,
         route.receiver_id,
-        f"{moment:%y%m%d}",
-        f"{moment:%H%M}",
+        date[2:],
+        hour,
         number,
         route.usage,
         acknowledgement_requested=group[0] == "HC",
     )
-    gs = ("GS", group[0], route.sender_id, route.receiver_id, f"{moment:%Y%m%d}", f"{moment:%H%M}", str(number), "X")
+    gs = ("GS", group[0], route.sender_id, route.receiver_id, date, hour, str(number), "X")
     body = [_E.join((*gs, group[1]))]
     for segments in sets:
         body += segments

@@ -17,7 +17,7 @@ from gateway.ledger.interchanges import Interchange, Member
 from gateway.lifecycle import Acknowledged, Answered, Built, Fact
 from gateway.payers import Payer, Route
 from gateway.runtime import TENANT, Runtime
-from gateway.world import from_micros
+from gateway.world import dated
 from observability import tracing
 from queues import work
 from queues.database import Transaction
@@ -91,8 +91,7 @@ class Answer(Discreet):
 
 
 def _header(runtime: Runtime, interchange_id: str) -> Header:
-    moment = from_micros(runtime.world.micros())
-    return Header("0001", reference(interchange_id), f"{moment:%Y%m%d}", f"{moment:%H%M}")
+    return Header("0001", reference(interchange_id), *dated(runtime.world.micros()))
 
 
 def _prepared(runtime: Runtime, kind: Kind, payer: Payer) -> Prepared:
@@ -296,4 +295,4 @@ async def commit_answer(
         inbound_id,
         answer_id=answer_id,
     )
-    runtime.metrics.facts.labels(subject.kind, type(answer.fact).__name__).inc()
+    runtime.metrics.facts(subject.kind, type(answer.fact).__name__).inc()

@@ -72,6 +72,7 @@ class _Judge(asyncio.SubprocessProtocol):
         self.ended = asyncio.get_running_loop().create_future()
         self._pipe: asyncio.WriteTransport | None = None
         self._heard = bytearray()
+        self._unsaid: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.SubprocessTransport)
@@ -80,11 +81,19 @@ class _Judge(asyncio.SubprocessProtocol):
         self._pipe = pipe
 
     def ask(self, work: Callable[..., T], arguments: tuple[Any, ...]) -> asyncio.Future[T]:
-        assert self._pipe is not None
-        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
         self.asked.append(answer)
-        self._pipe.write(_framed((work, arguments)))
+        if not self._unsaid:
+            loop.call_soon(self._say)
+        self._unsaid.append(_framed((work, arguments)))
         return answer
+
+    def _say(self) -> None:
+        """One write for whatever was asked in one turn of the loop."""
+        assert self._pipe is not None
+        self._pipe.write(b"".join(self._unsaid))
+        self._unsaid.clear()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         """Hand its answers to whoever asked."""

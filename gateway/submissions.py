@@ -15,7 +15,7 @@ from gateway.ledger import payloads, search, transactions
 from gateway.payers import Payer, Route
 from gateway.runtime import TENANT, Runtime
 from gateway.scrubbing import scrub
-from gateway.world import from_micros
+from gateway.world import dated
 from observability import tracing
 from queues import work
 from queues.database import Transaction
@@ -67,7 +67,6 @@ async def prepare_claim(runtime: Runtime, payer: Payer, claim: ProfessionalClaim
     """A claim out of the dialect's JSON, the envelope's parties filled in where the caller left them open."""
     route = runtime.directory.route(payer)
     transaction_id = runtime.world.new_id()
-    moment = from_micros(runtime.world.micros())
     submitter, receiver = claim.submitter or Submitter(), claim.receiver or Receiver()
     filled = msgspec.structs.replace(
         claim,
@@ -80,7 +79,7 @@ async def prepare_claim(runtime: Runtime, payer: Payer, claim: ProfessionalClaim
             receiver_id=route.receiver_id,
         ),
     )
-    header = Header("0001", reference(transaction_id), f"{moment:%Y%m%d}", f"{moment:%H%M}")
+    header = Header("0001", reference(transaction_id), *dated(runtime.world.micros()))
     segments, findings = await runtime.judges.call(
         judged_claim, msgspec.json.encode(filled), header, _today(runtime), route.usage
     )

@@ -114,7 +114,7 @@ class Worker:
                 await self.runtime.database.write(lambda tx: self._failed(tx, item, reason))
         finally:
             heartbeat.cancel()
-            self.runtime.metrics.work_done.labels(item.kind, outcome).inc()
+            self.runtime.metrics.work_done(item.kind, outcome).inc()
 
     async def _failed(self, tx: Transaction, item: Work, reason: str) -> None:
         if item.attempts >= ATTEMPTS_MAX and item.kind not in ("collect", "follow_up", "batch"):

@@ -8,10 +8,11 @@ import secrets
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from random import Random
 from typing import Protocol, TypeVar
 
-__all__ = ["MICROSECOND", "SystemWorld", "World", "from_micros", "to_micros"]
+__all__ = ["MICROSECOND", "SystemWorld", "World", "dated", "from_micros", "to_micros"]
 
 T = TypeVar("T")
 MICROSECOND = 1_000_000
@@ -28,6 +29,17 @@ def to_micros(moment: datetime) -> int:
 def from_micros(micros: int) -> datetime:
     """The aware UTC time of a database value."""
     return _EPOCH + timedelta(microseconds=micros)
+
+
+def dated(micros: int) -> tuple[str, str]:
+    """A database value's UTC date (CCYYMMDD) and time (HHMM), as X12 writes them."""
+    return _dated(micros // (60 * MICROSECOND))
+
+
+@lru_cache(maxsize=64)
+def _dated(minute: int) -> tuple[str, str]:
+    moment = from_micros(minute * 60 * MICROSECOND)
+    return f"{moment:%Y%m%d}", f"{moment:%H%M}"
 
 
 class World(Protocol):

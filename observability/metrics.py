@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 __all__ = ["Metrics"]
@@ -10,34 +13,27 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60)
 
 
 class Metrics:
-    """The service's own counters and gauges, in a registry of their own."""
+    """The service's own counters and gauges, in a registry of their own.
+
+    What is counted at every request is called with its label values: their child is looked up once.
+    """
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
-        self.requests = Counter("claimwire_requests", "Requests answered", ("operation", "status"), registry=registry)
-        self.request_seconds = Histogram(
-            "claimwire_request_seconds", "Time to answer", ("operation",), buckets=_SECONDS, registry=registry
-        )
-        self.outcomes = Counter(
-            "claimwire_deliveries", "Delivery attempts by outcome", ("route_id", "set_id", "outcome"), registry=registry
-        )
-        self.delivery_seconds = Histogram(
-            "claimwire_delivery_seconds",
-            "Time of a delivery",
-            ("route_id", "set_id"),
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self.inbound = Counter(
-            "claimwire_inbound_files",
-            "Files collected, by what became of them",
-            ("route_id", "state"),
-            registry=registry,
-        )
-        self.facts = Counter("claimwire_facts", "Facts applied to transactions", ("kind", "fact"), registry=registry)
-        self.work_done = Counter(
-            "claimwire_work", "Work finished, by kind and result", ("work_kind", "outcome"), registry=registry
-        )
+
+        def counter(name: str, what: str, *labels: str) -> Callable[..., Counter]:
+            return cache(Counter(f"claimwire_{name}", what, labels, registry=registry).labels)
+
+        def seconds(name: str, what: str, *labels: str) -> Callable[..., Histogram]:
+            return cache(Histogram(f"claimwire_{name}", what, labels, buckets=_SECONDS, registry=registry).labels)
+
+        self.requests = counter("requests", "Requests answered", "operation", "status")
+        self.request_seconds = seconds("request_seconds", "Time to answer", "operation")
+        self.outcomes = counter("deliveries", "Delivery attempts by outcome", "route_id", "set_id", "outcome")
+        self.delivery_seconds = seconds("delivery_seconds", "Time of a delivery", "route_id", "set_id")
+        self.inbound = counter("inbound_files", "Files collected, by what became of them", "route_id", "state")
+        self.facts = counter("facts", "Facts applied to transactions", "kind", "fact")
+        self.work_done = counter("work", "Work finished, by kind and result", "work_kind", "outcome")
         self.transactions = Gauge(
             "claimwire_transactions", "Transactions by kind and state", ("kind", "state"), registry=registry
         )

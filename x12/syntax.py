@@ -312,7 +312,12 @@ def choose_delimiters(canonical: str) -> Delimiters:
 
 def translate(text: str, source: Delimiters, target: Delimiters) -> str:
     """The same segments with other delimiters. The caller knows that `target`'s characters do not occur in the data."""
-    return text.translate({ord(a): b for a, b in zip(source, target, strict=True) if a})
+    return text.translate(_exchanged(source, target))
+
+
+@lru_cache(maxsize=64)
+def _exchanged(source: Delimiters, target: Delimiters) -> dict[int, str]:
+    return {ord(a): b for a, b in zip(source, target, strict=True) if a}
 
 
 def number_of(text: str) -> int | None:

@@ -116,8 +116,8 @@ class _Api:
                     hop.set_status(Status(StatusCode.ERROR, type(error).__name__))
                     response = problem(500, _UNFORESEEN)
                 response.headers["traceparent"] = tracing.current()
-            self.runtime.metrics.requests.labels(operation.id, str(response.status)).inc()
-            self.runtime.metrics.request_seconds.labels(operation.id).observe(time.perf_counter() - started)
+            self.runtime.metrics.requests(operation.id, str(response.status)).inc()
+            self.runtime.metrics.request_seconds(operation.id).observe(time.perf_counter() - started)
             return response
 
         return handle

@@ -75,7 +75,7 @@ async def run(runtime: Runtime, item: Work) -> None:
         received = await runtime.world.offload(lambda: read(payload))
         done = await runtime.database.write(lambda tx: _apply(tx, runtime, item, file, payload, received))
         state = "quarantined" if done.faults else "unmatched" if done.unmatched else "applied"
-        runtime.metrics.inbound.labels(file.route_id, state).inc()
+        runtime.metrics.inbound(file.route_id, state).inc()
         _LOG.info("file applied", inbound_id=file.inbound_id, route_id=file.route_id, state=state, count=done.matched)
     runtime.wake.set()
 
@@ -215,7 +215,7 @@ async def _happen(tx: Transaction, done: _Applying, subject: transactions.Transa
     now = runtime.world.micros()
     tracing.link(subject.traceparent)
     await transactions.apply(tx, subject, fact, runtime.profile(subject.payer_id), now, None, done.file.inbound_id)
-    runtime.metrics.facts.labels(subject.kind, type(fact).__name__).inc()
+    runtime.metrics.facts(subject.kind, type(fact).__name__).inc()
 
 
 async def _277ca(tx: Transaction, done: _Applying, received: TransactionSet) -> None:

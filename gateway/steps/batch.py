@@ -9,7 +9,7 @@ from gateway.lifecycle import Built
 from gateway.payers import Route
 from gateway.runtime import Runtime
 from gateway.steps.waiting import later
-from gateway.world import from_micros
+from gateway.world import dated
 from observability import log, tracing
 from queues import work
 from queues.database import Transaction
@@ -37,13 +37,8 @@ async def run(runtime: Runtime, item: Work) -> None:
         await runtime.database.write(lambda tx: work.finish(tx, item))
         return
     interchange_id = runtime.world.new_id()
-    moment = from_micros(runtime.world.micros())
-    sets = assemble(
-        [text.split(CANONICAL.segment) for text in texts],
-        reference(interchange_id),
-        f"{moment:%Y%m%d}",
-        f"{moment:%H%M}",
-    )
+    date, hour = dated(runtime.world.micros())
+    sets = assemble([text.split(CANONICAL.segment) for text in texts], reference(interchange_id), date, hour)
     traces = {claim.traceparent for claim in claims}
     # One caller's interchange goes on in the caller's trace; where there are more, each is linked.
     above = next(iter(traces)) if len(traces) == 1 else None

@@ -34,7 +34,7 @@ async def run(runtime: Runtime, item: Work) -> None:
                 file, new = await runtime.database.write(
                     lambda tx, received=received: _store(tx, runtime, item, route, received)
                 )
-                runtime.metrics.inbound.labels(route.id, "new" if new else "repeated").inc()
+                runtime.metrics.inbound(route.id, "new" if new else "repeated").inc()
                 runtime.wake.set()
                 try:
                     await adapter.settle(received, context)

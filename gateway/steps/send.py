@@ -76,8 +76,8 @@ async def attempt(runtime: Runtime, route: Route, outbound: Outbound) -> Outcome
     except Exception as error:
         _LOG.warning("adapter raised", route_id=route.id, adapter=route.adapter, exc_info=error)
         outcome = InDoubt(type(error).__name__)
-    runtime.metrics.outcomes.labels(route.id, outbound.set_id, type(outcome).__name__).inc()
-    runtime.metrics.delivery_seconds.labels(route.id, outbound.set_id).observe(runtime.world.monotonic() - started)
+    runtime.metrics.outcomes(route.id, outbound.set_id, type(outcome).__name__).inc()
+    runtime.metrics.delivery_seconds(route.id, outbound.set_id).observe(runtime.world.monotonic() - started)
     return outcome
 
 
@@ -200,7 +200,7 @@ async def apply_to_members(
     facts = [(subject, fact) for subject in held]
     changes = await transactions.apply_all(tx, facts, runtime.profile, now, interchange.interchange_id, inbound_id)
     for kind, count in Counter(subject.kind for subject in held).items():
-        runtime.metrics.facts.labels(kind, type(fact).__name__).inc(count)
+        runtime.metrics.facts(kind, type(fact).__name__).inc(count)
     due = [c.follow_up_at for c in changes if c.follow_up_at is not None and c.follow_up_at != KEEP]
     if due:
         await work.enqueue(
