@@ -18,7 +18,9 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     `level` is the SNIP level (1 syntax, 2 guide, 3 balancing, 4 situation, 5 code set, 6 product, 7 payer). `code` is the
     code of the acknowledgement element that reports this scope: TA105, AK905, IK502, IK304 or IK403. `position` counts
     the segments of the transaction set from ST as 1 (IK302); `element`, `component`, `repeat` count from 1 (IK401).
-    `data` is the reference number of the data element (IK402). `path` is the JSON field the place was written from.
+    `data` is the reference number of the data element (IK402). `path` is the JSON field the place was written from. A
+    situational rule names itself in `rule` and tells what made it apply: `trigger` is that place as `place` writes it, and
+    `trigger_position` its segment, counted like `position` (CTX of the 999).
     """
 
     level: int
@@ -34,6 +36,9 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     repeat: int | None = None
     data: str | None = None
     path: str | None = None
+    rule: str | None = None
+    trigger: str | None = None
+    trigger_position: int | None = None
 
     @property
     def place(self) -> str:
