@@ -25,8 +25,8 @@ from adapters.sandbox.scenarios import (
     draw,
     member_script,
     npi,
-    npi_is_valid,
 )
+from x12.codes.lists import npi_is_valid
 from x12.documents.eligibility import (
     Benefit,
     BenefitDates,

@@ -13,8 +13,9 @@ from decimal import Decimal
 
 import msgspec
 
-from adapters.sandbox.scenarios import Verdict, npi_is_valid
+from adapters.sandbox.scenarios import Verdict
 from x12.balancing import balance_837
+from x12.codes.lists import npi_is_valid
 from x12.documents.standing import amount, found, reference
 from x12.envelope import TransactionSet
 from x12.walk import Instance

@@ -39,7 +39,6 @@ __all__ = [
     "draw",
     "member_script",
     "npi",
-    "npi_is_valid",
 ]
 
 MemberScript = Literal["ACTIVE", "INACTIVE", "NOTFOUND", "DEPENDENT", "DOWN", "BADPROVIDER", "WRONGDOB"]
@@ -128,13 +127,8 @@ def _check_digit(nine: str) -> int:
 
 def npi(seed: int) -> str:
     """A National Provider Identifier with a right check digit."""
-    nine = f"{1_000_000_00 + seed % 800_000_000:09d}"
+    nine = f"{100_000_000 + seed % 200_000_000:09d}"
     return f"{nine}{_check_digit(nine)}"
-
-
-def npi_is_valid(number: str) -> bool:
-    """Ten digits of which the last one checks the others (Luhn, over 80840 and the number)."""
-    return len(number) == 10 and number.isascii() and number.isdigit() and _check_digit(number[:9]) == int(number[9])
 
 
 # --- members -------------------------------------------------------------------------------------------------------

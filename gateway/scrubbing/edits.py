@@ -11,10 +11,11 @@ from decimal import Decimal, InvalidOperation
 
 import msgspec
 
+from x12.codes.lists import npi_is_valid
 from x12.documents.claim_parts import Provider
 from x12.documents.professional_claim import ClaimInformation, ProfessionalClaim
 
-__all__ = ["EDITS", "Edit", "npi_is_valid"]
+__all__ = ["EDITS", "Edit"]
 
 Check = Callable[[ProfessionalClaim, date], Iterator[tuple[str, str]]]
 
@@ -30,17 +31,6 @@ class Edit(msgspec.Struct, frozen=True):
     since: date = date(2012, 1, 1)
     until: date | None = None
     shadow: bool = False
-
-
-def npi_is_valid(number: str) -> bool:
-    """Whether ten digits end in the right check digit."""
-    if len(number) != 10 or not number.isascii() or not number.isdigit():
-        return False
-    total = 0
-    for index, digit in enumerate(reversed("80840" + number)):
-        value = int(digit) * (2 if index % 2 else 1)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
 
 
 def _information(claim: ProfessionalClaim) -> ClaimInformation:

@@ -1,7 +1,7 @@
-"""Code lists in words: one `NAME.codes` file a list, one line a code, `CODE  words`.
+"""Code lists in words: one `NAME.codes` file a list; `x12.codes.listing` says what its lines look like.
 
 The words are short and ours, or the dialect's where its JSON carries them. A list says what its codes mean; which of them a
-guide allows at a place is the guide's affair.
+guide allows at a place is the guide's affair. `x12.codes.lists` judges values by them; docs/codes.md tells where they are from.
 """
 
 from __future__ import annotations
@@ -11,18 +11,21 @@ from functools import cache
 from importlib import resources
 from types import MappingProxyType
 
-__all__ = ["table"]
+from x12.codes.listing import CodeList, parse
+
+__all__ = ["packaged", "table"]
+
+
+@cache
+def packaged(name: str) -> CodeList:
+    """A list that comes with Claimwire, read once; LookupError when there is no such list."""
+    file = resources.files(__name__).joinpath(f"{name}.codes")
+    if not file.is_file():
+        raise LookupError(f"no code list is called {name!r}")
+    return parse(file.read_text("utf-8"))
 
 
 @cache
 def table(name: str) -> Mapping[str, str]:
     """Code -> words of a list; LookupError when there is no such list."""
-    file = resources.files(__name__).joinpath(f"{name}.codes")
-    if not file.is_file():
-        raise LookupError(f"no code list is called {name!r}")
-    found: dict[str, str] = {}
-    for line in file.read_text("utf-8").splitlines():
-        code, _, words = line.partition("  ")
-        if words and not code.startswith("#"):
-            found[code] = words.strip()
-    return MappingProxyType(found)
+    return MappingProxyType(dict(packaged(name).words))
