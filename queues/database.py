@@ -239,6 +239,12 @@ class SQLite:
     async def _flush(self) -> None:
         try:
             while self._waiting:
+                # Callers that are about to ask, such as those whose answers the last COMMIT freed, share this one: a turn of
+                # the loop is shorter than a sync.
+                gathered = 0
+                while gathered < len(self._waiting) < _BATCH_MAX:
+                    gathered = len(self._waiting)
+                    await asyncio.sleep(0)
                 batch, self._waiting = self._waiting[:_BATCH_MAX], self._waiting[_BATCH_MAX:]
                 await self._commit(batch)
         finally:
