@@ -24,13 +24,13 @@ from gateway.submissions import Submission, commit_claims, prepare_claim, prepar
 from gateway.world import dated
 from observability import tracing
 from queues.database import Transaction
-from x12.acknowledge import acknowledgement
+from x12.acknowledge import acknowledgement, addressed
 from x12.batch import claims_of
 from x12.documents.lenient import decode
 from x12.documents.professional_claim import ProfessionalClaim, read_claims
 from x12.envelope import Interchange, TransactionSet, read
 from x12.finding import Finding
-from x12.syntax import CANONICAL, InterchangeHeader, choose_delimiters, reserved_findings, translate
+from x12.syntax import CANONICAL, choose_delimiters, reserved_findings, translate
 
 __all__ = ["Claims", "Duplicate", "Intake"]
 
@@ -138,17 +138,7 @@ class Claims:
         date, hour = dated(self.runtime.world.micros())
         answers: list[str] = []
         for number, one in enumerate((i for i in received if i.elements[5]), 1):
-            header = InterchangeHeader(
-                _two(one.elements[6]),
-                one.receiver[:15] or "CLAIMWIRE",
-                _two(one.elements[4]),
-                one.sender[:15] or "UNKNOWN",
-                date[2:],
-                hour,
-                number,
-                "P" if one.usage == "P" else "T",
-            )
-            answers.append(acknowledgement(one, _writable(header), number))
+            answers.append(acknowledgement(one, addressed(one, date[2:], hour, number), number))
         return "".join(answers) or None
 
     def duplicate(self, interchange: Interchange) -> Reply:
@@ -230,16 +220,3 @@ class Claims:
 def _digest(interchange: Interchange) -> str:
     lines = (s for one in interchange.sets for s in one.segments)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def _two(qualifier: str) -> str:
-    return qualifier if len(qualifier) == 2 and qualifier.isalnum() else "ZZ"
-
-
-def _writable(header: InterchangeHeader) -> InterchangeHeader:
-    """A header whose ids came from outside: what cannot stand in an ISA is left out."""
-    ids = {
-        name: "".join(c for c in getattr(header, name) if c.isascii() and (c.isalnum() or c in " .-_"))
-        for name in ("sender", "receiver")
-    }
-    return msgspec.structs.replace(header, **ids)

@@ -12,17 +12,19 @@ from x12.elements import period_is_valid
 from x12.finding import Finding
 from x12.guides import Guide
 from x12.syntax import Delimiters, Run, number_of, runs
+from x12.units import Units
 from x12.walk import Instance, Node, Table, Walk, compiled, tree
 
-__all__ = ["Group", "Interchange", "TransactionSet", "read", "stream"]
+__all__ = ["ID_QUALIFIERS", "Group", "Interchange", "TransactionSet", "read", "stream"]
 
-_QUALIFIERS = ("01", "14", "20", "27", "28", "29", "30", "33", "ZZ")
+# What ISA05 and ISA07 may say of the ids behind them.
+ID_QUALIFIERS = ("01", "14", "20", "27", "28", "29", "30", "33", "ZZ")
 # ISA element -> (TA105 code, allowed values, what to do).
 _ISA_CODES: dict[int, tuple[str, tuple[str, ...], str]] = {
     1: ("010", ("00", "03"), "send 00 or 03"),
     3: ("012", ("00", "01"), "send 00 or 01"),
-    5: ("005", _QUALIFIERS, "send a sender id qualifier of the guides, such as ZZ or 30"),
-    7: ("007", _QUALIFIERS, "send a receiver id qualifier of the guides, such as ZZ or 30"),
+    5: ("005", ID_QUALIFIERS, "send a sender id qualifier of the guides, such as ZZ or 30"),
+    7: ("007", ID_QUALIFIERS, "send a receiver id qualifier of the guides, such as ZZ or 30"),
     12: ("017", ("00501",), "send version 00501"),
     14: ("019", ("0", "1"), "send 0 or 1"),
     15: ("020", ("T", "P"), "send T for test or P for production"),
@@ -32,7 +34,8 @@ _ISA_CODES: dict[int, tuple[str, tuple[str, ...], str]] = {
 class TransactionSet:
     """One ST to SE: its raw segments, its place in the guide segment by segment, and what is wrong with it.
 
-    `guide` is None when no table serves its GS08 and ST01. `accepted` is what a 999 would say.
+    `guide` is None when no table serves its GS08 and ST01. `accepted` is what a 999 would say. `units` is there where the
+    segments are not kept: then it has noted the business unit of each finding.
     """
 
     __slots__ = (
@@ -45,6 +48,7 @@ class TransactionSet:
         "nodes",
         "segments",
         "set_id",
+        "units",
     )
 
     def __init__(self, group: Group | None, first: str, delimiters: Delimiters) -> None:
@@ -56,6 +60,7 @@ class TransactionSet:
         self.segments: list[str] = []
         self.nodes: list[Node | None] = []
         self.findings: list[Finding] = []
+        self.units: Units | None = None
 
     @property
     def accepted(self) -> bool:
@@ -285,8 +290,11 @@ class _Reader:
                 group.findings.append(
                     _group("2", "GS", "The version in GS08 is not one that is supported with this functional group.")
                 )
+        elif group.functional_id != table.guide.group_id:
+            message = f"GS01 must be {table.guide.group_id} for a group of {made.set_id}."
+            findings.append(Finding(1, "set", "18", message, "warning", position=1))
         elif made.convention and made.convention not in table.guide.editions:
-            findings.append(Finding(1, "set", "I6", "ST03 names another guide than GS08.", position=1))
+            findings.append(Finding(1, "set", "19", "ST03 names another guide than GS08.", position=1))
         if not 4 <= len(made.control_number) <= 9:
             findings.append(
                 Finding(1, "set", "7", "ST02 must be a control number of four to nine characters.", position=1)

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 from tests import synthetic
 from x12 import codes, guides
-from x12.acknowledge import FINDINGS_MAX, acknowledgement, answer_999, answer_ta1
+from x12.acknowledge import FINDINGS_MAX, acknowledgement, addressed, answer_999, answer_ta1
 from x12.documents.acknowledgements import GroupAcknowledgement, read_999, read_ta1
 from x12.elements import judge_segment
 from x12.envelope import Group, Interchange, TransactionSet, read
 from x12.finding import Finding
 from x12.guides import Guide, Segment
-from x12.syntax import CANONICAL, STANDARD, InterchangeHeader
+from x12.syntax import CANONICAL, STANDARD, InterchangeHeader, interchange_header
+from x12.units import Units
 
 HEADER = InterchangeHeader("ZZ", "CLAIMWIRE", "ZZ", "SUBMITTER", "260105", "0931", 77, "T")
 FILES = {
@@ -58,13 +59,17 @@ def everything_wrong(interchange: Interchange) -> list[Finding]:
 
 def errors_of(received: TransactionSet) -> list[Finding]:
     """What a 999 tells of a set, as many as it tells."""
-    wrong = [f for f in received.findings if f.severity == "error" and f.scope in ("segment", "element") and f.position]
-    return wrong[:FINDINGS_MAX]
+    wrong = [
+        f
+        for f in received.findings
+        if (f.severity == "error" or f.level <= 2) and f.scope in ("segment", "element") and f.position
+    ]
+    return sorted(wrong, key=lambda f: f.severity != "error")[:FINDINGS_MAX]
 
 
 def answered(interchange: Interchange) -> Interchange | None:
     """The answer to an interchange as it is read back: valid throughout, or None where nothing is answered."""
-    text = acknowledgement(interchange, HEADER, 500)
+    text = acknowledgement(interchange, addressed(interchange, "260105", "0931", 77), 500)
     if not text:
         return None
     back = read(text.encode("ascii"))
@@ -84,18 +89,19 @@ def check_group(said: GroupAcknowledgement, group: Group) -> None:
     assert sum(s.accepted is True for s in sets) == said.accepted_sets
     for acknowledged, received in zip(sets, group.sets, strict=True):
         assert (received.accepted and not refused) == acknowledged.accepted
-        if acknowledged.accepted:
-            assert not acknowledged.errors
         wrong = errors_of(received)
         told = acknowledged.errors or []
+        if acknowledged.accepted:
+            assert ("E" if wrong or any(f.scope == "set" for f in received.findings) else "A") == acknowledged.code
         places = [(f.position, f.code) for f in wrong if f.scope == "segment"]
-        places += [(position, "8") for position in {f.position for f in wrong if f.scope == "element"}]
+        noted = {f.position for f in wrong if f.scope == "segment" and f.code == "8"}
+        places += [(position, "8") for position in {f.position for f in wrong if f.scope == "element"} - noted]
         assert sorted(places) == sorted((e.position, e.code) for e in told)
         assert sorted(
             (f.position, f.element, f.component, f.repeat, f.code) for f in wrong if f.scope == "element"
         ) == (sorted((e.position, i.element, i.component, i.repeat, i.code) for e in told for i in e.elements or ()))
     if group.accepted and all(s.accepted for s in group.sets):
-        assert "A" == said.code
+        assert ("E" if any(s.code == "E" for s in sets) else "A") == said.code
     if sets and not any(s.accepted for s in sets):
         assert "R" == said.code
 
@@ -240,6 +246,191 @@ def test_every_code_that_may_be_written_has_words() -> None:
         assert element_codes(guide, segment, element) == set(codes.table(table)), table
     assert element_codes(guide, "AK9", 1) == set(codes.table("acknowledgment"))
     assert element_codes(control(), "TA1", 5) == set(codes.table("interchange_note"))
+
+
+# --- what made a rule apply, and whose it is -------------------------------------------------------------------------
+
+
+def told(segments: Sequence[str], *findings: Finding, set_id: str = "837", units: Units | None = None) -> list[str]:
+    """IK3 to IK5 that a 999 has for a set with these findings, with standard delimiters."""
+    interchange = read(FILES["837"].encode())[0]
+    group = interchange.groups[0]
+    (received,) = group.sets
+    received.set_id, received.findings, received.segments, received.units = (
+        set_id,
+        list(findings),
+        list(segments),
+        units,
+    )
+    lines = [
+        line.translate({ord(a): b for a, b in zip(CANONICAL, STANDARD, strict=True)}) for line in answer_999(group)
+    ]
+    return lines[3:-2]
+
+
+CLAIM = ["ST*837*0001", "HL*1**22*0", "CLM*PCN-1*10", "REF*F8*1", "CLM*PCN-2*10", "DTP*472", "HL*2**22*0", "SE*8*0001"]
+
+
+def test_what_made_a_segment_required_is_told_after_its_ik3_and_what_made_an_element_after_its_ik4() -> None:
+    segment = Finding(
+        4, "segment", "I6", "", loop="2300", segment="REF", position=6, trigger="2300 CLM05-3", trigger_position=5
+    )
+    element = Finding(
+        4, "element", "I9", "", segment="DTP", position=6, element=3, data="1251", trigger="CLM11", trigger_position=5
+    )
+    assert [
+        "IK3*REF*6**I6", "CTX*SITUATIONAL TRIGGER*CLM*5**5:3", "CTX*CLM01:PCN-2",
+        "IK3*DTP*6**8", "CTX*CLM01:PCN-2", "IK4*3*1251*I9", "CTX*SITUATIONAL TRIGGER*CLM*5**11",
+        "IK5*R*I5",
+    ] == told(CLAIM, element, segment)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("trigger", "position", "context"),
+    [
+        ("2000B SBR02", 2, ["CTX*SITUATIONAL TRIGGER*SBR*2**2"]),
+        ("2300 HI", 4, ["CTX*SITUATIONAL TRIGGER*HI*4"]),
+        ("N301", 4, ["CTX*SITUATIONAL TRIGGER*N3*4**1"]),
+        ("2400 SV101-2", 4, ["CTX*SITUATIONAL TRIGGER*SV1*4**1:2"]),
+        ("2120C NM101", 4, ["CTX*SITUATIONAL TRIGGER*NM1*4*2120*1"]),
+        ("2300 CLM11", None, []),
+        ("somewhere", 4, []),
+        (None, 4, []),
+    ],
+)
+def test_a_trigger_is_told_where_its_place_is_known(trigger: str, position: int, context: list[str]) -> None:
+    finding = Finding(4, "segment", "I9", "", segment="REF", position=4, trigger=trigger, trigger_position=position)
+    assert context == [line for line in told(CLAIM, finding) if line.startswith("CTX*SITUATIONAL")]
+
+
+def test_what_is_missing_belongs_to_the_claim_before_the_place_where_it_is_noticed() -> None:
+    def unit(position: int, code: str) -> list[str]:
+        finding = Finding(2, "segment", code, "", segment="HI", position=position)
+        return [line.partition(":")[2] for line in told(CLAIM, finding) if line.startswith("CTX*CLM01")]
+
+    assert [["PCN-1"], ["PCN-2"], ["PCN-2"], []] == [unit(5, "3"), unit(7, "3"), unit(6, "2"), unit(7, "2")]
+    assert [[], []] == [unit(3, "3"), unit(2, "8")]
+
+
+def test_units_noted_while_a_set_goes_by_in_pieces_are_those_of_the_whole() -> None:
+    findings = [Finding(2, "segment", code, "", segment="REF", position=p) for p in range(1, 9) for code in "23"]
+    whole = told(CLAIM, *findings)
+    for size in (1, 2, 3, 7):
+        units = Units("837", STANDARD)
+        for start in range(0, len(CLAIM), size):
+            here = [f for f in findings if start < (f.position or 0) <= start + size]
+            units.take(CLAIM[start : start + size], start + 1, here)
+        assert whole == told([], *findings, units=units)
+
+
+@pytest.mark.parametrize(("number", "unit"), [("A" * 40, "A" * 35), ("A|B", ""), ("Ä", ""), (" P 1 ", "P 1"), ("", "")])
+def test_a_units_number_is_cut_or_left_out_where_it_cannot_be_told(number: str, unit: str) -> None:
+    finding = Finding(2, "segment", "2", "", segment="REF", position=3)
+    lines = told([*CLAIM[:1], f"CLM*{number}*10", "REF*F8*1"], finding)
+    assert ([f"CTX*CLM01:{unit}"] if unit else []) == [line for line in lines if line.startswith("CTX")]
+
+
+def test_a_note_on_what_was_let_pass_does_not_refuse() -> None:
+    note = Finding(1, "segment", "8", "", "warning", segment="REF", position=4)
+    advice = Finding(5, "element", "7", "", "warning", segment="REF", position=4, element=2)
+    assert ["IK3*REF*4**8", "CTX*CLM01:PCN-1", "IK5*E*5"] == told(CLAIM, note, advice)
+    assert ["IK5*A"] == told(CLAIM, advice)
+
+
+def test_of_too_many_findings_the_errors_are_told_first() -> None:
+    notes = [Finding(1, "segment", "8", "", "warning", segment="REF", position=4)] * (FINDINGS_MAX + 5)
+    lines = told(CLAIM, *notes, Finding(2, "segment", "2", "", segment="ZZZ", position=6))
+    assert ("IK3*ZZZ*6**2", "IK5*R*5") == (lines[-3], lines[-1])
+    assert FINDINGS_MAX == sum(line.startswith("IK3") for line in lines)
+
+
+def test_a_set_that_is_taken_in_spite_of_its_errors_is_told_so() -> None:
+    group = read(FILES["837 wrong"].encode())[0].groups[0]
+    lines = [line.split(CANONICAL.element) for line in answer_999(group, taken=lambda _: True)]
+    assert [("E", "5")] == [tuple(line[1:]) for line in lines if line[0] == "IK5"]
+    assert [("E", "1", "1", "1")] == [tuple(line[1:]) for line in lines if line[0] == "AK9"]
+    assert any(line[0] == "IK4" for line in lines)
+
+
+def test_a_set_in_the_wrong_kind_of_group_is_taken_with_a_note() -> None:
+    text = FILES["837"].replace("GS*HC*", "GS*HP*")
+    back = answered(read(text.encode())[0])
+    assert back is not None
+    said = answer_of(back.groups[0])
+    assert ("E", "HP", [("E", ["18"])]) == (said.code, said.functional_id, [(s.code, s.codes) for s in said.sets or ()])
+    check(text.encode())
+
+
+# --- what is not X12 at all, and what is hardly ----------------------------------------------------------------------
+
+ISA = FILES["837"][:106]
+HARDLY = {
+    "nothing": b"",
+    "no envelope": b"there is no envelope here",
+    "a cut ISA": ISA[:60].encode(),
+    "an ISA alone": ISA.encode(),
+    "an ISA and its IEA": (ISA + "IEA*0*000000001~").encode(),
+    "an empty group": (ISA + "GS*HC*A*B*20260105*0930*1*X*005010X222A1~GE*0*1~IEA*1*000000001~").encode(),
+    "a bare GS": (ISA + "GS~GE~IEA~").encode(),
+    "a set without a group": (ISA + "ST*837*0001~SE*2*0001~IEA*0*000000001~").encode(),
+    "a bare ST": (ISA + "GS*HC*A*B*20260105*0930*1*X*005010X222A1~ST~SE~GE*1*1~IEA*1*000000001~").encode(),
+    "an unknown set": FILES["837"].replace("ST*837*", "ST*999999*").encode(),
+    "an unknown group": FILES["837"].replace("GS*HC*", "GS*?*").encode(),
+    "a version of nobody": FILES["837"].replace("005010X222A1", "9").encode(),
+    "a version with a delimiter": FILES["837"].replace("*X*005010X222A1", "*X*0050^0|X222A1").encode(),
+    "no GE": FILES["837"].replace("GE*1*1~", "").encode(),
+    "no SE": FILES["837"].replace("SE*", "XX*").encode(),
+    "no IEA": FILES["837"].replace("IEA*1*000000001~", "").encode(),
+    "two groups of one number": (lambda t: t[:106] + t[106:-17] * 2 + "IEA*2*000000001~")(FILES["837"]).encode(),
+    "two sets of one number": FILES["837"].replace("GE*1*", "ST*837*0001*005010X222A1~SE*2*0001~GE*2*").encode(),
+    "NULs": FILES["837"].replace("CLM*", "CLM*\0").encode(),
+    "only NULs": (ISA + "\0" * 500).encode(),
+    "UTF-8": FILES["837"].replace("SYNTHETIC", "SÝNTHÉTIC").encode(),
+    "Latin-1": FILES["837"].replace("SYNTHETIC", "SÝNTHÉTIC").encode("latin-1"),
+    "UTF-16": FILES["837"].encode("utf-16"),
+    "a mark before": b"\xef\xbb\xbf" + FILES["837"].encode(),
+    "delimiters of letters": FILES["837"].replace("*", "E").encode(),
+    "one delimiter for all": FILES["837"].replace(":", "*").replace("^", "*").encode(),
+    "a newline that ends": FILES["837"].replace("~", "\n").encode(),
+    "many repeats": FILES["271"].replace("EB*1**", "EB*1**" + "1^" * 12_000).encode(),
+    "many elements": FILES["837"].replace("BHT*", "BHT" + "*A" * 12_000 + "*").encode(),
+    "many components": FILES["837"].replace("HC:", "HC:" + "A:" * 12_000).encode(),
+    "one long segment": FILES["837"].replace("BHT*0019", "BHT*" + "9" * 300_000).encode(),
+    "a large count": FILES["837"].replace("GE*1*", "GE*999999999*").encode(),
+    "no names": FILES["837"].replace("SYNTHSEND", " " * 9).replace("SYNTHRECV", "\xe9|^>`:!\x01 ").encode("latin-1"),
+}
+
+
+@pytest.mark.parametrize("name", HARDLY)
+def test_what_is_hardly_x12_is_answered_all_the_same(name: str) -> None:
+    data = HARDLY[name]
+    check(data)
+    interchanges = read(data)
+    assert (b"ISA*" in data and len(data) >= 106) == any(i.elements[5] for i in interchanges)
+
+
+@pytest.mark.parametrize("cut", range(0, 420, 7))
+def test_a_file_that_is_cut_anywhere_is_answered(cut: int) -> None:
+    data = FILES["837"].encode()
+    check(data[:cut])
+    check(data[:-cut] if cut else data)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.text(max_size=18), min_size=16, max_size=16))
+def test_an_answer_can_be_addressed_whoever_asked(elements: Sequence[str]) -> None:
+    received = Interchange(elements, STANDARD)
+    header = addressed(received, "260105", "0931", 7)
+    (back,) = read(interchange_header(header, STANDARD).encode("ascii"))
+    assert ["023"] == [f.code for f in back.findings]
+    assert (header.sender, header.receiver) == (back.sender, back.receiver)
+
+
+def test_an_answer_goes_back_to_its_sender() -> None:
+    header = addressed(read(FILES["837"].encode())[0], "260105", "0931", 7)
+    assert ("ZZ", "SYNTHRECV", "ZZ", "SYNTHSEND", "T") == (
+        header.sender_qualifier, header.sender, header.receiver_qualifier, header.receiver, header.usage,
+    )  # fmt: skip
 
 
 # --- mutated files --------------------------------------------------------------------------------------------------
