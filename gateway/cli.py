@@ -16,6 +16,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from gateway.x12_cli import app as x12
+
 if TYPE_CHECKING:
     from gateway.config import Config
 
@@ -30,6 +32,7 @@ app = typer.Typer(
 )
 keys = typer.Typer(no_args_is_help=True, help="Keys of callers.")
 app.add_typer(keys, name="keys")
+app.add_typer(x12, name="x12")
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The configuration file (TOML).")]
 DataOption = Annotated[Path | None, typer.Option("--data", help="The data folder; overrides the configuration's.")]

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from x12 import codes
+from x12 import codes, guides
 from x12.documents.binding import Document, Text, at, each, inside, meaning, read, segments
+from x12.documents.parts import Header
+from x12.documents.writing import Writer, Written
 from x12.walk import Instance
 
 __all__ = [
@@ -23,8 +25,10 @@ __all__ = [
     "SetAcknowledgement",
     "read_999",
     "read_ta1",
+    "write_999",
 ]
 
+GUIDE_ID = "005010X231A1"
 _ACKNOWLEDGED = codes.table("acknowledgment")
 _ACCEPTED = frozenset("AE")
 _REJECTED = frozenset("RMWX")
@@ -162,6 +166,14 @@ def _keep_first(context: Context, separator: str) -> None:
     name, repeated, _ = (context.name or "").partition(separator)
     value = "" if repeated else (context.value or "").partition(separator)[0]
     context.name, context.value = name or None, value or None
+
+
+def write_999(said: GroupAcknowledgement, header: Header) -> Written:
+    """A 999. Words are not written; `x12.acknowledgement` makes one out of what was received."""
+    writer = Writer(guides.load(GUIDE_ID, "999"), header.control_number)
+    writer.root.put("ST03", GUIDE_ID)
+    writer.write(said, writer.root)
+    return writer.finish()
 
 
 def read_ta1(elements: Sequence[str]) -> InterchangeAcknowledgement:

@@ -1,0 +1,346 @@
+"""`claimwire x12`: reads, judges, acknowledges, writes and explains X12 files, without a service, a database or a configuration.
+
+One contract for all of them: paths or `-`, several at once; `--json` prints one object a file; the exit code is 0 when all is
+accepted, 1 when there are findings (or differences), 2 when something cannot be read. What a command does is imported when
+it runs, so that it starts quickly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gateway.x12_files import ACCEPTED, FINDINGS, UNREADABLE, Unreadable, chunks, put, shown_name
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gateway.x12_verdicts import Verdict
+    from x12.envelope import Interchange, TransactionSet
+    from x12.finding import Finding
+    from x12.syntax import InterchangeHeader
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Read, judge, acknowledge, write and explain X12 files. Exit code: 0 accepted, 1 findings, 2 unreadable.",
+)
+
+Files = Annotated[list[str], typer.Argument(help="Files, or - for standard input.", metavar="FILE...")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for each file.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Write to this file instead of standard output.")]
+
+
+class _Judged:
+    """What a command has to say at its end: the worst of what it met."""
+
+    def __init__(self) -> None:
+        self.code = ACCEPTED
+
+    def add(self, code: int) -> None:
+        self.code = max(self.code, code)
+
+    def leave(self) -> None:
+        raise typer.Exit(self.code)
+
+
+def _console(*, errors: bool = False) -> Console:
+    """Coloured on a terminal that wants it (NO_COLOR is honoured), plain elsewhere."""
+    from rich.console import Console
+
+    return Console(stderr=errors, highlight=False, markup=False, emoji=False)
+
+
+def _complain(name: str, error: Unreadable) -> None:
+    typer.echo(f"{shown_name(name)}: {error}.", err=True)
+
+
+def _written(text: str) -> None:
+    typer.echo(text, nl=False)
+
+
+def _parts(name: str) -> Iterator[TransactionSet | Interchange]:
+    """The parts of a file as they are complete. Unreadable, at the end, where it holds no interchange at all."""
+    from x12.envelope import Interchange, stream
+
+    found = False
+    for part in stream(chunks(name)):
+        if isinstance(part, Interchange):
+            found = found or any(part.elements)
+        yield part
+    if not found:
+        raise Unreadable("holds no X12 interchange: one begins with ISA and ends with IEA")
+
+
+def _levels(text: str) -> frozenset[int]:
+    """`1-5`, `3` or `1,2,4-6` as levels."""
+    levels: set[int] = set()
+    for word in text.split(","):
+        first, _, last = word.strip().partition("-")
+        if not (first.isdigit() and (last or first).isdigit() and 1 <= int(first) <= int(last or first) <= 7):
+            raise typer.BadParameter("say levels from 1 to 7, such as 1-5 or 1,3")
+        levels.update(range(int(first), int(last or first) + 1))
+    return frozenset(levels)
+
+
+# --- validate ------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def validate(
+    files: Files,
+    levels: Annotated[str, typer.Option(help="SNIP levels to judge at: 1-7, or a list of them.")] = "1-7",
+    as_json: AsJson = False,
+) -> None:
+    """Judge files by their implementation guides: what is wrong, where, and what to do."""
+    from gateway.x12_verdicts import JsonVerdict, TextVerdict
+
+    wanted, judged = _levels(levels), _Judged()
+    console = _console()
+    for name in files:
+        shown = shown_name(name)
+        verdict = JsonVerdict(_written, shown) if as_json else TextVerdict(console, shown)
+        accepted, problem = True, None
+        try:
+            for part in _parts(name):
+                accepted = _judge(part, wanted, verdict) and accepted
+        except Unreadable as error:
+            accepted, problem = False, str(error)
+        verdict.end(accepted, problem, {})
+        judged.add(UNREADABLE if problem else ACCEPTED if accepted else FINDINGS)
+    judged.leave()
+
+
+def _judge(part: TransactionSet | Interchange, levels: frozenset[int], verdict: Verdict) -> bool:
+    """Tell the verdict about a part, and let the part go; whether it is accepted."""
+    from gateway.x12_verdicts import without_findings
+    from x12.envelope import Interchange
+
+    chosen: Callable[[list[Finding]], list[Finding]] = lambda found: [f for f in found if f.level in levels]  # noqa: E731
+    if isinstance(part, Interchange):
+        verdict.interchange(part, chosen)
+        return all(without_findings(chosen(of.findings)) for of in (part, *part.groups))
+    found = chosen(part.findings)
+    verdict.transaction(part, found)
+    part.segments, part.nodes, part.findings = [], [], []
+    return without_findings(found)
+
+
+# --- ack -----------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def ack(
+    files: Files,
+    ta1: Annotated[bool, typer.Option("--ta1", help="Only the TA1, whether it was asked for or not.")] = False,
+    implementation: Annotated[bool, typer.Option("--999", help="Only the 999.")] = False,
+    control_number: Annotated[int, typer.Option(help="ISA13 and GS06 of the first acknowledgement.", min=1)] = 1,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the acknowledgement of each interchange: its TA1 and a 999 for each functional group."""
+    import msgspec
+
+    judged, number = _Judged(), control_number
+    answers: list[str] = []
+    for name in files:
+        made: list[str] = []
+        accepted, problem = True, None
+        try:
+            for part in _interchanges(name):
+                accepted = accepted and _wholly_accepted(part)
+                answer = _answered(part, number, ta1=ta1, implementation=implementation)
+                if answer:
+                    made.append(answer)
+                    number += max(len(part.groups), 1)
+        except Unreadable as error:
+            accepted, problem = False, str(error)
+            if not as_json:
+                _complain(name, error)
+        if as_json:
+            said = {"file": shown_name(name), "accepted": accepted, "acknowledgements": made}
+            said |= {"unreadable": problem} if problem else {}
+            _written(msgspec.json.encode(said).decode() + "\n")
+        answers += made
+        judged.add(UNREADABLE if problem else ACCEPTED if accepted else FINDINGS)
+        if not (as_json or out):
+            for answer in made:
+                _written(answer)
+    if out is not None:
+        _put(out, answers, judged)
+    judged.leave()
+
+
+def _put(out: Path, parts: list[str], judged: _Judged) -> None:
+    try:
+        put(out, parts)
+    except Unreadable as error:
+        _complain(str(out), error)
+        judged.add(UNREADABLE)
+
+
+def _interchanges(name: str) -> Iterator[Interchange]:
+    from x12.envelope import Interchange
+
+    for part in _parts(name):
+        if isinstance(part, Interchange) and any(part.elements):
+            yield part
+
+
+def _wholly_accepted(received: Interchange) -> bool:
+    return received.accepted and all(g.accepted for g in received.groups) and all(s.accepted for s in received.sets)
+
+
+def _answered(received: Interchange, number: int, *, ta1: bool, implementation: bool) -> str:
+    """The interchange that answers a received one, with its TA1, its 999s, or both as X12 wants them."""
+    from x12.acknowledge import acknowledgement
+
+    header = _reply_header(received, number)
+    gap = "\n"
+    if ta1:
+        from x12.acknowledge import answer_ta1, sealed
+
+        return sealed([answer_ta1(received), f"IEA\x1d0\x1d{number:09d}"], header, gap)
+    if implementation:
+        received.elements = (*received.elements[:13], "0", *received.elements[14:])
+        if not received.accepted:
+            return ""
+    return acknowledgement(received, header, number, gap=gap)
+
+
+def _reply_header(received: Interchange, number: int) -> InterchangeHeader:
+    """An ISA back to the sender, stamped now. What does not fit its element is left blank or replaced."""
+    from gateway.world import SystemWorld
+    from x12.syntax import InterchangeHeader, unwritable_character
+
+    now = SystemWorld().now()
+
+    def fits(value: str, otherwise: str, most: int) -> str:
+        value = value.strip()
+        return value if value and len(value) <= most and unwritable_character(value) is None else otherwise
+
+    return InterchangeHeader(
+        fits(received.elements[6], "ZZ", 2).rjust(2, "0"),
+        fits(received.elements[7], "UNKNOWN", 15),
+        fits(received.elements[4], "ZZ", 2).rjust(2, "0"),
+        fits(received.elements[5], "UNKNOWN", 15),
+        f"{now:%y%m%d}",
+        f"{now:%H%M}",
+        number,
+        received.usage if received.usage in ("T", "P") else "T",
+    )
+
+
+# --- read ----------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def read(
+    files: Files,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="With the segments of each set beside, as they were received.")
+    ] = False,
+    out: Out = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON lines are printed in any case.", hidden=True)] = False,
+) -> None:
+    """Print what files say as JSON, one line for each transaction set: `transactionType`, envelope, findings, documents."""
+    from x12.envelope import Interchange
+
+    judged = _Judged()
+
+    def lines(name: str) -> Iterator[str]:
+        for part in _parts(name):
+            if isinstance(part, Interchange):
+                judged.add(ACCEPTED if part.accepted and all(g.accepted for g in part.groups) else FINDINGS)
+                yield from _ta1_lines(part, name)
+            else:
+                judged.add(ACCEPTED if part.accepted else FINDINGS)
+                yield _set_line(part, name, raw=raw)
+                part.segments, part.nodes, part.findings = [], [], []
+
+    def everything() -> Iterator[str]:
+        for name in files:
+            try:
+                yield from lines(name)
+            except Unreadable as error:
+                _complain(name, error)
+                judged.add(UNREADABLE)
+
+    if out is None:
+        for line in everything():
+            _written(line)
+    else:
+        _put_lines(out, everything(), judged)
+    judged.leave()
+
+
+def _put_lines(out: Path, lines: Iterator[str], judged: _Judged) -> None:
+    try:
+        put(out, lines)
+    except Unreadable as error:
+        _complain(str(out), error)
+        judged.add(UNREADABLE)
+
+
+def _set_line(received: TransactionSet, name: str, *, raw: bool) -> str:
+    import msgspec
+
+    from gateway.x12_verdicts import told
+    from x12.transactions import documents, kind_of
+
+    kind, group = kind_of(received), received.group
+    said: dict[str, Any] = {
+        "file": shown_name(name),
+        "transactionType": kind.name if kind is not None else None,
+        "setId": received.set_id,
+        "controlNumber": received.control_number,
+        "guide": received.guide.id if received.guide is not None else None,
+    }
+    if group is not None:
+        said |= _envelope(group.interchange)
+        said["group"] = {
+            "functionalId": group.functional_id,
+            "sender": group.elements[1],
+            "receiver": group.elements[2],
+            "date": group.elements[3],
+            "time": group.elements[4],
+            "controlNumber": group.control_number,
+            "version": group.version,
+        }
+    said |= {"accepted": received.accepted, "findings": [told(f) for f in received.findings]}
+    said["documents"] = documents(received)
+    if raw:
+        said["delimiters"] = received.delimiters._asdict()
+        said["raw"] = received.segments
+    return msgspec.json.encode(said).decode() + "\n"
+
+
+def _ta1_lines(received: Interchange, name: str) -> Iterator[str]:
+    """A line for each TA1 that stood in an interchange."""
+    import msgspec
+
+    from x12.transactions import acknowledgements
+
+    for said in acknowledgements(received):
+        line = {"file": shown_name(name), "transactionType": "TA1", **_envelope(received), "documents": [said]}
+        yield msgspec.json.encode(line).decode() + "\n"
+
+
+def _envelope(received: Interchange) -> dict[str, Any]:
+    elements = received.elements
+    return {
+        "interchange": {
+            "senderQualifier": elements[4],
+            "sender": received.sender,
+            "receiverQualifier": elements[6],
+            "receiver": received.receiver,
+            "date": elements[8],
+            "time": elements[9],
+            "controlNumber": received.control_number,
+            "usage": received.usage,
+        }
+    }

@@ -1,0 +1,251 @@
+"""Which document each kind of transaction set is, in both directions: any set into its documents, documents into interchanges.
+
+A kind is named as people name it: `270`, `837P`, `277CA`, ... The modules of the documents are imported when a set of their
+kind is first met, so that whoever reads remittances does not wait for claims.
+
+Sources: the guides that each row names; names of the documents: the dialect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import msgspec
+
+from x12.acknowledge import sealed
+from x12.batch import assemble
+from x12.discreet import Discreet
+from x12.documents.binding import Document
+from x12.documents.parts import Header
+from x12.documents.writing import Written
+from x12.envelope import Interchange, TransactionSet
+from x12.finding import Finding
+from x12.guides import Guide
+from x12.syntax import CANONICAL, InterchangeHeader, Unwritable
+
+__all__ = [
+    "KINDS",
+    "Kind",
+    "Parcel",
+    "Sealed",
+    "acknowledgements",
+    "document",
+    "documents",
+    "kind_of",
+    "kind_of_document",
+    "write",
+]
+
+_E = CANONICAL.element
+# TRN03 of a question that we ask for somebody: ten characters that name who assigned the number.
+_ASSIGNER = "9CLAIMWIRE"
+# The kinds whose document tells its ST02 as `controlNumber`.
+_NUMBERED = ("835", "277CA")
+
+
+class Kind(NamedTuple):
+    """One kind of transaction set: its name, guide and group, and where its document type, reader and writer are.
+
+    `asks` tells that its writer also takes a trace number.
+    """
+
+    name: str
+    guide_id: str
+    set_id: str
+    group_id: str
+    title: str
+    module: str
+    document: str
+    reader: str
+    writer: str
+    asks: str = ""
+
+    @property
+    def type(self) -> type[Document]:
+        """The document type."""
+        return self._part(self.document)
+
+    def _part(self, name: str) -> Any:
+        return getattr(import_module(f"x12.documents.{self.module}"), name)
+
+    def read(self, received: TransactionSet) -> list[Document]:
+        """The documents of a set of this kind."""
+        found: Any = self._part(self.reader)(received.tree())
+        return list(found) if isinstance(found, list) else [found]  # pyright: ignore[reportUnknownArgumentType]
+
+    def write(self, made: Document, header: Header) -> Written:
+        """A transaction set with this one document."""
+        trace: dict[str, tuple[Any, ...]] = {
+            "": (),
+            "number": ("",),
+            "number and assigner": ((header.reference, _ASSIGNER),),
+        }
+        return self._part(self.writer)(made, header, *trace[self.asks])
+
+
+_ROWS = (
+    Kind("270", "005010X279A1", "270", "HS", "Eligibility question", "eligibility_request", "EligibilityRequest",
+         "read_requests", "write_request", "number and assigner"),
+    Kind("271", "005010X279A1", "271", "HB", "Eligibility answer", "eligibility", "EligibilityResponse",
+         "read_responses", "write_response"),
+    Kind("276", "005010X212", "276", "HR", "Claim status question", "claim_status", "ClaimStatusRequest",
+         "read_status_requests", "write_status_request", "number"),
+    Kind("277", "005010X212", "277", "HN", "Claim status answer", "claim_status", "ClaimStatusResponse",
+         "read_status_responses", "write_status_response"),
+    Kind("277CA", "005010X214", "277", "HN", "Claim acknowledgement", "claim_acknowledgement", "ClaimReport",
+         "read_claim_report", "write_claim_report"),
+    Kind("835", "005010X221A1", "835", "HP", "Remittance advice", "remittance", "Remittance",
+         "read_remittance", "write_remittance"),
+    Kind("837P", "005010X222A1", "837", "HC", "Professional claim", "professional_claim", "ProfessionalClaim",
+         "read_claims", "write_claim"),
+    Kind("999", "005010X231A1", "999", "FA", "Implementation acknowledgement", "acknowledgements", "GroupAcknowledgement",
+         "read_999", "write_999"),
+)  # fmt: skip
+KINDS: dict[str, Kind] = {kind.name: kind for kind in _ROWS}
+_BY_GUIDE = {(kind.guide_id, kind.set_id): kind for kind in _ROWS}
+
+
+@cache
+def _of_guide(guide: Guide) -> Kind | None:
+    return next((k for e in guide.editions if (k := _BY_GUIDE.get((e, guide.set_id)))), None)
+
+
+def kind_of(received: TransactionSet) -> Kind | None:
+    """The kind of a received set; None where there is no guide or no document for it."""
+    return _of_guide(received.guide) if received.guide is not None else None
+
+
+def documents(received: TransactionSet) -> list[Document]:
+    """What a transaction set says, as the dialect's documents: a claim each, a patient each, or the one advice.
+
+    [] for a set whose kind has no document. Never raises on content: what is not there is absent, and what is wrong is in
+    `received.findings`.
+    """
+    kind = kind_of(received)
+    return kind.read(received) if kind is not None else []
+
+
+def document(received: TransactionSet) -> Document | None:
+    """The first document of a transaction set; None where it has none. An 835, a 277CA and a 999 are always one document."""
+    return next(iter(documents(received)), None)
+
+
+def acknowledgements(interchange: Interchange) -> list[Document]:
+    """The TA1 segments that stood in an interchange, as documents."""
+    read_ta1 = import_module("x12.documents.acknowledgements").read_ta1
+    return [read_ta1(elements) for elements in interchange.acknowledgements]
+
+
+def kind_of_document(made: Document) -> Kind:
+    """The kind that a document is written as; KeyError for a type that is no whole document."""
+    for kind in _ROWS:
+        # A module that is not loaded yet can have made no document.
+        if kind.document == type(made).__name__ and isinstance(made, kind.type):
+            return kind
+    raise KeyError(type(made).__name__)
+
+
+# --- writing -------------------------------------------------------------------------------------------------------
+
+
+class Parcel(Discreet):
+    """Documents that go into one functional group, and what its envelope says. Blank fields take the interchange's.
+
+    `reference` is BHT03 (with a number appended where several sets are made), `version` GS08.
+    """
+
+    documents: list[Document]
+    kind: Kind
+    sender: str = ""
+    receiver: str = ""
+    control_number: int = 1
+    reference: str = "1"
+
+
+class Sealed(Discreet):
+    """An interchange as text, or "" and why not. Findings have JSON paths that begin at `documents[N]`."""
+
+    text: str
+    findings: list[Finding]
+
+    @property
+    def accepted(self) -> bool:
+        return not any(f.severity == "error" for f in self.findings)
+
+
+def write(parcels: Sequence[Parcel] | Sequence[Document], header: InterchangeHeader, *, gap: str = "") -> Sealed:
+    """One interchange with a functional group for each parcel, or one group for each run of documents of one kind.
+
+    Refuses with findings, and without text, when any document cannot be sent as it is. Raises KeyError for a document that
+    is no whole transaction.
+    """
+    groups = [p for p in parcels if isinstance(p, Parcel)] or _parcelled(
+        [d for d in parcels if isinstance(d, Document)]
+    )
+    body: list[str] = []
+    findings: list[Finding] = []
+    for number, parcel in enumerate(groups):
+        sets = _sets(parcel, header, findings, f"groups[{number}]." if len(groups) > 1 else "")
+        body += _group(parcel, sets, header)
+    if any(f.severity == "error" for f in findings):
+        return Sealed("", findings)
+    body.append(_E.join(("IEA", str(len(groups)), f"{header.control_number:09d}")))
+    try:
+        return Sealed(sealed(body, header, gap), findings)
+    except Unwritable as error:
+        return Sealed("", [*findings, Finding(1, "interchange", "024", f"{error}.", segment="ISA")])
+
+
+def _parcelled(made: Sequence[Document]) -> list[Parcel]:
+    parcels: list[Parcel] = []
+    for one in made:
+        kind = kind_of_document(one)
+        if not parcels or parcels[-1].kind is not kind:
+            parcels.append(Parcel([], kind, control_number=len(parcels) + 1, reference=str(len(parcels) + 1)))
+        parcels[-1].documents.append(one)
+    return parcels
+
+
+def _group(parcel: Parcel, sets: Sequence[Sequence[str]], header: InterchangeHeader) -> list[str]:
+    sender, receiver = parcel.sender or header.sender, parcel.receiver or header.receiver
+    number, kind = str(parcel.control_number), parcel.kind
+    lines = [
+        _E.join(("GS", kind.group_id, sender, receiver, f"20{header.date}", header.time, number, "X", kind.guide_id))
+    ]
+    for segments in sets:
+        lines += segments
+    lines.append(_E.join(("GE", str(len(sets)), number)))
+    return lines
+
+
+def _sets(parcel: Parcel, header: InterchangeHeader, findings: list[Finding], prefix: str) -> list[list[str]]:
+    """The transaction sets of a group; what is wrong with them goes to `findings`."""
+    date, time = f"20{header.date}", header.time
+    made: list[list[str]] = []
+    numbers = _set_numbers(parcel)
+    for index, (one, number) in enumerate(zip(parcel.documents, numbers, strict=True)):
+        written = parcel.kind.write(one, Header(number, f"{parcel.reference}{index or ''}", date, time))
+        path = f"{prefix}documents[{index}]"
+        findings += [msgspec.structs.replace(f, path=f"{path}.{f.path}" if f.path else path) for f in written.findings]
+        made.append(written.segments)
+    if parcel.kind.set_id == "837" and not any(f.severity == "error" for f in findings):
+        return [segments for segments, _ in assemble(made, parcel.reference, date, time)]
+    return made
+
+
+def _set_numbers(parcel: Parcel) -> list[str]:
+    """ST02 of each document: its own where it tells one that nothing before it has, else the next that is free."""
+    own = [getattr(d, "control_number", None) if parcel.kind.name in _NUMBERED else None for d in parcel.documents]
+    taken, numbers, counted = {n for n in own if n}, list[str](), 0
+    for number in own:
+        if number and 4 <= len(number) <= 9 and number not in numbers:
+            numbers.append(number)
+            continue
+        counted += 1
+        while f"{counted:04d}" in taken:
+            counted += 1
+        numbers.append(f"{counted:04d}")
+    return numbers
