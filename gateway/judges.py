@@ -49,10 +49,10 @@ def make_ready() -> None:
     """Do once, before anybody waits for it, what would else be done as it is needed: compile guides, plan documents."""
     for kind in (ProfessionalClaim, EligibilityRequest, EligibilityResponse, ClaimStatusRequest, ClaimStatusResponse):
         plan_of(kind)
-    for guide_id, set_id in guides.available():
-        if guide_id.startswith("005010"):
-            compiled(guides.load(guide_id, set_id), CANONICAL)
-            compiled(guides.load(guide_id, set_id), STANDARD)
+    for key in guides.available():
+        if key[0].startswith("005010"):
+            compiled(guides.load(*key), CANONICAL)
+            compiled(guides.load(*key), STANDARD)
     gc.collect()
     # The guides stay for as long as the process does: the garbage collector need not look at them again and again.
     gc.freeze()

@@ -191,6 +191,8 @@ class _Reader:
         self.walk: Walk | _Skim | None = None
         self.seen_groups: set[str] = set()
         self.seen_sets: set[str] = set()
+        # An ST whose following segment has not come yet: that one may have to choose the table.
+        self.begun: str | None = None
 
     def run(self, run: Run) -> Iterator[TransactionSet | Interchange]:
         if run.isa:
@@ -201,18 +203,22 @@ class _Reader:
             return
         interchange.findings += run.findings
         segments, index = run.segments, 1 if run.isa else 0
+        if self.begun is not None:
+            segments, self.begun = [self.begun, *segments], None
         element = run.delimiters.element
         while index < len(segments):
             if self.walk is not None and self.open is not None:
-                start, index = index, self.walk.feed(segments, index)
-                self.open.segments += segments[start:index] if start or index < len(segments) else segments
+                index = self.take(segments, index)
                 if self.walk.ended:
                     yield self.end_set()
                 continue
             parts = segments[index].split(element)
             match parts[0]:
                 case "ST":
-                    self.begin_set(segments[index], run.delimiters)
+                    if index + 1 == len(segments):
+                        self.begun = segments[index]
+                        return
+                    self.begin_set(segments[index], run.delimiters, segments[index + 1])
                     continue
                 case "GS":
                     self.begin_group(interchange, parts[1:])
@@ -226,12 +232,24 @@ class _Reader:
                     self.stray(interchange)
             index += 1
 
+    def take(self, segments: Sequence[str], start: int) -> int:
+        """Segments of the open set; gives the index after its last one."""
+        assert self.walk is not None
+        assert self.open is not None
+        index = self.walk.feed(segments, start)
+        self.open.segments += segments[start:index] if start or index < len(segments) else segments
+        return index
+
     def finish(self) -> Iterator[TransactionSet | Interchange]:
         """The interchange is over, complete or not."""
+        interchange = self.interchange
+        if self.begun is not None and interchange is not None:
+            self.begin_set(self.begun, interchange.delimiters, "")
+            self.take((self.begun,), 0)
+            self.begun = None
         if self.walk is not None:
             self.walk.end()
             yield self.end_set()
-        interchange = self.interchange
         if interchange is None:
             return
         if self.group is not None:
@@ -265,7 +283,8 @@ class _Reader:
             )
         self.seen_groups.add(number)
 
-    def begin_set(self, first: str, delimiters: Delimiters) -> None:
+    def begin_set(self, first: str, delimiters: Delimiters, second: str) -> None:
+        """A set begins with its ST; `second` is the segment behind it, "" where the interchange ends."""
         interchange, group = self.interchange, self.group
         if group is None and interchange is not None:
             interchange.findings.append(
@@ -276,7 +295,7 @@ class _Reader:
             self.begin_group(interchange, ())
             group = self.group
         made = self.open = TransactionSet(group, first, delimiters)
-        table = self.table(made, delimiters)
+        table = self.table(made, delimiters, second)
         self.walk = Walk(table) if table else _Skim(delimiters)
         if group is None:
             return
@@ -311,12 +330,17 @@ class _Reader:
             )
         self.seen_sets.add(made.control_number)
 
-    def table(self, made: TransactionSet, delimiters: Delimiters) -> Table | None:
+    def table(self, made: TransactionSet, delimiters: Delimiters, second: str) -> Table | None:
         version = made.group.version if made.group else ""
         for edition in (version, made.convention):
             if (edition, made.set_id) in guides.available():
-                made.guide = guides.load(edition, made.set_id)
-                return compiled(made.guide, delimiters)
+                guide = guides.load(edition, made.set_id)
+                if (choice := guide.chosen) is not None:
+                    parts = second.split(delimiters.element, choice.element + 1)
+                    there = parts[0] == choice.segment and len(parts) > choice.element
+                    guide = guides.load(edition, made.set_id, parts[choice.element] if there else "")
+                made.guide = guide
+                return compiled(guide, delimiters)
         return None
 
     def end_set(self) -> TransactionSet:

@@ -81,6 +81,6 @@ def test_every_guide_in_the_folder_is_available() -> None:
 
 
 @pytest.mark.parametrize("key", sorted(guides.available()))
-def test_a_guide_loads(key: tuple[str, str]) -> None:
+def test_a_guide_loads(key: tuple[str, ...]) -> None:
     guide = guides.load(*key)
     assert guide.root.children

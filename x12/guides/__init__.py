@@ -17,7 +17,8 @@ A guide file reads like the guide's own listing, one line an element:
 A segment line is `position id usage max-use  name`, a loop line `loop id usage repeat  name`, an element line
 `number usage [xREPEAT] [min/max]  name [= codes | = @list | = <external list>]`, with `NN-M` for component M of composite
 NN. Indentation nests. Usage is R(equired), S(ituational) or N(ot used). A guide line may name several editions that one
-table serves (`guide 005010X222A1,005010X222A2 837 HC  ...`).
+table serves (`guide 005010X222A1,005010X222A2 837 HC  ...`). Where two tables share edition and set, a line behind the
+guide line says which element tells them apart, and its codes: `chosen BHT02 = 11`.
 Segments of one loop that share a position may stand in any order among themselves. In a code `_` stands for a space.
 Positions are the guide's own. Where they begin again (a new table, an HL loop inside another) loading adds 10000, so that
 among the children of one loop they never go back.
@@ -35,6 +36,7 @@ from functools import cache
 from importlib import resources
 
 __all__ = [
+    "Choice",
     "Component",
     "Element",
     "Guide",
@@ -182,9 +184,21 @@ class Loop:
         return f"<loop {self.id} {self.name}>"
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What tells a table from others of its edition: an element of the segment that follows ST, and its codes here."""
+
+    segment: str
+    element: int
+    codes: frozenset[str]
+
+
 @dataclass(slots=True, eq=False)
 class Guide:
-    """One implementation guide: `id` and `editions` as in GS08, `set_id` as in ST01, `group_id` as in GS01."""
+    """One implementation guide: `id` and `editions` as in GS08, `set_id` as in ST01, `group_id` as in GS01.
+
+    `chosen` is set where the edition has more than one table for the set.
+    """
 
     id: str
     editions: tuple[str, ...]
@@ -193,6 +207,7 @@ class Guide:
     name: str
     root: Loop
     segments: tuple[Segment, ...] = ()
+    chosen: Choice | None = None
 
     def loops(self, loop: Loop | None = None) -> Iterator[Loop]:
         loop = loop or self.root
@@ -276,6 +291,7 @@ def standard(release: str = "005010") -> Standard:
 _SEGMENT = re.compile(r"(\d{4}) ([A-Z][A-Z0-9]{1,2}) ([RSN]) (>1|\d+)  (.+)")
 _LOOP = re.compile(r"loop (\S+) ([RSN]) (>1|\d+)  (.+)")
 _AGAIN = re.compile(r"again (\S+) ([RSN]) (>1|\d+)  (.+)")
+_CHOSEN = re.compile(r"chosen ([A-Z][A-Z0-9]{1,2})(\d\d) = (.+)")
 _ELEMENT = re.compile(r"(\d\d)(?:-(\d+))? ([RSN])(?: x(>1|\d+))?(?: (\d+)/(\d+))?  (.*?)(?: = (.+))?")
 
 
@@ -308,6 +324,9 @@ class _Parser:
                 continue
             if self.guide is None:
                 raise self.fail(number, "the first line must name the guide")
+            if match := _CHOSEN.fullmatch(line):
+                self.guide.chosen = Choice(match[1], int(match[2]), frozenset(match[3].split()))
+                continue
             element = _ELEMENT.fullmatch(line)
             if element and pending:
                 pending[2][int(element[1]), int(element[2] or 0)] = element
@@ -469,23 +488,34 @@ def parse(text: str, source: str = "<guide>", dictionary: Standard | None = None
 
 
 @cache
-def available() -> dict[tuple[str, str], str]:
-    """(GS08, ST01) -> file name, for every table in this folder, patches and accepted editions included."""
-    found: dict[tuple[str, str], str] = {}
-    for entry in resources.files(__name__).iterdir():
-        if not entry.name.endswith(".guide"):
-            continue
-        with entry.open("r", encoding="utf-8") as file:
-            for line in file:
-                if line.startswith("guide "):
-                    _, editions, set_id = line.split(None, 3)[:3]
-                    found |= {(edition, set_id): entry.name for edition in editions.split(",")}
-                    break
+def available() -> dict[tuple[str, ...], str]:
+    """What `load` takes -> file name, for every table in this folder, accepted editions included.
+
+    The key is (GS08, ST01); where several tables share both, also (GS08, ST01, code) for each code that chooses one, and the
+    pair alone leads to the first of them.
+    """
+    found: dict[tuple[str, ...], str] = {}
+    for name in sorted(entry.name for entry in resources.files(__name__).iterdir() if entry.name.endswith(".guide")):
+        with resources.files(__name__).joinpath(name).open("r", encoding="utf-8") as file:
+            editions, set_id = next(line for line in file if line.startswith("guide ")).split(None, 3)[1:3]
+            choice = _CHOSEN.fullmatch(file.readline().rstrip("\n"))
+        for edition in editions.split(","):
+            found.setdefault((edition, set_id), name)
+            for code in choice[3].split() if choice else ():
+                found[edition, set_id, code] = name
     return found
 
 
+def load(guide_id: str, set_id: str, chosen: str = "") -> Guide:
+    """The table of a guide by GS08 and ST01; KeyError when this folder has none.
+
+    Where several tables share both, `chosen` is the value of the element that tells them apart (`Guide.chosen`); one that no
+    table names leads to the first of them.
+    """
+    tables = available()
+    return _load(tables.get((guide_id, set_id, chosen)) or tables[guide_id, set_id])
+
+
 @cache
-def load(guide_id: str, set_id: str) -> Guide:
-    """The table of a guide by GS08 and ST01; KeyError when this folder has none."""
-    name = available()[guide_id, set_id]
+def _load(name: str) -> Guide:
     return parse(resources.files(__name__).joinpath(name).read_text("utf-8"), name)
