@@ -24,7 +24,7 @@ from x12.envelope import TransactionSet
 
 D = TypeVar("D", bound=Document)
 FAULTED = listed()
-EVERYTHING = valid("270", "271", "276", "277", "277CA", "835", "837D", "837I", "837P")
+EVERYTHING = valid("270", "271", "276", "277", "277CA", "278", "835", "837D", "837I", "837P")
 INVALID = invalid()
 _BALANCED = {"835": balance_835, "837": balance_837}
 # Files with one fault in the envelope whose source names the code that a TA1, an AK9 or an IK5 reports it with.

@@ -167,7 +167,7 @@ def test_tables_of_one_edition_are_told_apart_by_codes_that_both_of_them_list(ke
         assert guide.chosen.segment == second.id
         assert guide.chosen.codes == second.elements[guide.chosen.element - 1].codes
         assert guide.chosen.codes < sharing
-        assert all(guides.load(*key[:2], code) is guide for code in guide.chosen.codes)
+        assert all(guides.load(key[0], key[1], code) is guide for code in guide.chosen.codes)
 
 
 def test_a_code_that_no_table_names_leads_to_the_first_table_of_the_edition() -> None:
