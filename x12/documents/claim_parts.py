@@ -37,7 +37,15 @@ __all__ = [
     "Identifier",
     "LineIdentifier",
     "OrderingProvider",
+    "OtherCoverage",
+    "OtherPayerBillingProvider",
+    "OtherPayerName",
+    "OtherPayerReferringProvider",
+    "OtherPayerRenderingProvider",
+    "OtherPayerServiceFacility",
+    "OtherPayerSupervisingProvider",
     "OtherSubscriber",
+    "OtherSubscriberName",
     "PayToPlan",
     "PayerIdentifiers",
     "PhoneContact",
@@ -52,6 +60,10 @@ __all__ = [
     "Subscriber",
     "SupervisingProvider",
     "assign_providers",
+    "list_file_information",
+    "list_report",
+    "normalise_billing",
+    "normalise_subscriber",
     "one_name",
     "provider_as",
     "renamed_findings",
@@ -367,8 +379,8 @@ class MedicareOutpatientAdjudication(Document):
     non_payable_professional_component_billed_amount: Annotated[Text, at("MOA09")] = None
 
 
-class OtherSubscriber(Document):
-    """Loop 2320: another insurance of the patient, and what it paid."""
+class OtherCoverage(Document):
+    """Loop 2320 without the loops inside it: another insurance of the patient, and what it paid."""
 
     payment_responsibility_level_code: Annotated[Text, at("SBR01")] = None
     individual_relationship_code: Annotated[Text, at("SBR02")] = None
@@ -384,6 +396,11 @@ class OtherSubscriber(Document):
     patient_signature_generated_for_patient: Annotated[bool | None, flag("OI04", "P")] = None
     release_of_information_code: Annotated[Text, at("OI06")] = None
     medicare_outpatient_adjudication: MedicareOutpatientAdjudication | None = None
+
+
+class OtherSubscriber(OtherCoverage):
+    """Loop 2320 of a professional claim."""
+
     other_subscriber_name: Annotated[OtherSubscriberName | None, inside("2330A")] = None
     other_payer_name: Annotated[OtherPayerName | None, inside("2330B")] = None
     other_payer_referring_provider: Annotated[list[OtherPayerReferringProvider] | None, inside("2330C")] = None
@@ -437,6 +454,86 @@ def assign_providers(
             renamed[f"providers[{len(rest)}]"] = f"providers[{index}]"
             rest.append(provider)
     return rest or None
+
+
+class _Claim(Protocol):
+    billing: BillingProvider | None
+    trading_partner_secondary_identifiers: PayerIdentifiers | None
+
+
+def normalise_billing(claim: _Claim, renamed: Renamed) -> None:
+    """The payer's numbers, which older clients put among the billing provider's, go to the payer.
+
+    `employerIdentificationNumber` is the provider's own tax number where no other one is given.
+    """
+    billing = claim.billing
+    if billing is None:
+        return
+    written = renamed.get("billing", "billing")
+    if billing.employer_identification_number and billing.employer_id in (None, billing.employer_identification_number):
+        if not billing.employer_id and not billing.ssn:
+            billing.employer_id = billing.employer_identification_number
+            renamed["billing.employerId"] = f"{written}.employerIdentificationNumber"
+        if billing.employer_id:
+            billing.employer_identification_number = None
+    payer = claim.trading_partner_secondary_identifiers or PayerIdentifiers()
+    for name, json in _PAYER_IDENTIFIERS.items():
+        value = getattr(billing, name)
+        if value and getattr(payer, name) in (None, value):
+            setattr(payer, name, value)
+            setattr(billing, name, None)
+            renamed[f"tradingPartnerSecondaryIdentifiers.{json}"] = f"{written}.{json}"
+            claim.trading_partner_secondary_identifiers = payer
+
+
+_PAYER_IDENTIFIERS = {
+    "payer_identification_number": "payerIdentificationNumber",
+    "employer_identification_number": "employerIdentificationNumber",
+    "claim_office_number": "claimOfficeNumber",
+    "naic": "naic",
+}
+
+
+def normalise_subscriber(subscriber: Subscriber | None, renamed: Renamed) -> None:
+    """The payer is the first one unless something else is said; a policy number stands in for a group number."""
+    if subscriber is None:
+        return
+    subscriber.payment_responsibility_level_code = subscriber.payment_responsibility_level_code or "P"
+    if subscriber.policy_number and subscriber.group_number in (None, subscriber.policy_number):
+        subscriber.group_number, subscriber.policy_number = subscriber.policy_number, None
+        renamed["subscriber.groupNumber"] = "subscriber.policyNumber"
+
+
+class _Filed(Protocol):
+    file_information: Text
+    file_information_list: list[str] | None
+
+
+def list_file_information(information: _Filed, renamed: Renamed) -> None:
+    """One `fileInformation` joins the list."""
+    if information.file_information:
+        listed = information.file_information_list = information.file_information_list or []
+        if information.file_information not in listed:
+            renamed[f"claimInformation.fileInformationList[{len(listed)}]"] = "claimInformation.fileInformation"
+            listed.append(information.file_information)
+        information.file_information = None
+
+
+class _Reported(Protocol):
+    report_information: ReportInformation | None
+    report_informations: list[ReportInformation] | None
+
+
+def list_report(supplement: _Reported | None, renamed: Renamed) -> None:
+    """One `reportInformation` joins the list."""
+    if supplement is None or supplement.report_information is None:
+        return
+    listed = supplement.report_informations = supplement.report_informations or []
+    if supplement.report_information not in listed:
+        prefix = "claimInformation.claimSupplementalInformation"
+        renamed[f"{prefix}.reportInformations[{len(listed)}]"] = f"{prefix}.reportInformation"
+        listed.append(supplement.report_information)
+    supplement.report_information = None
 
 
 def renamed_findings(findings: Sequence[Finding], renamed: Mapping[str, str]) -> list[Finding]:

@@ -49,6 +49,10 @@ from x12.documents.claim_parts import (
     Subscriber,
     SupervisingProvider,
     assign_providers,
+    list_file_information,
+    list_report,
+    normalise_billing,
+    normalise_subscriber,
     one_name,
     provider_as,
     renamed_findings,
@@ -303,56 +307,16 @@ def _normalise_parties(claim: ProfessionalClaim, renamed: Renamed) -> None:
             one_name(provider)
     for party in (claim.submitter, claim.subscriber):
         one_name(party)
-    if claim.billing is not None:
-        _normalise_billing(claim, claim.billing, renamed)
-    plan, subscriber = claim.pay_to_plan, claim.subscriber
+    normalise_billing(claim, renamed)
+    normalise_subscriber(claim.subscriber, renamed)
+    plan = claim.pay_to_plan
     if plan is not None and plan.primary_identifier:
         plan.primary_identifier_type_code = plan.primary_identifier_type_code or "PI"
-    if subscriber is not None:
-        subscriber.payment_responsibility_level_code = subscriber.payment_responsibility_level_code or "P"
-        if subscriber.policy_number and subscriber.group_number in (None, subscriber.policy_number):
-            subscriber.group_number, subscriber.policy_number = subscriber.policy_number, None
-            renamed["subscriber.groupNumber"] = "subscriber.policyNumber"
-
-
-def _normalise_billing(claim: ProfessionalClaim, billing: BillingProvider, renamed: Renamed) -> None:
-    """The payer's numbers, which older clients put among the billing provider's, go to the payer.
-
-    `employerIdentificationNumber` is the provider's own tax number where no other one is given.
-    """
-    written = renamed.get("billing", "billing")
-    if billing.employer_identification_number and billing.employer_id in (None, billing.employer_identification_number):
-        if not billing.employer_id and not billing.ssn:
-            billing.employer_id = billing.employer_identification_number
-            renamed["billing.employerId"] = f"{written}.employerIdentificationNumber"
-        if billing.employer_id:
-            billing.employer_identification_number = None
-    payer = claim.trading_partner_secondary_identifiers or PayerIdentifiers()
-    for name, json in _PAYER_IDENTIFIERS.items():
-        value = getattr(billing, name)
-        if value and getattr(payer, name) in (None, value):
-            setattr(payer, name, value)
-            setattr(billing, name, None)
-            renamed[f"tradingPartnerSecondaryIdentifiers.{json}"] = f"{written}.{json}"
-            claim.trading_partner_secondary_identifiers = payer
-
-
-_PAYER_IDENTIFIERS = {
-    "payer_identification_number": "payerIdentificationNumber",
-    "employer_identification_number": "employerIdentificationNumber",
-    "claim_office_number": "claimOfficeNumber",
-    "naic": "naic",
-}
 
 
 def _normalise_information(information: ClaimInformation, renamed: Renamed) -> None:
-    if information.file_information:
-        listed = information.file_information_list = information.file_information_list or []
-        if information.file_information not in listed:
-            renamed[f"claimInformation.fileInformationList[{len(listed)}]"] = "claimInformation.fileInformation"
-            listed.append(information.file_information)
-        information.file_information = None
-    _list_report(information.claim_supplemental_information, renamed)
+    list_file_information(information, renamed)
+    list_report(information.claim_supplemental_information, renamed)
     for index, diagnosis in enumerate(information.health_care_code_information or ()):
         diagnosis.diagnosis_type_code = diagnosis.diagnosis_type_code or ("ABF" if index else "ABK")
         diagnosis.diagnosis_code = (diagnosis.diagnosis_code or "").replace(".", "") or None
@@ -360,17 +324,6 @@ def _normalise_information(information: ClaimInformation, renamed: Renamed) -> N
         _normalise_other(other, f"claimInformation.otherSubscriberInformation[{index}]", renamed)
     for index, line in enumerate(information.service_lines or ()):
         normalise_line(line, index + 1, renamed)
-
-
-def _list_report(supplement: ClaimSupplement | None, renamed: Renamed) -> None:
-    if supplement is None or supplement.report_information is None:
-        return
-    listed = supplement.report_informations = supplement.report_informations or []
-    if supplement.report_information not in listed:
-        prefix = "claimInformation.claimSupplementalInformation"
-        renamed[f"{prefix}.reportInformations[{len(listed)}]"] = f"{prefix}.reportInformation"
-        listed.append(supplement.report_information)
-    supplement.report_information = None
 
 
 def _normalise_other(other: OtherSubscriber, path: str, renamed: Renamed) -> None:

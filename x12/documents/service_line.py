@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from x12.documents.binding import (
     Document,
@@ -33,10 +33,15 @@ __all__ = [
     "AmbulanceCertification",
     "AmbulanceTransport",
     "Contract",
+    "LineAdjudication",
     "LineOrderingProvider",
+    "LineRenderingProvider",
+    "LineSupervisingProvider",
     "Pricing",
+    "PriorAuthorization",
     "ServiceLine",
     "complete_line",
+    "list_identifiers",
     "normalise_line",
 ]
 
@@ -389,7 +394,7 @@ def normalise_line(line: ServiceLine, number: int, renamed: Renamed) -> None:
             one_name(provider)
             if isinstance(provider, LinePurchasedServiceProvider):
                 _name_kind(provider)
-            _list_identifiers(provider, f"claimInformation.serviceLines[{number - 1}].{json}", renamed)
+            list_identifiers(provider, f"claimInformation.serviceLines[{number - 1}].{json}", renamed)
 
 
 def _name_kind(provider: LinePurchasedServiceProvider) -> None:
@@ -400,15 +405,20 @@ def _name_kind(provider: LinePurchasedServiceProvider) -> None:
     provider.middle_name = provider.suffix = None
 
 
-def _list_identifiers(provider: LineProvider, path: str, renamed: Renamed) -> None:
-    """The identifiers that have names of their own join the list."""
-    named = [(n, json, code) for n, (json, code) in _NAMED_IDENTIFIERS.items() if getattr(provider, n) is not None]
+class _Identified(Protocol):
+    other_identifier: Text
+    secondary_identifier: list[LineIdentifier] | None
+
+
+def list_identifiers(provider: _Identified, path: str, renamed: Renamed) -> None:
+    """The identifiers that have names of their own join the list, under the caller's `path` of the provider."""
+    names = {n: said for n, said in _NAMED_IDENTIFIERS.items() if getattr(provider, n, None) is not None}
     if isinstance(provider, (LinePurchasedServiceProvider, LineReferringProvider)):
-        named = [n for n in named if n[2] != "LU"]
-    if not named:
+        names.pop("location_number", None)
+    if not names:
         return
     listed = provider.secondary_identifier = provider.secondary_identifier or []
-    for name, json, qualifier in named:
+    for name, (json, qualifier) in names.items():
         value: str = getattr(provider, name)
         setattr(provider, name, None)
         if not any(i.qualifier == qualifier and i.identifier == value for i in listed):
