@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from x12 import guides
 from x12.elements import period_is_valid
-from x12.finding import Finding
+from x12.finding import Finding, Severity
 from x12.guides import Guide
 from x12.syntax import Delimiters, Run, number_of, runs
 from x12.units import Units
@@ -376,14 +376,12 @@ class _Reader:
             self.group.findings.append(_group("3", "GE", "The functional group has no GE trailer."))
             self.group = None
         count, number = (*elements, "", "")[:2]
-        if number_of(count) != len(interchange.groups):
-            interchange.findings.append(
-                _interchange(
-                    "021",
-                    "IEA",
-                    f"IEA01 must be the number of functional groups: {len(interchange.groups)} were received.",
-                )
-            )
+        groups, counted = len(interchange.groups), number_of(count)
+        if counted != groups:
+            message = f"IEA01 must be the number of functional groups: {groups} were received."
+            # Who sends a TA1 alone often counts it as a group.
+            alone = counted == 1 and not groups and interchange.acknowledgements
+            interchange.findings.append(_interchange("021", "IEA", message, severity="warning" if alone else "error"))
         if number != interchange.control_number:
             interchange.findings.append(
                 _interchange("001", "IEA", "IEA02 must repeat the interchange control number in ISA13.")
@@ -403,8 +401,10 @@ def _group(code: str, segment: str, message: str) -> Finding:
     return Finding(1, "group", code, message, segment=segment)
 
 
-def _interchange(code: str, segment: str, message: str, element: int | None = None) -> Finding:
-    return Finding(1, "interchange", code, message, segment=segment or None, element=element)
+def _interchange(
+    code: str, segment: str, message: str, element: int | None = None, severity: Severity = "error"
+) -> Finding:
+    return Finding(1, "interchange", code, message, severity, segment=segment or None, element=element)
 
 
 def _judge_isa(interchange: Interchange) -> list[Finding]:

@@ -35,7 +35,13 @@ from queues import work
 from queues.database import Transaction
 from queues.work import Work
 from x12.balancing import balance_835
-from x12.documents.acknowledgements import GroupAcknowledgement, InterchangeAcknowledgement, read_999, read_ta1
+from x12.documents.acknowledgements import (
+    GroupAcknowledgement,
+    InterchangeAcknowledgement,
+    read_997,
+    read_999,
+    read_ta1,
+)
 from x12.documents.claim_acknowledgement import ClaimVerdict, claim_verdicts
 from x12.documents.claim_status import ClaimState, claim_statuses
 from x12.documents.standing import StatusCode
@@ -114,6 +120,9 @@ async def _set(tx: Transaction, done: _Applying, interchange: Received, received
     match received.set_id, convention:
         case ("999", str(guide)) if guide:
             await _999(tx, done, read_999(received.tree()))
+        case ("997", str(guide)) if guide:
+            # The older acknowledgment says the same of the same rung.
+            await _999(tx, done, read_997(received.tree()))
         case ("277", "005010X214"):
             await _277ca(tx, done, received)
         case ("277", "005010X212"):

@@ -1,8 +1,9 @@
-"""Acknowledgements received: the 999 and the TA1 as small typed documents.
+"""Acknowledgements received: the 999, the older 997 and the TA1 as small typed documents.
 
-What a 999 copies back of the data it finds fault with (IK404) is not read: it may be the patient's.
+A 997 is read into the documents of the 999, whose codes 997s share. What either copies back of the data it finds fault with
+(IK404, AK404) is not read: it may be the patient's.
 
-Sources: 005010X231A1 (999), X12.5 (TA1).
+Sources: 005010X231A1 (999), X12's 997 of 005010 and 004010, X12.5 (TA1).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from x12 import codes, guides
 from x12.documents.binding import Document, Text, at, each, inside, meaning, read, segments
 from x12.documents.parts import Header
 from x12.documents.writing import Writer, Written
+from x12.syntax import number_of
 from x12.walk import Instance
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "InterchangeAcknowledgement",
     "SegmentError",
     "SetAcknowledgement",
+    "read_997",
     "read_999",
     "read_ta1",
     "write_999",
@@ -101,15 +104,15 @@ class SetAcknowledgement(Document):
 class GroupAcknowledgement(Document):
     """What became of one functional group: AK1 to AK9. `codes` are AK905 to AK909."""
 
-    functional_id: Annotated[Text, at("999 AK101")] = None
-    control_number: Annotated[Text, at("999 AK102")] = None
-    version: Annotated[Text, at("999 AK103")] = None
-    code: Annotated[Text, at("999 AK901")] = None
-    description: Annotated[Text, meaning("999 AK901", _ACKNOWLEDGED)] = None
-    included: Annotated[int | None, at("999 AK902")] = None
-    received: Annotated[int | None, at("999 AK903")] = None
-    accepted_sets: Annotated[int | None, at("999 AK904")] = None
-    codes: Annotated[list[str] | None, each("999 AK905", 9)] = None
+    functional_id: Annotated[Text, at("AK101")] = None
+    control_number: Annotated[Text, at("AK102")] = None
+    version: Annotated[Text, at("AK103")] = None
+    code: Annotated[Text, at("AK901")] = None
+    description: Annotated[Text, meaning("AK901", _ACKNOWLEDGED)] = None
+    included: Annotated[int | None, at("AK902")] = None
+    received: Annotated[int | None, at("AK903")] = None
+    accepted_sets: Annotated[int | None, at("AK904")] = None
+    codes: Annotated[list[str] | None, each("AK905", 9)] = None
     sets: Annotated[list[SetAcknowledgement] | None, inside("2000")] = None
 
     @property
@@ -159,6 +162,51 @@ def read_999(root: Instance) -> GroupAcknowledgement:
             for context in (*(error.contexts or ()), *(c for e in error.elements or () for c in e.contexts or ())):
                 _keep_first(context, separator)
     return said
+
+
+def read_997(root: Instance) -> GroupAcknowledgement:
+    """The acknowledgement that a walked 997 holds, as a 999 would say it."""
+    said = read(GroupAcknowledgement, root)
+    said.sets = [_set_of_997(loop) for loop in root.inside("2000")] or None
+    return said
+
+
+def _set_of_997(loop: Instance) -> SetAcknowledgement:
+    """AK2 to AK5, of which AK3 to AK5 stand where a 999 has IK3 to IK5."""
+    said = read(SetAcknowledgement, loop)
+    for row in loop.rows().get("AK5", ()):
+        said.code = row[1] if len(row) > 1 and row[1] else None
+        said.description = _ACKNOWLEDGED.get(said.code or "")
+        said.codes = [code for code in row[2:7] if code] or None
+    said.errors = [_error_of_997(inner) for inner in loop.inside("2100")] or None
+    return said
+
+
+def _error_of_997(loop: Instance) -> SegmentError:
+    rows = loop.rows()
+    segment, position, bounded, code = (*rows.get("AK3", [[""]])[0][1:5], "", "", "", "")[:4]
+    return SegmentError(
+        segment=segment or None,
+        position=number_of(position),
+        loop=bounded or None,
+        code=code or None,
+        description=codes.table("segment_error").get(code),
+        elements=[_element_of_997(row, loop.delimiters.component) for row in rows.get("AK4", ())] or None,
+    )
+
+
+def _element_of_997(row: Sequence[str], separator: str) -> ElementError:
+    place, data, code = (*row[1:4], "", "", "")[:3]
+    element, component, repeat = (*map(number_of, place.split(separator)), None, None, None)[:3]
+    description = codes.table("element_error").get(code)
+    return ElementError(
+        element=element,
+        component=component,
+        repeat=repeat,
+        data=data or None,
+        code=code or None,
+        description=description,
+    )
 
 
 def _keep_first(context: Context, separator: str) -> None:
