@@ -65,21 +65,21 @@ def gs1_is_valid(number: str) -> bool:
 
 
 _ICD9 = r"(?:\d{3,5}|V\d{2,4}|E\d{3,4})"
-_FACILITY = r"[1-9]\d"
-_UB = r"[0-9A-Z]{2}"
+_FACILITY = r"[1-8][1-9]"
+_UB = r"(?:\d\d|[A-Z][0-9A-Z])"
 
 FORMS: Mapping[str, Form] = MappingProxyType(
     {
         # People and places.
         "npi": Form("national provider identifier", "CMS", r"[12]\d{9}", digit=npi_is_valid),
-        "provider_taxonomy": Form("provider taxonomy", "NUCC", r"\d{3}[0-9A-Z]{6}X"),
-        "state": Form("state or province", "USPS, Canada Post", r"[A-Z]{2}"),
-        "country": Form("country, ISO 3166-1 alpha-2", "ISO", r"[A-Z]{2}", "production"),
+        "provider_taxonomy": Form("provider taxonomy", "NUCC", r"(?:[12]\d|3[0-46-9]|40)\d[0-9A-Z]{6}X"),
+        "state": Form("state or province", "USPS, Canada Post", r"[A-Z]{2}", table="state"),
+        "country": Form("country, ISO 3166-1 alpha-2", "ISO", r"[A-Z]{2}", "production", table="country"),
         "country_subdivision": Form("country subdivision, ISO 3166-2", "ISO", r"(?:[A-Z]{2}-)?[0-9A-Z]{1,3}"),
         "postal_code": Form(
             "ZIP or postal code", "USPS, Canada Post", r"(?:\d{5}(?:\d{4})?|[ABCEGHJ-NPRSTVXY]\d[A-Z]\d[A-Z]\d)"
         ),
-        "currency": Form("currency, ISO 4217", "ISO", r"[A-Z]{3}", "production"),
+        "currency": Form("currency, ISO 4217", "ISO", r"[A-Z]{3}", "production", table="currency"),
         "place_of_service": Form("place of service", "CMS", r"\d\d", "service", table="place_of_service"),
         "entity": Form("entity identifier", "X12", r"[0-9A-Z]{2,3}", table="entity"),
         # Diagnoses and procedures.
@@ -101,18 +101,18 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "ean_13": Form("EAN-13", "GS1", r"\d{13}", digit=gs1_is_valid),
         "gtin_14": Form("GTIN-14", "GS1", r"\d{14}", digit=gs1_is_valid),
         # The UB-04 data specifications.
-        "revenue": Form("revenue code", "NUBC", r"\d{4}", "service"),
-        "facility_code": Form("type of facility, bill type's first digits", "NUBC", _FACILITY),
-        "claim_frequency": Form("claim frequency", "NUBC", r"[0-9A-Z]"),
+        "revenue": Form("revenue code", "NUBC", r"(?:0\d{3}|(?:10|21|31)0\d)", "service"),
+        "facility_code": Form("type of facility, bill type's first digits", "NUBC", _FACILITY, table="facility_code"),
+        "claim_frequency": Form("claim frequency", "NUBC", r"[0-9A-Z]", table="claim_frequency"),
         "bill_type": Form("type of bill", "NUBC", rf"0?{_FACILITY}[0-9A-Z]"),
         "facility_type": Form("place of service or type of facility", "CMS, NUBC", r"\d\d"),
         "condition": Form("condition code", "NUBC", _UB, "service"),
         "occurrence": Form("occurrence code", "NUBC", _UB, "service"),
         "occurrence_span": Form("occurrence span code", "NUBC", _UB, "service"),
         "value": Form("value code", "NUBC", _UB, "service"),
-        "patient_status": Form("patient discharge status", "NUBC", r"\d\d", "service"),
-        "admission_type": Form("priority of admission", "NUBC", r"[1-59]", "service"),
-        "admission_source": Form("point of origin", "NUBC", r"[0-9A-Z]", "service"),
+        "patient_status": Form("patient discharge status", "NUBC", r"\d\d", "service", table="patient_status"),
+        "admission_type": Form("priority of admission", "NUBC", r"[1-59]", "service", table="admission_type"),
+        "admission_source": Form("point of origin", "NUBC", r"[0-9A-Z]", "service", table="admission_source"),
         "treatment": Form("home health plan of treatment", "NUBC", r"[0-9A-Z]{1,3}"),
         # Teeth.
         "tooth": Form("tooth", "ADA", r"(?:[1-9]|[1-7]\d|8[0-2]|[A-T]S?)"),

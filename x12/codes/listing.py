@@ -1,10 +1,11 @@
 """One code list as a value: codes, their words, the days they are good for; and its text form.
 
 The text form, `NAME.codes`, has one line a code, `CODE  words`, or `CODE  [since..until]  words` where days are known: both
-inclusive, written 2012-01-31, either may be left out; `[a..b,c..d]` for a code that came back. `#` begins a comment. Two
+inclusive, written 2012-01-31, either may be left out; `[a..b,c..d]` for a code that came back. `#` begins a comment. Three
 directives may stand before the codes:
 
     @covers 1995-01-01..2025-11-01     what is known of the list: outside, an unknown code may be a newer or an older one
+    @later 3[0-9][0-9]                 what codes can look like that were added later; without this line, like any other
     @partial                           not every code of the list is here
 """
 
@@ -33,13 +34,15 @@ class ListError(ValueError):
 class CodeList:
     """A list of codes: `words` of every code, `spans` of those that are not good for ever, the days it `covers`.
 
-    `partial`: more codes exist than are listed.
+    `later` is a regular expression for codes that may have come after those days, "" for any. `partial`: more codes exist than
+    are listed.
     """
 
     words: Mapping[str, str]
     spans: Mapping[str, tuple[Span, ...]] = field(default_factory=dict[str, tuple[Span, ...]])
     covers: Span = _OPEN
     partial: bool = False
+    later: str = ""
 
 
 def _day(text: str | None) -> str:
@@ -61,7 +64,7 @@ def parse(text: str) -> CodeList:
     """The list in the text form; ListError names the first lines that are wrong."""
     words: dict[str, str] = {}
     spans: dict[str, tuple[Span, ...]] = {}
-    covers, partial = _OPEN, False
+    covers, partial, later = _OPEN, False, ""
     wrong: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
         code, gap, said = line.partition("  ")
@@ -69,11 +72,13 @@ def parse(text: str) -> CodeList:
             try:
                 if line.startswith("@covers "):
                     covers = _span(line[8:].strip())
+                elif line.startswith("@later "):
+                    later = re.compile(line[7:].strip()).pattern
                 elif line.strip() == "@partial":
                     partial = True
                 elif line.strip() and not line.startswith("#"):
                     raise ValueError("a line is a code, two spaces and words")
-            except ValueError as error:
+            except (ValueError, re.error) as error:
                 wrong.append(f"line {number}: {error}")
             continue
         said = said.strip()
@@ -89,7 +94,7 @@ def parse(text: str) -> CodeList:
     if wrong:
         more = f"; and {len(wrong) - 5} more" if len(wrong) > 5 else ""
         raise ListError("; ".join(wrong[:5]) + more)
-    return CodeList(words, spans, covers, partial)
+    return CodeList(words, spans, covers, partial, later)
 
 
 def _shown(span: Span) -> str:
@@ -101,6 +106,8 @@ def render(codes: CodeList, comment: str = "") -> str:
     lines = [f"# {line}" for line in comment.splitlines()]
     if codes.covers != _OPEN:
         lines.append(f"@covers {_shown(codes.covers)}")
+    if codes.later:
+        lines.append(f"@later {codes.later}")
     if codes.partial:
         lines.append("@partial")
     spans = codes.spans
@@ -154,4 +161,4 @@ def merge(old: CodeList, new: CodeList) -> CodeList:
             spans[code] = ended
     first = min(old.covers[0], new.covers[0]) if old.covers[0] and new.covers[0] else ""
     last = max(old.covers[1], new.covers[1]) if new.covers[1] else ""
-    return CodeList(words, spans, (first, last), new.partial and old.partial)
+    return CodeList(words, spans, (first, last), new.partial and old.partial, new.later)

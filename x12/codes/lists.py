@@ -5,7 +5,7 @@ Rules, in this order; the first that says something decides:
    `not yet`.
 2. A value that has not the form of the list's codes is of wrong `form`; one with a wrong check digit, of wrong `check digit`.
 3. Where only the form is known, what has it passes. Where the list is known in part, or not for that day, a value that is not
-   on it is `unlisted`: it may well exist. Where the list is known for that day, it is `unknown`.
+   on it is `unlisted`: it may well exist. Codes that come later follow their series, so one far from it is `unknown` even then. Where the list is known for that day, it is `unknown`.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ def _judge(name: str, codes: CodeList) -> Check:
         spans.update(codes.spans)
     get, digit, partial = spans.get, form.digit, codes.partial
     first, last = codes.covers
+    later = re.compile(codes.later).fullmatch if codes.later else None
 
     def check(value: str, on: str) -> Reason | None:
         days = get(value, _ABSENT)
@@ -69,7 +70,9 @@ def _judge(name: str, codes: CodeList) -> Check:
             return "check digit"
         if not spans:
             return None
-        return "unlisted" if partial or (on and (on < first or (last and on > last))) else "unknown"
+        if partial or (on and on < first):
+            return "unlisted"
+        return "unlisted" if last and on > last and (later is None or later(value)) else "unknown"
 
     return check
 
