@@ -137,6 +137,7 @@ FORMS: Mapping[str, Form] = MappingProxyType(
             table="claim_status_category",
         ),
         "claim_status": Form("claim status", "X12", r"\d{1,3}", "production", table="claim_status"),
+        "review_decision_reason": Form("review decision reason", "X12", r"[0-9A-Z]{1,3}", "production"),
         "reject_reason": Form("reject reason", "X12", r"[0-9A-Z]{2}", table="reject_reason"),
         "follow_up": Form("follow-up action", "X12", r"[A-Z]", table="follow_up"),
         "service_type": Form("service type", "X12", r"[0-9A-Z]{1,2}", table="service_type"),

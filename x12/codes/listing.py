@@ -65,6 +65,7 @@ def parse(text: str) -> CodeList:
     words: dict[str, str] = {}
     spans: dict[str, tuple[Span, ...]] = {}
     covers, partial, later = _OPEN, False, ""
+    known: dict[str, tuple[Span, ...]] = {}
     wrong: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
         code, gap, said = line.partition("  ")
@@ -85,7 +86,10 @@ def parse(text: str) -> CodeList:
         if said[:1] == "[" and (dated := _DATED.match(said)):
             said = said[dated.end() :]
             try:
-                spans[code] = tuple(_span(s) for s in dated[1].split(","))
+                # A list has few different periods.
+                if (days := known.get(dated[1])) is None:
+                    days = known[dated[1]] = tuple(_span(s) for s in dated[1].split(","))
+                spans[code] = days
             except ValueError as error:
                 wrong.append(f"line {number}: {error}")
         if code in words or not said:
