@@ -23,6 +23,7 @@ __all__ = [
     "Entry",
     "content",
     "edited",
+    "entries",
     "findings",
     "invalid",
     "listed",
@@ -54,6 +55,22 @@ class Structure(msgspec.Struct):
     envelope_ok: bool
 
 
+class PeerError(msgspec.Struct):
+    """One error of pyx12; its message may tell a value."""
+
+    level: str
+    code: str
+    msg: str
+    seg: str | None = None
+
+
+class PeerVerdict(msgspec.Struct):
+    """What pyx12 4.0 says of a file: accept, reject, unsupported or exception."""
+
+    result: str
+    errors: list[PeerError] = []
+
+
 class Entry(msgspec.Struct):
     """What the manifest says of a file. `validity` is its source's word; `claims` counts CLM and CLP segments."""
 
@@ -65,6 +82,7 @@ class Entry(msgspec.Struct):
     claims: int
     structure: Structure
     expected: dict[str, Any] | None
+    pyx12: PeerVerdict
 
     def __str__(self) -> str:
         return self.file
@@ -78,7 +96,8 @@ def corpus() -> Path:
     return Path(folder)
 
 
-def _entries() -> list[Entry]:
+def entries() -> list[Entry]:
+    """Every file of the corpus, in the manifest's order."""
     return msgspec.json.decode((corpus() / "manifest.json").read_bytes(), type=list[Entry])
 
 
@@ -86,7 +105,7 @@ def valid(*transactions: str) -> list[Entry]:
     """The files in these folders that their source calls valid, with a right envelope and a guide that we have."""
     return [
         e
-        for e in _entries()
+        for e in entries()
         if e.validity == "valid"
         and e.structure.envelope_ok
         and e.file.split("/")[0] in transactions
@@ -96,7 +115,7 @@ def valid(*transactions: str) -> list[Entry]:
 
 def invalid() -> list[Entry]:
     """The files that are wrong on purpose."""
-    return [e for e in _entries() if e.file.startswith("invalid/")]
+    return [e for e in entries() if e.file.startswith("invalid/")]
 
 
 def content(entry: Entry) -> bytes:
