@@ -26,7 +26,9 @@ from gateway.service import Service
 from gateway.worker import Worker
 from gateway.world import SystemWorld
 from observability import log, tracing
+from queues import work
 from queues.database import Transaction
+from queues.work import SECOND
 
 __all__ = ["SANDBOX_KEY_FILE", "Running", "running", "sandbox_key", "serve"]
 
@@ -34,6 +36,8 @@ _LOG = log.get("gateway.serving")
 SANDBOX_KEY_FILE = "sandbox.key"
 _SHUTDOWN_SECONDS = 30.0
 _IDLE_AT_MOST = timedelta(seconds=60)
+# Longer than the sandbox route's batch window.
+_SOON = 2 * SECOND
 
 
 @dataclass(frozen=True)
@@ -49,12 +53,24 @@ class Running:
     async def move_clock(self, by: timedelta) -> None:
         """Move the clock ahead, the sandbox payer's first, once nothing is under way that it could cut short."""
         assert self.sandbox is not None
+        await self._sent()
         await self.service.idle(self.worker.under_way, _IDLE_AT_MOST)
         await self.sandbox.forward(by)
         world = self.runtime.world
         assert isinstance(world, SystemWorld)
         world.forward(by)
         self.runtime.wake.set()
+
+    async def _sent(self) -> None:
+        """What waits for its batch leaves before the days pass: else it would reach the payer days late."""
+        runtime, until = self.runtime, self.runtime.world.monotonic() + _IDLE_AT_MOST.total_seconds()
+
+        async def waits(tx: Transaction) -> bool:
+            soon = runtime.world.micros() + _SOON
+            return await work.due_by(tx, "batch", soon) or await work.due_by(tx, "send", soon)
+
+        while await runtime.database.read(waits) and runtime.world.monotonic() < until:
+            await runtime.world.sleep(0.02)
 
 
 def with_sandbox(config: Config, url: str, token: str) -> Config:

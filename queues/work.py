@@ -16,6 +16,7 @@ __all__ = [
     "Work",
     "bury",
     "discard",
+    "due_by",
     "enqueue",
     "finish",
     "guard",
@@ -199,6 +200,13 @@ async def next_run_at(tx: Transaction) -> int | None:
     """When the earliest work is due, in microseconds; None when there is none."""
     row = await tx.row("SELECT min(run_at) FROM work WHERE buried_at IS NULL")
     return row[0] if row else None
+
+
+async def due_by(tx: Transaction, kind: str, run_at: int) -> bool:
+    """Whether work of a kind is due by that time, in microseconds, leased work included."""
+    return bool(
+        await tx.row("SELECT 1 FROM work WHERE buried_at IS NULL AND kind = $1 AND run_at <= $2 LIMIT 1", kind, run_at)
+    )
 
 
 async def discard(tx: Transaction, tenant_id: str, kind: str, subject: str) -> bool:

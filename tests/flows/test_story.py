@@ -77,6 +77,15 @@ async def test_a_claim_goes_the_whole_way_and_each_of_its_facts_is_a_transaction
         await polled_in_order(client, {paid, rejected, denied})
 
 
+async def test_days_that_pass_right_after_a_submission_pass_after_it_was_sent(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as (client, _):
+        paid = await client.submit(claim_body("PAID-1"))
+        await client.forward(3)
+        assert "paid" == (await until(client, paid, "remitted"))["outcome"]
+        at = {e["kind"]: e["at"][:10] for e in (await client.trace(paid))["events"]}
+        assert at["accepted"] == at["delivered"] < at["remitted"]
+
+
 async def polled_in_order(client: Client, claims: set[str]) -> None:
     """Every transaction comes once, page by page, claims before their reports before their remittances."""
     seen: list[dict[str, Any]] = []
