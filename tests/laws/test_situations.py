@@ -1,0 +1,192 @@
+"""Laws of the situational rules: each is broken by its failing case and by nothing else, and the facts say what the tree says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+from random import Random
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.laws.situation_cases import Case, all_cases, walked
+from x12 import guides, situations
+from x12.balancing import balance_835, balance_837
+from x12.finding import Finding
+from x12.guides import Guide, GuideError
+from x12.situations.language import parse
+from x12.syntax import STANDARD
+from x12.walk import Instance
+
+CASES = list(all_cases())
+RULED = {g.id + g.set_id: g for key in sorted(guides.available()) if situations.rules(g := guides.load(*key))}.values()
+STATEMENTS = {s.rule.id: s for guide in RULED for s in situations.rules(guide)}
+BALANCE = {"835": balance_835, "837": balance_837}
+
+
+def judged(guide: Guide, segments: list[str]) -> tuple[list[Finding], list[Finding]]:
+    """Findings of levels 1 to 3, and of the rules."""
+    walk, root = walked(guide, segments)
+    below = [*walk.findings]
+    if guide.set_id in BALANCE:
+        below += BALANCE[guide.set_id](root)
+    return below, situations.judge_tree(root, guide)
+
+
+@cache
+def made_of(case: Case) -> tuple[list[str], list[str]]:
+    return case.broken(), case.mended()
+
+
+def by_facts(root: Instance, guide: Guide) -> Counter[str]:
+    """The rules that are broken, found as the walk finds them: with bits, from the inside out."""
+    compiled = situations.situations(guide, STANDARD)
+    found: Counter[str] = Counter()
+
+    def close(instance: Instance, around: int, texts: dict[int, str]) -> int:
+        known = compiled.loop(instance.loop)
+        around = around & ~known.own if known else around
+        texts = dict(texts)
+        facts = seen = 0
+        things = [(p, s.order, s.index, raw) for (s, raw), p in zip(instance.segments, instance.positions, strict=True)]
+        things += [(_first(child), child.loop.order, child, "") for child in instance.children]
+        for _, order, what, raw in sorted(things, key=lambda thing: thing[0]):
+            seen |= 1 << order
+            if isinstance(what, Instance):
+                there = (seen & ~(1 << order)) << known.base & known.presence if known else 0
+                facts |= close(what, around | facts | there, texts)
+            else:
+                if what in compiled.watched:
+                    facts |= compiled.watched[what](raw)
+                if what in compiled.kept:
+                    texts[what] = raw
+        if known:
+            facts |= seen << known.base & known.presence
+            found.update(rule.id for rule in known.broken(facts | around))
+        if compare := compiled.compare(instance.loop):
+            found.update(rule.id for rule in compare(texts))
+        return facts
+
+    close(root, 0, {})
+    return found
+
+
+def _first(instance: Instance) -> int:
+    return min([*instance.positions, *map(_first, instance.children)])
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.rule}@{case.line}")
+def test_a_failing_case_breaks_its_rule_and_nothing_else(case: Case) -> None:
+    segments = made_of(case)[0]
+    below, found = judged(case.guide, segments)
+    assert [] == [f.message for f in below if f.severity == "error"]
+    assert [case.rule] == [f.rule for f in found]
+    rule = STATEMENTS[case.rule].rule
+    finding = found[0]
+    assert (rule.level, rule.severity) == (finding.level, finding.severity)
+    assert finding.code in (rule.code, "I6")
+    assert finding.position is not None
+    if finding.code != "I6":
+        assert finding.segment == segments[finding.position - 1].split("*")[0]
+    assert (finding.trigger is None) is (finding.trigger_position is None)
+    if finding.trigger is not None and finding.trigger_position is not None:
+        assert finding.trigger.split()[1].startswith(segments[finding.trigger_position - 1].split("*")[0])
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.rule}@{case.line}")
+def test_the_mended_case_is_clean(case: Case) -> None:
+    below, found = judged(case.guide, made_of(case)[1])
+    assert [] == [f.message for f in below if f.severity == "error"]
+    assert [] == [f.rule for f in found]
+
+
+def test_every_rule_has_a_case_and_every_case_a_rule() -> None:
+    assert set(STATEMENTS) == {case.rule for case in CASES}
+
+
+def test_rules_are_many() -> None:
+    assert 90 <= len(STATEMENTS)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.rule}@{case.line}")
+def test_the_facts_say_what_the_tree_says(case: Case) -> None:
+    for segments in made_of(case):
+        root = walked(case.guide, segments)[1]
+        assert Counter(f.rule for f in situations.judge_tree(root, case.guide)) == by_facts(root, case.guide)
+
+
+def mutated(segments: list[str], random: Random) -> list[str]:
+    """A few segments dropped, doubled, or with an element emptied, moved or taken from another case."""
+    made = list(segments)
+    others = random.choice(CASES).base
+    for _ in range(random.randint(1, 6)):
+        at = random.randrange(1, len(made) - 1)
+        row = made[at].split("*")
+        match random.randrange(5):
+            case 0:
+                del made[at]
+            case 1:
+                made.insert(at, made[at])
+            case 2:
+                row[random.randrange(1, len(row))] = ""
+                made[at] = "*".join(row)
+            case 3:
+                row[random.randrange(1, len(row))] = random.choice(random.choice(others).split("*"))
+                made[at] = "*".join(row)
+            case _:
+                made.insert(at, random.choice(others))
+        if len(made) < 4:
+            break
+    return made
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=150, deadline=None)
+def test_the_facts_say_what_the_tree_says_of_anything(seed: int) -> None:
+    random = Random(seed)
+    case = random.choice(CASES)
+    segments = mutated(random.choice(made_of(case)), random)
+    root = walked(case.guide, segments)[1]
+    assert Counter(f.rule for f in situations.judge_tree(root, case.guide)) == by_facts(root, case.guide)
+
+
+WRONG = {
+    "X-1 4 error 2300": "1",
+    "P-2300-001  4 error  9999\n  needs DTP*439\n  say x\n  from x": "1",
+    "P-2300-001  4 error  2300\n  needs DTP*999\n  say x\n  from x": "2",
+    "P-2300-001  4 error  2300\n  needs CLM99\n  say x\n  from x": "2",
+    "P-2300-001  4 error  2300\n  needs CLM\n  say x\n  from x": "2",
+    "P-2300-001  4 error  2300\n  when REF02*4N = 9\n  needs REF*F8\n  say x\n  from x": "2",
+    "P-2300-001  4 error  2300\n  needs REF*F8\n  from x": "1",
+    "P-2300-001  4 error  2300\n  needs REF*F8\n  forbids REF*F8\n  say x\n  from x": "1",
+    "P-2300-001  6 error  2300\n  needs REF*F8\n  say x\n  from x": "1",
+    "P-2010AA-001  4 error  2010AA\n  needs 2010AB NM102\n  say x\n  from x": "1",
+    "P-2300-001  4 error  2300\n  when CLM01 maybe\n  needs REF*F8\n  say x\n  from x": "2",
+    "P-2300-001  4 error  2300\n  when CLM02 like [\n  needs REF*F8\n  say x\n  from x": "2",
+}
+
+
+@pytest.mark.parametrize(("text", "line"), WRONG.items())
+def test_a_wrong_rule_names_file_and_line(text: str, line: str) -> None:
+    with pytest.raises(GuideError, match=rf"^some\.rules:{line}: "):
+        parse(text, guides.load("005010X222A1", "837"), "some.rules")
+
+
+def test_answers_are_forgotten_before_they_fill_the_memory() -> None:
+    compiled = situations.situations(guides.load("005010X222A1", "837"), STANDARD)
+    watchers = list(compiled.watched.values())[:5]
+    for watch in watchers:
+        for number in range(5000):
+            watch("REF" + f"*{number}" * 8)
+    memories: list[Any] = [c.cell_contents for watch in watchers for c in getattr(watch, "__closure__", ())]
+    sizes = [len(cast("dict[str, int]", memory)) for memory in memories if type(memory) is dict]
+    assert len(watchers) == len(sizes)
+    assert max(sizes) <= 4096
+
+
+def test_a_rule_says_where_it_comes_from_and_never_ends_in_the_air() -> None:
+    for statement in STATEMENTS.values():
+        assert statement.rule.source.split()[0] in {g.id for g in RULED}
+        assert statement.rule.message.endswith("."), statement.rule.id

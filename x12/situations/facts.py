@@ -1,0 +1,432 @@
+"""Situational rules compiled for the walk: what a segment says becomes bits of one number, and bits decide the rules.
+
+While a set is walked nothing is kept of a segment but its bits. When a loop ends, the bits of its own segments, of its
+children that are there (the walk knows those anyway), of the loops that ended inside it and of the loops around it say which
+rules it breaks, and that answer is remembered: most claims are like the claim before.
+
+The walk does this, for each open loop (`frame`):
+
+    a segment came      frame.facts |= watched[segment.index](raw)
+    a loop is entered   child.around = (frame.around | frame.facts | presence(frame)) & ~facts_of(child loop).own
+    a loop ends         facts = frame.facts | presence(frame);  broken(facts | frame.around);  outer.facts |= facts
+
+where presence(frame) is `(frame.seen << base) & presence`. A loop that no rule knows passes `around` on unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from operator import itemgetter
+from typing import NamedTuple
+
+from x12.guides import Guide, Loop, Segment
+from x12.situations.language import ANY_ELEMENT, PRESENT, Place, Rule, Side, Statement, Term
+from x12.situations.tree import POINTERS, breaks_alone, is_local, outer_groups
+from x12.syntax import Delimiters
+
+__all__ = ["LoopFacts", "Situations", "compile_rules"]
+
+# How many answers are remembered before all are forgotten: claims have few kinds, hostile files as many as they like.
+MEMORY_ENTRIES = 4096
+# Longer segments are read each time.
+MEMORY_LENGTH = 160
+
+
+class _Decision(NamedTuple):
+    """A rule over facts: each group of `when` has a term that holds, and the consequence fails."""
+
+    statement: Statement
+    when: tuple[tuple[tuple[int, bool], ...], ...]
+    needs: int
+    forbids: int
+    pairs: tuple[tuple[int, int], ...]
+
+    def is_broken(self, facts: int) -> bool:
+        if not all(any(bool(facts & mask) is not negated for mask, negated in group) for group in self.when):
+            return False
+        if self.pairs:
+            return any(facts & one and not facts & other for one, other in self.pairs)
+        return not facts & self.needs if self.needs else bool(facts & self.forbids)
+
+    @property
+    def bits(self) -> int:
+        masks = [mask for group in self.when for mask, _ in group] + [bit for pair in self.pairs for bit in pair]
+        found = self.needs | self.forbids
+        for mask in masks:
+            found |= mask
+        return found
+
+
+class LoopFacts:
+    """What one loop knows, and which of its rules its facts break.
+
+    `(seen << base) & presence` are the facts "this child is there", `seen` being the walk's bits by child order; `own` are
+    all bits of this loop and of loops inside it, `inherits` those of other loops that its rules look at.
+    """
+
+    __slots__ = ("_decisions", "_known", "_relevant", "base", "inherits", "own", "presence")
+
+    def __init__(self, base: int, presence: int, own: int, decisions: Sequence[_Decision]) -> None:
+        self.base = base
+        self.presence = presence
+        self.own = own
+        self._decisions = tuple(decisions)
+        self._relevant = 0
+        for decision in decisions:
+            self._relevant |= decision.bits
+        self.inherits = self._relevant & ~own
+        self._known: dict[int, tuple[Rule, ...]] = {}
+
+    def broken(self, facts: int) -> tuple[Rule, ...]:
+        """The rules that a loop with these facts breaks; remembered."""
+        facts &= self._relevant
+        found = self._known.get(facts)
+        if found is None:
+            found = tuple(d.statement.rule for d in self._decisions if d.is_broken(facts))
+            if len(self._known) >= MEMORY_ENTRIES:
+                self._known.clear()
+            self._known[facts] = found
+        return found
+
+
+class _Comparison(NamedTuple):
+    """A rule over the texts of single segments, by their index in the guide."""
+
+    statement: Statement
+    left: tuple[Side, tuple[int, ...]]
+    right: tuple[Side, tuple[int, ...]]
+    when: tuple[tuple[tuple[Term, tuple[int, ...]], ...], ...]
+
+
+class Situations:
+    """The rules of a guide, compiled for one set of delimiters.
+
+    `watched`: Segment.index -> raw segment to its fact bits. `kept`: Segment.index whose raw text must be at hand when a loop
+    that compares ends.
+    """
+
+    def __init__(self, guide: Guide, delimiters: Delimiters, statements: Sequence[Statement]) -> None:
+        self.guide = guide
+        self.statements: Mapping[Rule, Statement] = {s.rule: s for s in statements}
+        self.watched: Mapping[int, Callable[[str], int]]
+        self.kept: frozenset[int]
+        self._delimiters = delimiters
+        compiler = _Compiler(guide, delimiters, statements)
+        self.watched = compiler.watched
+        self._loops = compiler.loops
+        self._comparisons = {loop: made for loop in guide.loops() if (made := _comparisons(loop, statements))}
+        self.kept = frozenset(
+            index
+            for made in self._comparisons.values()
+            for comparison in made
+            for _, indices in (comparison.left, comparison.right, *(t for g in comparison.when for t in g))
+            for index in indices
+        )
+
+    def loop(self, loop: Loop) -> LoopFacts | None:
+        """The facts of a loop; None where no rule looks at it, from inside or outside."""
+        return self._loops.get(loop.id)
+
+    def compare(self, loop: Loop) -> Callable[[Mapping[int, str]], tuple[Rule, ...]] | None:
+        """What tells the rules that the texts in scope (by Segment.index) break when this loop ends; None where none compares."""
+        made = self._comparisons.get(loop)
+        if made is None:
+            return None
+        delimiters = self._delimiters
+
+        def judge(texts: Mapping[int, str]) -> tuple[Rule, ...]:
+            return tuple(c.statement.rule for c in made if _is_out_of_order(c, texts, delimiters))
+
+        return judge
+
+
+# --- comparisons ---------------------------------------------------------------------------------------------------
+
+
+def _comparisons(loop: Loop, statements: Sequence[Statement]) -> tuple[_Comparison, ...]:
+    found: list[_Comparison] = []
+    for statement in statements:
+        if statement.order and statement.loop == loop.id:
+            left, _, right = statement.order
+            when = tuple(tuple((t, _indices(loop, t.place)) for t in group) for group in statement.when)
+            found.append(
+                _Comparison(statement, (left, _indices(loop, left.place)), (right, _indices(loop, right.place)), when)
+            )
+    return tuple(found)
+
+
+def _indices(loop: Loop, place: Place) -> tuple[int, ...]:
+    """Segment.index of a place as seen from one loop: in itself, around it, or beside it."""
+    here: Loop | None = loop
+    while here is not None:
+        for inner in _within(here):
+            if inner.id == place.loop:
+                children = (inner.children[order] for loop_id, order in place.children if loop_id == place.loop)
+                return tuple(child.index for child in children if isinstance(child, Segment))
+        here = here.parent
+    return ()
+
+
+def _within(loop: Loop) -> Iterable[Loop]:
+    yield loop
+    for child in loop.children:
+        if isinstance(child, Loop):
+            yield from _within(child)
+
+
+def _text(place: Place, indices: Sequence[int], texts: Mapping[int, str], delimiters: Delimiters) -> list[str] | None:
+    for index in indices:
+        raw = texts.get(index)
+        if raw is not None:
+            row = raw.split(delimiters.element)
+            if Term(place, PRESENT).of_segment(row, delimiters.component, delimiters.repetition):
+                return row
+    return None
+
+
+def _is_out_of_order(comparison: _Comparison, texts: Mapping[int, str], delimiters: Delimiters) -> bool:
+    values: list[str] = []
+    for side, indices in (comparison.left, comparison.right):
+        row = _text(side.place, indices, texts, delimiters)
+        if row is None:
+            return False
+        values.append(side.value(row, delimiters.component, delimiters.repetition))
+    for group in comparison.when:
+        if not any(_text_holds(term, indices, texts, delimiters) for term, indices in group):
+            return False
+    return bool(values[0] and values[1]) and comparison.statement.is_out_of_order(*values)
+
+
+def _text_holds(term: Term, indices: Sequence[int], texts: Mapping[int, str], delimiters: Delimiters) -> bool:
+    rows = (texts[index].split(delimiters.element) for index in indices if index in texts)
+    found = any(term.of_segment(row, delimiters.component, delimiters.repetition) for row in rows)
+    return found is not term.negated
+
+
+# --- compiling -----------------------------------------------------------------------------------------------------
+
+
+class _Compiler:
+    """Numbers the facts of a guide's rules, and makes what finds them."""
+
+    def __init__(self, guide: Guide, delimiters: Delimiters, statements: Sequence[Statement]) -> None:
+        self.delimiters = delimiters
+        self.listed: dict[str, Loop] = {}
+        for loop in guide.loops():
+            self.listed.setdefault(loop.id, loop)
+        self.bits = 0
+        self.values: dict[object, int] = {}
+        self.owned: dict[str, int] = {}
+        self.readers: dict[tuple[str, int], list[tuple[int, Callable[[list[str]], bool], tuple[Place, ...]]]] = {}
+        # Presence bits are counted by child order; they are laid out after all rules are known.
+        self.present: dict[str, set[int]] = {}
+        for statement in statements:
+            if not statement.order:
+                for term in self._terms(statement):
+                    self._note_presence(term)
+        self.bases = self._lay_out()
+        decisions: dict[str, list[_Decision]] = {}
+        for statement in statements:
+            if not statement.order:
+                decisions.setdefault(statement.loop, []).append(self._decide(statement))
+        self.watched = self._watchers(guide)
+        self.loops = self._facts(guide, decisions)
+
+    @staticmethod
+    def _terms(statement: Statement) -> list[Term]:
+        if statement.each is not None:
+            return [term for group in outer_groups(statement) for term in group]
+        return [*(t for group in statement.when for t in group), *statement.needs, *statement.forbids]
+
+    @staticmethod
+    def _is_presence(term: Term) -> bool:
+        """Whether the walk's own bits answer: a child is there or not."""
+        return term.place.element is None and term.place.whole
+
+    def _note_presence(self, term: Term) -> None:
+        if self._is_presence(term):
+            for loop_id, order in term.place.children:
+                self.present.setdefault(loop_id, set()).add(order)
+
+    def _lay_out(self) -> dict[str, int]:
+        bases: dict[str, int] = {}
+        for loop_id in self.present:
+            bases[loop_id] = self.bits
+            self.bits += len(self.listed[loop_id].children)
+        return bases
+
+    def _bit(self, loop_id: str) -> int:
+        bit = 1 << self.bits
+        self.bits += 1
+        self.owned[loop_id] = self.owned.get(loop_id, 0) | bit
+        return bit
+
+    def _mask(self, term: Term) -> int:
+        if self._is_presence(term):
+            mask = 0
+            for loop_id, order in term.place.children:
+                mask |= 1 << (self.bases[loop_id] + order)
+            return mask
+        key = (term.place, term.test)
+        bit = self.values.get(key)
+        if bit is None:
+            bit = self.values[key] = self._bit(term.place.loop)
+            component, repetition = self.delimiters.component, self.delimiters.repetition
+            self._read(term.place, bit, lambda row: term.of_segment(row, component, repetition), (term.place,))
+        return bit
+
+    def _read(self, where: Place, bit: int, holds: Callable[[list[str]], bool], reads: tuple[Place, ...]) -> None:
+        for child in where.children:
+            self.readers.setdefault(child, []).append((bit, holds, reads))
+
+    def _decide(self, statement: Statement) -> _Decision:
+        if statement.each is not None:
+            return self._decide_each(statement, statement.each)
+        when = tuple(tuple((self._mask(t), t.negated) for t in group) for group in statement.when)
+        needs = forbids = 0
+        for term in statement.needs:
+            needs |= self._mask(term)
+        for term in statement.forbids:
+            forbids |= self._mask(term)
+        return _Decision(statement, when, needs, forbids, self._pairs(statement))
+
+    def _decide_each(self, statement: Statement, each: Place) -> _Decision:
+        """A segment that breaks the rule by itself is one fact; the conditions that other segments decide come on top."""
+        bit = self._bit(each.loop)
+        component, repetition = self.delimiters.component, self.delimiters.repetition
+        local = [t for group in statement.when for t in group if is_local(statement, t)]
+        places = (each, *(t.place for t in (*local, *statement.needs, *statement.forbids)))
+        whole = each.whole
+        at = 3 if each.segment == "HL" else 1
+        codes, composite = each.qualifiers, each.composite
+
+        def breaks(row: list[str]) -> bool:
+            if not whole:
+                value = row[at] if len(row) > at else ""
+                value = value.split(repetition, 1)[0] if composite and repetition else value
+                if (value.split(component, 1)[0] if composite else value) not in codes:
+                    return False
+            return breaks_alone(statement, row, component, repetition)
+
+        self._read(each, bit, breaks, places)
+        when = tuple(tuple((self._mask(t), t.negated) for t in group) for group in outer_groups(statement))
+        return _Decision(statement, when, 0, bit, ())
+
+    def _pairs(self, statement: Statement) -> tuple[tuple[int, int], ...]:
+        """A fact for each pointer, and one for each place it may point at."""
+        if statement.points is None:
+            return ()
+        source, target = statement.points
+        return tuple((self._points(source, number), self._target(target, number)) for number in sorted(POINTERS))
+
+    def _points(self, place: Place, number: str) -> int:
+        key = (place, number)
+        if key not in self.values:
+            self.values[key] = bit = self._bit(place.loop)
+            component, at = self.delimiters.component, place.element or 0
+            self._read(place, bit, lambda row: len(row) > at and number in row[at].split(component), (place,))
+        return self.values[key]
+
+    def _target(self, place: Place, number: str) -> int:
+        key = (place, int(number))
+        if key not in self.values:
+            self.values[key] = bit = self._bit(place.loop)
+            at = int(number)
+            term = Term(place, PRESENT)
+            component, repetition = self.delimiters.component, self.delimiters.repetition
+
+            def there(row: list[str]) -> bool:
+                return len(row) > at and bool(row[at]) and term.of_segment(row, component, repetition)
+
+            self._read(place, bit, there, (Place(place.loop, place.segment, place.children, element=ANY_ELEMENT),))
+        return self.values[key]
+
+    def _watchers(self, guide: Guide) -> dict[int, Callable[[str], int]]:
+        made: dict[tuple[str, int], Callable[[str], int]] = {}
+        for child, readers in self.readers.items():
+            made[child] = _watcher(readers, self.delimiters)
+        return {
+            segment.index: made[segment.loop.id, segment.order]
+            for segment in guide.segments
+            if (segment.loop.id, segment.order) in made
+        }
+
+    def _facts(self, guide: Guide, decisions: Mapping[str, Sequence[_Decision]]) -> dict[str, LoopFacts]:
+        def own(loop: Loop) -> int:
+            mask = self.owned.get(loop.id, 0)
+            if loop.id in self.bases:
+                mask |= ((1 << len(loop.children)) - 1) << self.bases[loop.id]
+            for child in loop.children:
+                if isinstance(child, Loop):
+                    mask |= own(child)
+            return mask
+
+        found: dict[str, LoopFacts] = {}
+        for loop_id, loop in self.listed.items():
+            mask = own(loop)
+            if not mask and loop_id not in decisions:
+                continue
+            base = self.bases.get(loop_id, 0)
+            presence = 0
+            for order in self.present.get(loop_id, ()):
+                presence |= 1 << (base + order)
+            found[loop_id] = LoopFacts(base, presence, mask, decisions.get(loop_id, ()))
+        return found
+
+
+def _watcher(
+    readers: Sequence[tuple[int, Callable[[list[str]], bool], tuple[Place, ...]]], delimiters: Delimiters
+) -> Callable[[str], int]:
+    """From a raw segment to its bits, remembered by the elements that matter."""
+    separator = delimiters.element
+    places = [place for _, _, reads in readers for place in reads]
+    elements = {0} if not places else set[int]()
+    whole = any(place.element == ANY_ELEMENT for place in places)
+    for place in places:
+        elements.add(place.element or 0)
+        if not place.whole:
+            elements.add(3 if place.segment == "HL" else 1)
+    last = max(elements)
+    known: dict[object, int] = {}
+
+    def read(raw: str) -> int:
+        row = raw.split(separator)
+        facts = 0
+        for bit, holds, _ in readers:
+            if holds(row):
+                facts |= bit
+        return facts
+
+    if whole:
+
+        def key_of(raw: str) -> object:
+            return raw
+
+    else:
+        picked = sorted(elements - {0}) or [0]
+        pick = itemgetter(*picked)
+        padding = [""] * (last + 1)
+
+        def key_of(raw: str) -> object:
+            row = raw.split(separator, last + 1)
+            return pick(row if len(row) > last else row + padding)
+
+    def facts_of(raw: str) -> int:
+        if len(raw) > MEMORY_LENGTH:
+            return read(raw)
+        key = key_of(raw)
+        facts = known.get(key)
+        if facts is None:
+            if len(known) >= MEMORY_ENTRIES:
+                known.clear()
+            facts = known[key] = read(raw)
+        return facts
+
+    return facts_of
+
+
+@lru_cache(64)
+def compile_rules(guide: Guide, delimiters: Delimiters, statements: tuple[Statement, ...]) -> Situations:
+    """The rules compiled; kept for the next file."""
+    return Situations(guide, delimiters, statements)
