@@ -21,11 +21,13 @@ from x12.elements import period_is_valid
 from x12.envelope import ID_QUALIFIERS, Group, Interchange, TransactionSet
 from x12.finding import Finding
 from x12.syntax import (
+    BINARY,
     CANONICAL,
     InterchangeHeader,
     choose_delimiters,
     interchange_header,
     join,
+    split_segment,
     translate,
     unwritable_character,
 )
@@ -262,11 +264,21 @@ def acknowledgement(
 
 
 def sealed(body: Sequence[str], header: InterchangeHeader, gap: str = "") -> str:
-    """Canonical segments behind an ISA, with delimiters that occur in none of their data."""
-    text = CANONICAL.segment.join(body)
+    """Canonical segments behind an ISA, with delimiters that occur in none of their data.
+
+    The data of a BIN stays as it is and may hold any character; text with one is Latin-1, a character a byte.
+    """
+    parted = [_parted(line) for line in body]
+    text = CANONICAL.segment.join([head for head, _ in parted])
     delimiters = choose_delimiters(text + header.sender + header.receiver)
-    return (
-        interchange_header(header, delimiters)
-        + gap
-        + join(translate(text, CANONICAL, delimiters).split(delimiters.segment), delimiters, gap)
-    )
+    heads = translate(text, CANONICAL, delimiters).split(delimiters.segment)
+    lines = [head + data for head, (_, data) in zip(heads, parted, strict=True)]
+    return interchange_header(header, delimiters) + gap + join(lines, delimiters, gap)
+
+
+def _parted(line: str) -> tuple[str, str]:
+    """A canonical segment without its binary data, and that data."""
+    if not line.startswith(BINARY + _E):
+        return line, ""
+    *head, data = [*split_segment(line, CANONICAL), "", ""][:3]
+    return _E.join((*head, "")), data

@@ -11,7 +11,7 @@ from datetime import date
 
 from x12.finding import Finding, Severity
 from x12.guides import Component, Element, Note, Segment
-from x12.syntax import Delimiters
+from x12.syntax import BINARY, Delimiters, split_segment
 
 __all__ = ["judge_segment", "period_is_valid"]
 
@@ -111,14 +111,14 @@ class _Judge:
         """One present value of a simple element or component."""
         here = (element, component, repeat)
         delimiters = self.delimiters
+        kind = part.data.type
+        if kind == "B":
+            return
         if delimiters.component in text:
             self.find(part, "13", *here, message="is a simple element but contains the component separator")
             return
         if delimiters.repetition and delimiters.repetition in text:
             self.find(part, "12", *here, message="does not repeat but contains the repetition separator")
-            return
-        kind = part.data.type
-        if kind == "B":
             return
         if not (text.isascii() and text.isprintable()):
             self.find(part, "6", *here)
@@ -209,11 +209,11 @@ class _Judge:
 def judge_segment(segment: Segment, raw: str, delimiters: Delimiters, position: int) -> list[Finding]:
     """Everything wrong with the elements of a segment at its place in a guide, at once; [] when it is clean."""
     judge = _Judge(segment, delimiters, position)
-    parts = raw.split(delimiters.element)[1:]
+    parts = split_segment(raw, delimiters)[1:]
     if not any(parts):
         message = f"{segment.id} ({segment.name}) carries no data."
         return [Finding(1, "segment", "8", message, "error", segment.loop.id, segment.id, position)]
-    if parts[-1].rstrip(delimiters.component) == "":
+    if parts[-1].rstrip(delimiters.component) == "" and segment.id != BINARY:
         message = f"{segment.id} ends in empty elements, whose separators X12 leaves out."
         judge.findings.append(Finding(1, "segment", "8", message, "warning", segment.loop.id, segment.id, position))
     extra = parts[len(segment.elements) :]

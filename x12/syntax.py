@@ -2,7 +2,8 @@
 
 Reading takes bytes in pieces of any size and gives segments back, whatever delimiters the ISA declares, with line
 breaks around terminators, byte order marks and noise between interchanges tolerated and reported. Bytes are read as
-Latin-1, which loses nothing; a segment that turns out to be UTF-8 is decoded as such. Nothing in the content raises.
+Latin-1, which loses nothing; a segment that turns out to be UTF-8 is decoded as such. A BIN is cut by the length that its
+BIN01 says, for its data may hold every delimiter; it stays Latin-1, a character a byte. Nothing in the content raises.
 
 Sources: X12.5 (interchange control structures), X12.6 (application control structure), and the control segments of any
 005010 guide.
@@ -21,6 +22,8 @@ from x12.discreet import Discreet
 from x12.finding import Finding
 
 __all__ = [
+    "BINARY",
+    "BINARY_BYTES_MAX",
     "CANONICAL",
     "RESERVED",
     "STANDARD",
@@ -31,6 +34,7 @@ __all__ = [
     "interchange_header",
     "reserved_findings",
     "runs",
+    "split_segment",
 ]
 
 
@@ -60,6 +64,11 @@ _ISA_LENGTH_MAX = 400
 # Offsets of the element separators in an ISA whose fields have the lengths that X12.5 fixes.
 _ISA_SEPARATORS = (3, 6, 17, 20, 31, 34, 50, 53, 69, 76, 81, 83, 89, 99, 101, 103)
 CHUNK = 1 << 18
+# The one segment that is cut by a length instead of its terminator, and the longest that is: it is held whole, and a file
+# that claims more must not fill the memory.
+BINARY = "BIN"
+BINARY_BYTES_MAX = 64 << 20
+_BINARY_HEAD_MAX = 64
 _BLANK = " \t\r\n\x00\x0b\x0c"
 _BOMS = ("\xef\xbb\xbf", "\ufeff")
 
@@ -89,12 +98,26 @@ class Run(Discreet):
     cut: bool = False
 
 
+def _blanks(segment: str) -> str:
+    """A pattern for what may stand between a terminator and the next segment."""
+    return "[" + re.escape("".join(c for c in _BLANK if c != segment)) + "]*"
+
+
 @lru_cache(256)
 def _boundary(element: str, segment: str) -> re.Pattern[str]:
-    """Finds where an interchange ends: its IEA with terminator, or the next ISA where the IEA is missing."""
+    """Finds where an interchange ends, its IEA with terminator or the next ISA where the IEA is missing, or where a BIN begins.
+
+    The first letter stands alone because every segment is tried: that is what makes it fast.
+    """
     e, s = re.escape(element), re.escape(segment)
-    blank = "[" + re.escape("".join(c for c in _BLANK if c != segment)) + "]*"
-    return re.compile(f"{s}{blank}(?:(IEA{e}[^{s}]*{s})|ISA{e})")
+    return re.compile(f"{s}{_blanks(segment)}[IB](?:(EA{e}[^{s}]*{s})|SA{e}|(IN{e}))")
+
+
+@lru_cache(256)
+def _binary(element: str, segment: str) -> re.Pattern[str]:
+    """The beginning of a BIN; group 1 is the number of bytes that follow, None where no number is there (yet)."""
+    e = re.escape(element)
+    return re.compile(f"{_blanks(segment)}{BINARY}{e}(?:([0-9]{{1,15}}){e})?")
 
 
 def _declared(text: str, start: int, final: bool) -> tuple[Delimiters, int, list[Finding]] | None:
@@ -174,10 +197,25 @@ class _Scanner:
         self.fresh = False
         self.pending: list[Finding] = []
         self.noise = 0
+        # Pieces that wait until, with what is left of the text, so many characters are there: the rest of a BIN.
+        self.waiting: list[str] = []
+        self.awaited = 0
 
-    def take(self, more: str) -> None:
-        self.text = self.text[self.at :] + more if self.at < len(self.text) else more
-        self.at = 0
+    def take(self, more: str, final: bool = False) -> bool:
+        """The next piece; tells whether there is enough to go on."""
+        self.waiting.append(more)
+        self.awaited -= len(more)
+        if self.awaited > 0 and not final:
+            return False
+        left = self.text[self.at :] if self.at < len(self.text) else ""
+        self.text = left + (more if len(self.waiting) == 1 else "".join(self.waiting))
+        self.at, self.awaited = 0, 0
+        self.waiting.clear()
+        return True
+
+    def hold(self) -> None:
+        """Wait for as much again: what has no end in sight is not put together anew with every piece."""
+        self.awaited = max(1, len(self.text) - self.at)
 
     def outside(self, final: bool) -> bool:
         """Looks for the next ISA; True when one was found and the delimiters are known."""
@@ -215,20 +253,54 @@ class _Scanner:
         """Runs up to the end of the interchange, or as far as the text goes."""
         delimiters = self.delimiters
         assert delimiters is not None
-        match = _boundary(delimiters.element, delimiters.segment).search(self.text, self.at)
-        if match:
-            end = match.end() if match[1] else match.start() + 1
-        elif final:
-            end = len(self.text)
-        else:
-            # The last whole segment stays: its terminator is what the boundary is recognised by.
-            end = self.text.rfind(delimiters.segment, self.at, max(self.text.rfind(delimiters.segment), self.at)) + 1
-            if end <= self.at:
+        element, segment = delimiters.element, delimiters.segment
+        boundary, binary = _boundary(element, segment), _binary(element, segment)
+        last = len(self.text)
+        while self.delimiters is not None and self.at < last:
+            if head := binary.match(self.text, self.at):
+                made, end = self.binary(head, delimiters, final)
+                if made is None:
+                    return
+                yield made
+                self.at = end
+                continue
+            match = boundary.search(self.text, self.at)
+            if match:
+                end = match.end() if match[1] else match.start() + 1
+            elif final:
+                end = last
+            else:
+                # The last whole segment stays: its terminator is what the boundary is recognised by.
+                end = self.text.rfind(segment, self.at, max(self.text.rfind(segment), self.at)) + 1
+                if end <= self.at:
+                    self.hold()
+                    return
+            yield self.run(self.text[self.at : end], delimiters, cut=final and not match)
+            self.at = end
+            if match and not match[2]:
+                self.delimiters = None
+            elif not match:
                 return
-        yield self.run(self.text[self.at : end], delimiters, cut=final and not match)
-        self.at = end
-        if match:
-            self.delimiters = None
+
+    def binary(self, head: re.Match[str], delimiters: Delimiters, final: bool) -> tuple[Run | None, int]:
+        """The BIN segment at hand and where it ends; None when more of it must come first.
+
+        One whose terminator is not where BIN01 says ends at the next one, like any other segment.
+        """
+        text, segment = self.text, delimiters.segment
+        size = int(head[1] or 0)
+        if size and size <= BINARY_BYTES_MAX:
+            end = head.end() + size
+            if text[end : end + 1] == segment:
+                return Run(delimiters, [text[self.at : end].lstrip(_BLANK)]), end + 1
+            if end >= len(text) and not final:
+                self.awaited = end + 1 - len(text)
+                return None, 0
+        end = text.find(segment, self.at) + 1
+        if not final and (not end or len(text) - self.at < _BINARY_HEAD_MAX):
+            self.hold()
+            return None, 0
+        return self.run(text[self.at : end or len(text)], delimiters, cut=not end), end or len(text)
 
     def run(self, body: str, delimiters: Delimiters, cut: bool) -> Run:
         terminated = (
@@ -266,8 +338,9 @@ def runs(pieces: Iterable[bytes] | bytes) -> Iterator[Run]:
         whole = bytes(pieces)
         pieces = (whole[i : i + CHUNK] for i in range(0, len(whole), CHUNK))
     for piece in pieces:
-        scanner.take(piece.decode("latin-1"))
-        yield from _drain(scanner, final=False)
+        if scanner.take(piece.decode("latin-1")):
+            yield from _drain(scanner, final=False)
+    scanner.take("", final=True)
     yield from _drain(scanner, final=True)
     if scanner.noise:
         message = (
@@ -286,6 +359,12 @@ def _drain(scanner: _Scanner, final: bool) -> Iterator[Run]:
             if final:
                 scanner.delimiters = None
             return
+
+
+def split_segment(raw: str, delimiters: Delimiters) -> list[str]:
+    """The elements of a segment, its id at index 0. The data of a BIN is one element, whatever is in it."""
+    binary = raw.startswith(BINARY) and raw[len(BINARY) :].startswith(delimiters.element)
+    return raw.split(delimiters.element, 2 if binary else -1)
 
 
 def choose_delimiters(canonical: str) -> Delimiters:
@@ -346,6 +425,7 @@ def reserved_findings(segments: Sequence[str]) -> list[Finding]:
         )
         for position, segment in enumerate(segments, 1)
         for name in (segment.split(CANONICAL.element, 1)[0],)
+        if name != BINARY
         for bad in [c for c in segment if c in RESERVED][:1]
     ]
 

@@ -20,7 +20,7 @@ from x12.elements import judge_segment
 from x12.finding import Finding
 from x12.guides import UNBOUNDED, Guide, Loop, Segment
 from x12.patterns import never, segment_pattern
-from x12.syntax import STANDARD, Delimiters, number_of
+from x12.syntax import BINARY, STANDARD, Delimiters, number_of, split_segment
 
 __all__ = ["Instance", "Node", "Table", "Walk", "compiled", "tree"]
 
@@ -268,9 +268,19 @@ def _judge_se(walk: Walk, node: Node, raw: str) -> bool:
     return node.plain(raw) is not None
 
 
+def _judge_bin(walk: Walk, node: Node, raw: str) -> bool:
+    """BIN01 is the number of bytes in BIN02 (X12.6, data elements 784 and 785)."""
+    parts = split_segment(raw, walk.delimiters)
+    if len(parts) > 2 and parts[1].isascii() and parts[1].isdigit() and int(parts[1]) != len(parts[2]):
+        message = f"BIN01 must be the number of bytes in BIN02: {len(parts[2])} were received."
+        walk.find_element(node, 1, "7", message)
+    return node.plain(raw) is not None
+
+
 _SPECIAL: dict[str, Callable[[Walk, Node, str], bool]] = {
     "HL": _judge_hl,
     "LX": _judge_lx,
+    "BIN": _judge_bin,
     "CLM": _judge_clm,
     "SE": _judge_se,
 }
@@ -556,10 +566,8 @@ class Instance:
             rows = self._rows = {}
             element = self.delimiters.element
             for segment, raw in self.segments:
-                if segment.id in rows:
-                    rows[segment.id].append(raw.split(element))
-                else:
-                    rows[segment.id] = [raw.split(element)]
+                row = raw.split(element) if segment.id != BINARY else split_segment(raw, self.delimiters)
+                rows.setdefault(segment.id, []).append(row)
         return rows
 
     def inside(self, *loop_ids: str) -> list[Instance]:

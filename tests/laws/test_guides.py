@@ -22,7 +22,8 @@ STANDARD = guides.standard()
 DOCUMENT = Path(__file__).parents[2] / "docs" / "guides.md"
 
 # Two PWK of one service line whose first element may both be CT: PWK02 tells them apart (AB AD AF AG NS is the second).
-TOLD_APART_BY_A_SECOND_ELEMENT = {("2400", "PWK", ("CT",))}
+# The REF of a 275's line whose qualifier has no codes takes what the others do not name.
+TOLD_APART_BY_A_SECOND_ELEMENT = {("2400", "PWK", ("CT",)), ("2000A", "REF", ("any",))}
 
 
 def parts(guide: Guide) -> Iterator[tuple[str, Component]]:
@@ -61,6 +62,7 @@ def shape(child: Segment | Loop) -> object:
 def test_the_tables_of_the_guides_and_of_the_envelope_are_here() -> None:
     expected = {
         ("00501", "ISA"),
+        ("005010X210", "275"),
         ("005010X212", "276"),
         ("005010X212", "277"),
         ("005010X214", "277"),

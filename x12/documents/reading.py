@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from x12.guides import Loop
-from x12.syntax import Delimiters
+from x12.syntax import BINARY, Delimiters, split_segment
 from x12.walk import Instance
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def _pass(table: Mapping[str, _Actions], instance: Instance, outs: list[Any]) ->
     for segment, raw in instance.segments:
         actions = table.get(segment.id)
         if actions is not None:
-            row = raw.split(element)
+            row = raw.split(element) if segment.id != BINARY else split_segment(raw, delimiters)
             _fill(actions.chosen(row, delimiters), row, outs, delimiters)
 
 
