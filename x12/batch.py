@@ -4,7 +4,7 @@ A claim on its own is a whole transaction set with one loop 2300, in canonical s
 and kept by itself. Putting together shares the levels that claims have in common and numbers them anew; the claims' own
 segments are not touched.
 
-Source: 005010X222A1 (levels 2000A to 2000C; at most 5,000 claims in one transaction set).
+Source: 005010X222A1, with which X223A2 and X224A2 agree (levels 2000A to 2000C; at most 5,000 claims in one transaction set).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["CLAIMS_MAX", "assemble", "claims_of", "with_reference"]
 CLAIMS_MAX = 5_000
 _E = CANONICAL.element
 _LEVELS = {"20": 0, "22": 1, "23": 2}
-_BEFORE_REF = ("CLM", "DTP", "PWK", "CN1", "AMT", "REF")
+_BEFORE_REF = ("CLM", "DTP", "CL1", "DN1", "DN2", "PWK", "CN1", "AMT", "REF")
 
 
 def _flat(instance: Instance) -> Iterator[str]:

@@ -16,6 +16,7 @@ from x12.documents.claim_acknowledgement import ReportClaim, claim_verdicts, rea
 from x12.documents.claim_status import claim_statuses, read_status_requests, read_status_responses
 from x12.documents.eligibility import read_responses
 from x12.documents.eligibility_request import read_requests
+from x12.documents.institutional_claim import read_claims as read_institutional_claims
 from x12.documents.professional_claim import read_claims
 from x12.documents.remittance import Remittance, read_remittance
 from x12.documents.remittance_claim import ClaimPayment
@@ -86,14 +87,16 @@ def test_a_wrong_envelope_gets_the_code_that_its_source_expects(entry: Entry) ->
 # --- documents -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("entry", valid("837P"), ids=name)
+@pytest.mark.parametrize("entry", valid("837I", "837P"), ids=name)
 def test_a_claim_file_is_read_into_its_claims(entry: Entry) -> None:
-    claims = [kept(c) for one in sets(entry) for c in read_claims(one.tree())]
+    institutional = entry.transaction == "837I"
+    read_all = read_institutional_claims if institutional else read_claims
+    claims = [kept(c) for one in sets(entry) for c in read_all(one.tree())]
     assert entry.claims == len(claims)
     infos = [c.claim_information for c in claims if c.claim_information is not None]
     for number, read in ((1, [i.patient_control_number for i in infos]), (2, [i.claim_charge_amount for i in infos])):
         assert [v for one in sets(entry) for v in column(one, "CLM", number)] == read
-    lines = sum(len(column(one, "SV1", 1)) for one in sets(entry))
+    lines = sum(len(column(one, "SV2" if institutional else "SV1", 1)) for one in sets(entry))
     assert lines == sum(len(i.service_lines or ()) for i in infos)
     assert [True] * len(claims) == [bool(c.subscriber and (c.subscriber.last_name)) for c in claims]
 

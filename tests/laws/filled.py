@@ -20,7 +20,7 @@ Leaf = tuple[tuple[str, ...], Bound]
 # Some of what many files use as delimiters is data here; one of each kind stays free.
 TEXT = string.ascii_letters + string.digits + "*:^>-.,'&()/#+=$"
 _PERSONAL = ("first_name", "middle_name", "suffix")
-_IN_SEGMENT = ("part", "inside", "segments", "nowhere", "meaning")
+_IN_SEGMENT = ("part", "inside", "segments", "rows", "nowhere", "meaning")
 
 
 class Filler:
@@ -52,11 +52,12 @@ class Filler:
                 offset = row[2] if row else 0
                 found = groups.setdefault(segment.index, (segment, offset, {}))
                 found[2].setdefault(place.qualifiers, []).append((names, field))
-            elif kind == "segments" and place is not None:
+            elif kind in ("segments", "rows") and place is not None:
                 segment = self.segment(place, loop)
                 most = min(segment.repeat, 3)
                 count = self.random.randint(1, most) if segment.usage == "R" or self.maybe() else 0
-                items = [self.item(field, loop, (segment, place, 0)) for _ in range(count)]
+                item = self.item if kind == "segments" else self.items
+                items = [item(field, loop, (segment, place, 0)) for _ in range(count)]
                 if items:
                     values[names] = items
         for segment, offset, choices in groups.values():
@@ -82,6 +83,15 @@ class Filler:
             return self.built(field.plan, loop, row)
         segment, place, _ = row
         return self.value(part_at(segment, place.element, place.component))
+
+    def items(self, field: Bound, loop: Loop, row: tuple[Segment, Place, int]) -> list[Any]:
+        """What one segment holds of a list of lists."""
+        segment, place, _ = row
+        room = range(place.element, field.spec.last + 1)
+        chosen = room[: self.random.randint(1, len(room) if self.maybe() else 1)]
+        if field.plan is None:
+            return [self.value(part_at(segment, e, 2)) for e in chosen]
+        return [self.built(field.plan, loop, (segment, place, e - 1)) for e in chosen]
 
     def segment(self, place: Place, loop: Loop) -> Segment:
         where = self.guide.loop(place.loops[0]) if place.loops else loop
@@ -183,13 +193,17 @@ class Filler:
                 room = range(element, spec.last + 1)
                 return [self.value(part_at(segment, e, 2)) for e in room[: self.random.randint(1, len(room))]]
             case "groups":
-                assert field.plan is not None
+                if field.plan is None:
+                    room = spec.starts[: self.random.randint(1, len(spec.starts))]
+                    return [self.value(part_at(segment, e, 0)) for e in room]
                 starts = list(spec.starts or range(element, spec.last + 1, spec.size))
                 count = self.random.randint(1, len(starts) if self.maybe() else 1)
                 return [self.built(field.plan, loop, (segment, place, s - 1)) for s in starts[:count]]
             case _:
                 if field.integer:
                     return self.random.randint(1, 999)
+                if any(v == "TM" for _, _, v in place.written):
+                    return f"{self.random.randrange(24):02d}{self.random.randrange(60):02d}"
                 mine = next((v for e, c, v in place.conditions if (e, c) == (place.element, place.component)), None)
                 return self.random.choice(mine.split("|")) if mine else self.value(part)
 

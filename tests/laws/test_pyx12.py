@@ -23,11 +23,13 @@ import x12
 from tests import synthetic
 from tests.laws.status_values import ENVELOPE, HEADER, Draw, mutated, plain
 from tests.laws.test_claim_acknowledgement import report
+from tests.laws.test_institutional_claim import filled as institutional
 from tests.laws.test_professional_claim import filled
 from tests.laws.test_remittance import remittance
 from x12.acknowledge import sealed
 from x12.batch import assemble
 from x12.documents.claim_acknowledgement import write_claim_report
+from x12.documents.institutional_claim import write_claim as write_institutional
 from x12.documents.parts import Header
 from x12.documents.professional_claim import write_claim
 from x12.documents.remittance import write_remittance
@@ -40,6 +42,7 @@ CHANCE = "states,country,currency,remark_code,pos"
 # GS01, GS08, what pyx12 has a map for.
 GUIDES = [
     ("HC", "005010X222A1", True),
+    ("HC", "005010X223A2", True),
     ("HP", "005010X221A1", True),
     ("HN", "005010X214", True),
     ("FA", "005010X231A1", True),
@@ -53,7 +56,7 @@ Place = tuple[str, str, str]
 _NEWER = "its list of claim status codes is older than ours"
 _ENTITY = "the guide's entities of the first composite hold for the others too; it has its own list there"
 _PROVIDER = "2000C, 2200C and 2000D are situational: a receiver or a provider may be rejected without what is beneath"
-# GS01 -> (name of the segment or the element, place, code) -> why pyx12 finds fault there and we do not.
+# GS01 (or the set, where two guides share one) -> (name of the segment or the element, place, code) -> why pyx12 finds fault there and we do not.
 DIFFERENCES: dict[str, dict[Place, str]] = {
     "HC": {
         ("Claim or Encounter Identifier", "BHT06", "7"): "it lacks 31, a subrogation demand",
@@ -67,6 +70,13 @@ DIFFERENCES: dict[str, dict[Place, str]] = {
         "the line: both have CT, and PWK02 decides",
         ("Other Insured Additional Identifier", "REF02", "7"): "it wants nine digits of SY; the tables know no formats",
         ("Subscriber Supplemental Identifier", "REF02", "7"): "it wants nine digits of SY; the tables know no formats",
+    },
+    "837I": {
+        (
+            "Billing Provider Postal Zone or ZIP Code",
+            "N403",
+            "7",
+        ): "it wants nine digits, of foreign codes too; the tables know no formats",
     },
     "HP": {
         ("Footer", "PLB", "4"): "PLB may repeat, in its map too; it counts a loop for each",
@@ -164,6 +174,11 @@ def claims() -> list[list[str]]:
     return [segments(write_claim(filled(n, (0.03, 0.1, 0.2, 0.4)[n % 4]), header(n))) for n in range(COUNT)]
 
 
+def institutional_claims() -> list[list[str]]:
+    chosen = ((n, (0.03, 0.1, 0.2, 0.4)[n % 4]) for n in range(COUNT))
+    return [segments(write_institutional(institutional(n, richness), header(n))) for n, richness in chosen]
+
+
 def remittances() -> Iterator[list[str]]:
     for index in range(COUNT):
         made = remittance(index, (0.0, 0.1, 0.4, 0.8)[index % 4])
@@ -203,6 +218,15 @@ def test_pyx12_accepts_the_claims_that_are_written(tmp_path: Path) -> None:
 def test_pyx12_accepts_claims_put_together_as_they_are_sent(tmp_path: Path) -> None:
     sets = [made for made, _ in assemble(claims(), "REF1", "20260105", "0930")]
     compared(sets, "HC", "005010X222A1", tmp_path)
+
+
+def test_pyx12_accepts_the_institutional_claims_that_are_written(tmp_path: Path) -> None:
+    agreed_on(judged(interchange(institutional_claims(), "HC", "005010X223A2"), tmp_path), "837I")
+
+
+def test_pyx12_accepts_institutional_claims_put_together_as_they_are_sent(tmp_path: Path) -> None:
+    sets = [made for made, _ in assemble(institutional_claims(), "REF1", "20260105", "0930")]
+    agreed_on(judged(interchange(sets, "HC", "005010X223A2"), tmp_path), "837I")
 
 
 def test_pyx12_accepts_the_remittances_that_are_written(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ __all__ = [
     "plan_of",
     "read",
     "repeats",
+    "rows",
     "segments",
     "spread",
     "start_of",
@@ -164,7 +165,10 @@ def end_of(place: str) -> msgspec.Meta:
 
 
 def period(place: str) -> msgspec.Meta:
-    """A date (CCYYMMDD, D8) or a period (CCYYMMDD-CCYYMMDD, RD8) as one string: the element 1251 behind its 1250."""
+    """A date (CCYYMMDD, D8), a moment (CCYYMMDDHHMM, DT) or a period (CCYYMMDD-CCYYMMDD, RD8) as one string.
+
+    It is the element 1251 behind its 1250.
+    """
     return _meta(Spec("period", parse_place(place)))
 
 
@@ -214,8 +218,16 @@ def groups(place: str, size: int, last: int) -> msgspec.Meta:
     return _meta(Spec("groups", parse_place(place), last=last, size=size))
 
 
+def rows(place: str, last: int, *codes: str) -> msgspec.Meta:
+    """A list of lists: one segment for each, whose composites from the place's element up to number `last` are its items.
+
+    Items are structs whose places say `@01-2`, or strings: component 2, behind the code that `composites` tells of.
+    """
+    return _meta(Spec("rows", parse_place(place), last=last, codes=codes))
+
+
 def spread(place: str, *further: int) -> msgspec.Meta:
-    """A list of structs, each bound to one element: the place's own, then the further ones; their places say `@01-1`."""
+    """A list of strings or structs, each bound to one element: the place's own, then the further ones; structs say `@01-1`."""
     first = parse_place(place)
     return _meta(Spec("groups", first, last=max(further), starts=(first.element, *further)))
 
@@ -299,6 +311,8 @@ def _unwrap(hint: Any) -> tuple[Spec | None, type[Document] | None, bool, bool]:
     inner: Any = options[0] if options else hint
     many = typing.get_origin(inner) is list
     item: Any = typing.get_args(inner)[0] if many else inner
+    if typing.get_origin(item) is list:
+        item = typing.get_args(item)[0]
     document = item if isinstance(item, type) and issubclass(item, Document) else None
     return spec, document, many, inner is int
 

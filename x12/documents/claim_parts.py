@@ -425,7 +425,8 @@ P = TypeVar("P", bound=Provider)
 
 def provider_as(cls: type[P], provider: Provider) -> P:
     """The same provider in another role."""
-    return cls(**{name: getattr(provider, name) for name in Provider.__struct_fields__})
+    shared = (name for name in provider.__struct_fields__ if name in cls.__struct_fields__)
+    return cls(**{name: getattr(provider, name) for name in shared})
 
 
 def one_name(party: _Named | None) -> None:
@@ -437,17 +438,17 @@ def one_name(party: _Named | None) -> None:
 
 
 def assign_providers(
-    claim: Document, providers: Sequence[Provider], roles: Mapping[str, tuple[str, type[Provider]]], renamed: Renamed
-) -> list[Provider] | None:
+    claim: Document, providers: Sequence[P], roles: Mapping[str, tuple[str, type[Provider]]], renamed: Renamed
+) -> list[P] | None:
     """Give each entry of a `providers` list its role's field of the claim, unless the field is filled; the rest is returned.
 
     `roles` maps the word of a providerType without `Provider`, in small letters, to field and type.
     """
-    rest: list[Provider] = []
+    rest: list[P] = []
     for index, provider in enumerate(providers):
         word = (provider.provider_type or "").lower().removesuffix("provider")
-        field, cls = roles.get(word, ("", Provider))
-        if field and getattr(claim, field) is None:
+        field, cls = roles.get(word, ("", None))
+        if cls is not None and getattr(claim, field) is None:
             setattr(claim, field, provider_as(cls, provider))
             renamed[field] = f"providers[{index}]"
         else:

@@ -24,6 +24,8 @@ __all__ = ["Reader"]
 Out = dict[str, Any]
 Take = Callable[[list[str], Delimiters], Any]
 Function = Callable[[list[str], Out | None, Delimiters], Any]
+# What has one item for each segment.
+_MANY = ("segments", "rows")
 
 
 class Reader:
@@ -70,7 +72,7 @@ class Reader:
         for number, (cls, _, _) in enumerate(self._structs):
             fields = [field for n, field in placed if n == number]
             sources = {_place(field)[:3] for field in fields}
-            if number not in composed and len(sources) == 1 and all(f.spec.kind != "segments" for f in fields):
+            if number not in composed and len(sources) == 1 and not any(f.spec.kind in _MANY for f in fields):
                 found[number] = cls
         return found
 
@@ -260,7 +262,7 @@ class _Generated:
             lines.append(f"return cls({', '.join(f'{field.name}={value}' for field, value in values)})")
         for field, value in values if self._whole is None else ():
             name = repr(field.name)
-            if field.spec.kind == "segments":
+            if field.spec.kind in _MANY:
                 lines += [f"value = {value}", f"if value is not None: out.setdefault({name}, []).append(value)"]
             else:
                 lines += [f"if {name} not in out:", f" value = {value}", f" if value is not None: out[{name}] = value"]
@@ -453,9 +455,14 @@ def _take_segments(field: Bound, place: Place) -> Take:
     return lambda row, delimiters: reader.read_row(row, delimiters) or reader.cls()
 
 
+def _take_rows(field: Bound, place: Place) -> Take:
+    return _take_composites(field, place) if field.plan is None else _take_groups(field, place)
+
+
 def _take_groups(field: Bound, place: Place) -> Take:
     plan, spec = field.plan, field.spec
-    assert plan is not None
+    if plan is None:
+        return lambda row, _: [row[e] for e in spec.starts if e < len(row) and row[e]] or None
     reader = plan.reader
 
     def take(row: list[str], delimiters: Delimiters) -> Any:
@@ -484,4 +491,5 @@ _TAKERS: dict[str, Callable[[Bound, Place], Take]] = {
     "meaning": _take_meaning,
     "segments": _take_segments,
     "groups": _take_groups,
+    "rows": _take_rows,
 }

@@ -27,6 +27,10 @@ __all__ = ["DraftLoop", "Writer", "Written", "places"]
 
 
 _ANY_NUMBER = re.compile(r"\[\d+\]")
+# Lists whose items share a segment.
+_LISTED = ("groups", "rows")
+# CCYYMMDDHHMM
+_MOMENT_LENGTH = 12
 
 
 class _DraftSegment:
@@ -188,6 +192,8 @@ class Writer:
                 self._inside(field, value, loop, prefix)
             elif kind == "segments":
                 self._segments(field, value, loop, prefix)
+            elif kind == "rows":
+                self._rows(field, value, loop, prefix)
             elif kind == "nowhere":
                 self._unsent(f"{prefix}{field.json}")
             elif kind != "meaning":
@@ -220,6 +226,17 @@ class Writer:
                 self._put(segment, place.element, place.component, 0, item, ("", path))
             else:
                 self._row(field.plan, item, segment, f"{path}.", 0)
+
+    def _rows(self, field: Bound, value: Any, loop: DraftLoop, prefix: str) -> None:
+        place = _placed(field)
+        where = loop.near(place.loops) if place.loops else loop
+        for index, items in enumerate(value):
+            segment = where.another(place.segment, place.qualifiers)
+            one = field._replace(json=f"{field.json}[{index}]")
+            if field.plan is None:
+                self._composites(one, items, segment, place.element, prefix)
+            else:
+                self._groups(one, items, segment, place, prefix)
 
     def _row(self, plan: Plan, document: Document, segment: _DraftSegment, prefix: str, offset: int) -> None:
         """Fields of a struct bound to one segment, or to a group of its elements after `offset`."""
@@ -267,7 +284,9 @@ class Writer:
                 self._composites(field, value, segment, element, prefix)
             case "period":
                 self._put(segment, element, place.component, 0, value, path)
-                segment.values[_before(element, place.component)] = "RD8" if "-" in value else "D8"
+                segment.values[_before(element, place.component)] = (
+                    "RD8" if "-" in value else "DT" if len(value) == _MOMENT_LENGTH else "D8"
+                )
             case "start":
                 self._put(segment, element, place.component, 0, value, path)
                 segment.values.setdefault(_before(element, place.component), "D8")
@@ -322,15 +341,14 @@ class Writer:
                 segment.values[element + index, 1, 0] = spec.codes[min(index, len(spec.codes) - 1)]
                 self._put(segment, element + index, 2, 0, item, path)
 
-    def _groups(
-        self, field: Bound, value: Sequence[Document], segment: _DraftSegment, place: Place, prefix: str
-    ) -> None:
+    def _groups(self, field: Bound, value: Sequence[Any], segment: _DraftSegment, place: Place, prefix: str) -> None:
         spec, plan = field.spec, field.plan
-        assert plan is not None
         starts = spec.starts or range(place.element, spec.last + 1, spec.size)
         for index, item in enumerate(value):
             if index >= len(starts):
                 self._refuse("3", "does not fit: the segment has no room for more", (prefix, f"{field.json}[{index}]"))
+            elif plan is None:
+                self._put(segment, starts[index], 0, 0, item, (prefix, f"{field.json}[{index}]"))
             else:
                 self._row(plan, item, segment, f"{prefix}{field.json}[{index}].", starts[index] - 1)
 
@@ -539,7 +557,7 @@ def places(cls: type[Document], loop_id: str, prefix: str = "", *, spread: bool 
     With `spread`, a list whose items stand in one segment gives each item's place, else the first item's.
     """
     for field in plan_of(cls).fields:
-        spec, path = field.spec, prefix + field.json
+        spec, path = field.spec, prefix + field.json + ("[]" if field.spec.kind == "rows" else "")
         many = "[]" if field.many else ""
         if spec.kind == "part" and field.plan is not None:
             yield from places(field.plan.cls, loop_id, f"{path}.", spread=spread)
@@ -552,10 +570,10 @@ def places(cls: type[Document], loop_id: str, prefix: str = "", *, spread: bool 
                 yield from _item_places(field, path, place) if spread else [(path + many, place)]
             else:
                 starts = (
-                    (spec.starts or range(place.element, spec.last + 1, spec.size)) if spec.kind == "groups" else (1,)
+                    (spec.starts or range(place.element, spec.last + 1, spec.size)) if spec.kind in _LISTED else (1,)
                 )
                 for index, start in enumerate(starts if spread else starts[:1]):
-                    item = f"{path}[{index}]." if spread and spec.kind == "groups" else f"{path}{many}."
+                    item = f"{path}[{index}]." if spread and spec.kind in _LISTED else f"{path}{many}."
                     for inner, at_place in places(field.plan.cls, loop_id, item, spread=spread):
                         yield inner, _within(place, at_place, start - 1)
 
@@ -579,7 +597,10 @@ def _item_places(field: Bound, path: str, place: Place) -> Iterator[tuple[str, P
         case "each":
             for index in range(field.spec.last - place.element + 1):
                 yield f"{path}[{index}]", place._replace(element=place.element + index)
-        case "composites":
+        case "groups":
+            for index, start in enumerate(field.spec.starts):
+                yield f"{path}[{index}]", place._replace(element=start)
+        case "composites" | "rows":
             for index in range(field.spec.last - place.element + 1):
                 yield f"{path}[{index}]", place._replace(element=place.element + index, component=2)
         case _:
@@ -610,7 +631,9 @@ def _path_of(finding: Finding, lines: Sequence[Line], index: _Index, guide: Guid
     if exact is not None:
         return "".join(exact)
     same = next((p for (e, _, _), p in paths.items() if e == element), None)
-    bound = index.get((loop, segment, element, component)) or index.get((loop, segment, element, 0))
+    bound = index.get((loop, segment, element, component)) or index.get((loop, segment, element, 0)) or []
+    asked = set(lines[at_line][1].qualifiers)
+    bound = [b for b in bound if asked.intersection(b[1])] or bound
     if not bound and same is not None:
         return "".join(same)
     beside = same or next(iter(paths.values()), None)
