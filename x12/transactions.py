@@ -101,6 +101,8 @@ _ROWS = (
          "read_remittance", "write_remittance"),
     Kind("837P", "005010X222A1", "837", "HC", "Professional claim", "professional_claim", "ProfessionalClaim",
          "read_claims", "write_claim"),
+    Kind("837I", "005010X223A2", "837", "HC", "Institutional claim", "institutional_claim", "InstitutionalClaim",
+         "read_claims", "write_claim"),
     Kind("999", "005010X231A1", "999", "FA", "Implementation acknowledgement", "acknowledgements", "GroupAcknowledgement",
          "read_999", "write_999"),
 )  # fmt: skip

@@ -36,10 +36,12 @@ from x12.documents.claim_parts import (
     Renamed,
     ReportInformation,
     assign_providers,
+    list_report,
+    normalise_subscriber,
     one_name,
     renamed_findings,
 )
-from x12.documents.institutional_line import InstitutionalLine, Pricing, list_reports, normalise_line
+from x12.documents.institutional_line import InstitutionalLine, Pricing, normalise_line
 from x12.documents.institutional_parts import (
     Aliases,
     Attending,
@@ -388,27 +390,14 @@ def _normalise_parties(claim: InstitutionalClaim, aliases: Aliases) -> None:
         address.entity_type_qualifier = address.entity_type_qualifier or "2"
     if plan is not None and plan.identification_code:
         plan.identification_code_qualifier = plan.identification_code_qualifier or "PI"
-    subscriber = claim.subscriber
-    if subscriber is not None:
-        subscriber.payment_responsibility_level_code = subscriber.payment_responsibility_level_code or "P"
-        aliases.move(subscriber, "policy_number", "subscriber", subscriber, "group_number", "subscriber")
+    normalise_subscriber(claim.subscriber, aliases.renamed)
 
 
 def _normalise_information(information: InstitutionalInformation, aliases: Aliases) -> None:
     _normalise_notes(information, aliases)
     _normalise_dates(information)
     _normalise_codes(information)
-    supplement = information.claim_supplemental_information
-    if supplement is not None:
-        path = f"{_INFORMATION}.claimSupplementalInformation"
-        supplement.report_informations = list_reports(
-            supplement.report_informations,
-            f"{path}.reportInformations",
-            supplement.report_information,
-            f"{path}.reportInformation",
-            aliases,
-        )
-        supplement.report_information = None
+    list_report(information.claim_supplemental_information, aliases.renamed)
     if information.service_facility_location is not None:
         name_identifier(information.service_facility_location, f"{_INFORMATION}.serviceFacilityLocation", aliases)
     _normalise_others(information, aliases)

@@ -13,7 +13,7 @@ from x12.documents.binding import Document, Text, at, by_hand, each, end_of, ins
 from x12.documents.claim_parts import AdjustmentDetail, LineIdentifier, ReportInformation
 from x12.documents.institutional_parts import Aliases, InstitutionalAdjustment, Person
 
-__all__ = ["InstitutionalLine", "LinePricing", "Pricing", "list_reports", "normalise_line"]
+__all__ = ["InstitutionalLine", "LinePricing", "Pricing", "normalise_line"]
 
 # The names that the dialect has for a provider's REF, and REF01.
 _NAMED_IDENTIFIERS = {
@@ -258,7 +258,7 @@ class InstitutionalLine(Document):
 # --- one way to say it -----------------------------------------------------------------------------------------------
 
 
-def list_reports(
+def _with_report(
     listed: list[ReportInformation] | None, path: str, one: ReportInformation | None, written: str, aliases: Aliases
 ) -> list[ReportInformation] | None:
     """The paperwork with one more, which a caller named `written`, unless it is there already."""
@@ -294,12 +294,12 @@ def _normalise_paperwork(line: InstitutionalLine, path: str, aliases: Aliases) -
     listed, into = line.service_line_supplemental_informations, f"{path}.serviceLineSupplementalInformations"
     supplement, older = line.line_supplement_information, f"{path}.lineSupplementInformation"
     one = line.service_line_supplemental_information
-    listed = list_reports(listed, into, one, f"{path}.serviceLineSupplementalInformation", aliases)
+    listed = _with_report(listed, into, one, f"{path}.serviceLineSupplementalInformation", aliases)
     line.service_line_supplemental_information = None
     if supplement is not None:
-        listed = list_reports(listed, into, supplement.report_information, f"{older}.reportInformation", aliases)
+        listed = _with_report(listed, into, supplement.report_information, f"{older}.reportInformation", aliases)
         for index, report in enumerate(supplement.report_informations or ()):
-            listed = list_reports(listed, into, report, f"{older}.reportInformations[{index}]", aliases)
+            listed = _with_report(listed, into, report, f"{older}.reportInformations[{index}]", aliases)
         supplement.report_information = supplement.report_informations = None
         if supplement == LineSupplement():
             line.line_supplement_information = None
