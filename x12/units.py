@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from x12.finding import Finding
 from x12.syntax import Delimiters, unwritable_character
 
-__all__ = ["Units", "unit_place"]
+__all__ = ["Units", "is_missing", "unit_place"]
 
 # Set -> segment and element that hold the unit's number, and the 999's name for it.
 _NUMBERED = {
@@ -30,11 +30,15 @@ _UNIT_MAX = 35
 _MISSING = frozenset(("3", "I6", "I7", "I8"))
 
 
+def is_missing(finding: Finding) -> bool:
+    """Whether a finding says that a segment or a loop is not there: what it is about lies before its place."""
+    return finding.scope == "segment" and finding.code in _MISSING
+
+
 def unit_place(finding: Finding) -> int:
     """The position whose unit a finding is about."""
     position = finding.position or 0
-    missing = finding.scope == "segment" and finding.code in _MISSING
-    return position - 1 if missing else position
+    return position - 1 if is_missing(finding) else position
 
 
 class Units:

@@ -435,6 +435,8 @@ class Walk:
             self.find_segment("7", f"{segment_id} stands after segments that it must precede.", earlier.segment)
             self._judge(earlier, raw)
         else:
+            # A level counts wherever it stands, or every level behind it would be out of count too.
+            self.levels += segment_id == "HL"
             self._nowhere(segment_id)
 
     def _nowhere(self, segment_id: str) -> None:
