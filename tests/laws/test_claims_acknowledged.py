@@ -17,7 +17,7 @@ import x12
 from tests import synthetic
 from tests.laws.status_values import ENVELOPE, HEADER
 from x12 import codes
-from x12.acknowledge import sealed
+from x12.acknowledge import addressed, sealed
 from x12.balancing import balance_837
 from x12.batch import claims_of
 from x12.claim_acknowledgement import Acknowledger, Numbers, acknowledge_claims
@@ -46,7 +46,9 @@ def at(pcn: int) -> int:
     return next(i for i, line in enumerate(LINES) if line.startswith(f"CLM*PCN{pcn:08d}*"))
 
 
-def read_back(one: TransactionSet, source: Acknowledger = SOURCE, numbers: dict[int, Numbers] | None = None) -> Instance:
+def read_back(
+    one: TransactionSet, source: Acknowledger = SOURCE, numbers: dict[int, Numbers] | None = None
+) -> Instance:
     """The 277CA of a set, sent through bytes: nothing is wrong with it by standard and guide."""
     written = acknowledge_claims(one, source, HEADER, numbers=numbers)
     assert [] == written.findings
@@ -331,8 +333,9 @@ def test_only_claims_are_acknowledged_claim_by_claim() -> None:
 
 def test_the_999_of_claims_taken_in_parts_says_so() -> None:
     (interchange,) = read(("~".join(changed(at(3), LINES[at(3)].replace(":B:1", ":Q:1"))) + "~").encode())
-    header = x12.acknowledge.addressed(interchange, "260105", "0931", 1)
+    header = addressed(interchange, "260105", "0931", 1)
     whole = x12.acknowledgement(interchange, header, 1)
-    parts = x12.acknowledgement(interchange, header, 1, taken=taken_in_parts)
+    parts = x12.acknowledgement(interchange, header, 1, taken=x12.taken_in_parts)
     assert ("IK5*R*I5~AK9*R*1*1*0~" in whole, "IK5*E*I5~AK9*E*1*1*1~" in parts) == (True, True)
     assert STANDARD == interchange.delimiters
+    assert x12.acknowledge_claims is acknowledge_claims
