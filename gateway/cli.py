@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from gateway.codes_cli import app as codes
 from gateway.x12_cli import app as x12
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ app = typer.Typer(
 keys = typer.Typer(no_args_is_help=True, help="Keys of callers.")
 app.add_typer(keys, name="keys")
 app.add_typer(x12, name="x12")
+app.add_typer(codes, name="codes")
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The configuration file (TOML).")]
 DataOption = Annotated[Path | None, typer.Option("--data", help="The data folder; overrides the configuration's.")]
@@ -83,11 +85,12 @@ def _configured(
 
 
 def _run(coroutine: Coroutine[Any, Any, None]) -> None:
+    from gateway.code_files import CodeFileError
     from queues.database import InUse
 
     try:
         asyncio.run(coroutine)
-    except InUse as error:
+    except (InUse, CodeFileError) as error:
         raise typer.BadParameter(str(error)) from error
     except KeyboardInterrupt:
         raise typer.Exit(130) from None

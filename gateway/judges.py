@@ -16,8 +16,10 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
+from gateway import code_files
 from observability import log
 from x12 import guides
 from x12.documents.binding import plan_of
@@ -37,7 +39,7 @@ _MOST = 4
 _AGAIN_SECONDS = 1.0
 # Requests leave no cycles behind: to look for some after every 700 objects costs more than it finds.
 _COLLECTED_AFTER = (5_000, 20, 20)
-_CHILD = "from gateway.judges import judge; judge()"
+_CHILD = "import sys; from gateway.judges import judge; judge(*sys.argv[1:])"
 
 
 def count_for(cores: int | None) -> int:
@@ -119,9 +121,10 @@ class _Judge(asyncio.SubprocessProtocol):
 
 
 class Judges:
-    """Some processes; none until `start`."""
+    """Some processes; none until `start`. They judge by the code lists of the folder, as the server does."""
 
-    def __init__(self) -> None:
+    def __init__(self, codes: Path | None = None) -> None:
+        self._arguments = [str(codes)] if codes is not None else []
         self._judges: list[_Judge] = []
         self._keepers: list[asyncio.Task[None]] = []
 
@@ -154,7 +157,7 @@ class Judges:
         """One place: a process in it, and another one when it has ended."""
         while True:
             transport, judge = await asyncio.get_running_loop().subprocess_exec(
-                _Judge, sys.executable, "-c", _CHILD, stderr=None
+                _Judge, sys.executable, "-c", _CHILD, *self._arguments, stderr=None
             )
             self._judges.append(judge)
             try:
@@ -174,7 +177,7 @@ def _framed(content: object) -> bytes:
     return len(told).to_bytes(_LENGTH, "big") + told
 
 
-def judge() -> None:
+def judge(codes: str = "") -> None:
     """What the process does: answer until nobody asks any more. Signals are for the server, which then lets go of us."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
@@ -182,6 +185,8 @@ def judge() -> None:
     # Whatever prints must not get between the answers.
     os.dup2(2, 1)
     importlib.import_module("gateway.service")
+    if codes:
+        code_files.use(Path(codes))
     make_ready()
     answers.write(_framed((True, None)))
     answers.flush()

@@ -13,6 +13,7 @@ import queues
 from adapters import registry
 from adapters.protocol import Adapter, Context
 from adapters.transports.session import open_session
+from gateway import code_files
 from gateway.config import Config
 from gateway.judges import Judges
 from gateway.ledger.vault import Vault, master_key_from
@@ -23,6 +24,7 @@ from observability import log
 from observability.metrics import Metrics
 from queues import work
 from queues.database import Database, SQLite, Transaction, migrations_in
+from x12.codes.lists import Lists, shipped
 
 __all__ = ["TENANT", "Runtime", "open_runtime"]
 
@@ -43,6 +45,7 @@ class Runtime:
     session: aiohttp.ClientSession
     metrics: Metrics = field(default_factory=Metrics)
     judges: Judges = field(default_factory=Judges)
+    lists: Lists = field(default_factory=shipped)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
     _adapters: dict[str, Adapter] = field(default_factory=dict[str, Adapter])
@@ -80,6 +83,8 @@ async def open_runtime(config: Config, data: Path, world: World | None = None, *
     """Open the data folder, made if it is not there; InUse when another process serves from it."""
     world = world or SystemWorld()
     await world.offload(lambda: data.mkdir(mode=0o700, parents=True, exist_ok=True))
+    codes = data / "codes"
+    lists = await world.offload(lambda: code_files.use(codes))
     database = SQLite(data / "claimwire.db", exclusive=exclusive)
     try:
         done = await database.migrate([m for folder, name in migrations() for m in migrations_in(folder, name)])
@@ -93,7 +98,16 @@ async def open_runtime(config: Config, data: Path, world: World | None = None, *
     except BaseException:
         await database.close()
         raise
-    return Runtime(world, config, database, vault, Directory(config.payers, config.routes), open_session())
+    return Runtime(
+        world,
+        config,
+        database,
+        vault,
+        Directory(config.payers, config.routes),
+        open_session(),
+        judges=Judges(codes),
+        lists=lists,
+    )
 
 
 async def _tenant(tx: Transaction, vault: Vault, now: int) -> None:

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from x12 import codes, guides
 from x12.codes.forms import FORMS, gs1_is_valid, loinc_is_valid, npi_is_valid
 from x12.codes.listing import CodeList, ListError, merge, parse, render
-from x12.codes.lists import Lists, list_for, pattern_of, shipped
+from x12.codes.lists import Lists, list_for, parts_of, pattern_of, shipped
 from x12.guides import Component
 
+_ROOT = Path(__file__).resolve().parents[2]
 _TABLES = sorted(p.stem for p in Path(str(codes.__path__[0])).glob("*.codes"))
 
 
-def _places(key: tuple[str, str]) -> list[tuple[Component, Component | None]]:
+def _places(key: tuple[str, ...]) -> list[tuple[Component, Component | None]]:
     """The elements of a guide that have an external list, each with the coded one before it."""
     found: list[tuple[Component, Component | None]] = []
     for segment in guides.load(*key).segments:
@@ -34,7 +35,7 @@ def _places(key: tuple[str, str]) -> list[tuple[Component, Component | None]]:
 
 
 @pytest.mark.parametrize("key", sorted(guides.available()))
-def test_every_external_list_of_a_guide_is_served(key: tuple[str, str]) -> None:
+def test_every_external_list_of_a_guide_is_served(key: tuple[str, ...]) -> None:
     unserved: list[str] = []
     for part, before in _places(key):
         qualifiers = sorted((before.codes if before is not None else None) or ())
@@ -42,6 +43,24 @@ def test_every_external_list_of_a_guide_is_served(key: tuple[str, str]) -> None:
         if not any(served):
             unserved.append(f"{part.external} behind {qualifiers}")
     assert [] == unserved
+
+
+def _named(document: str, heading: str) -> list[set[str]]:
+    """What the first column of the first table behind a heading of a document names, row by row."""
+    text = (_ROOT / document).read_text("utf-8").split(heading, 1)[1]
+    table = re.search(r"^\|.*?(?=\n\n|\Z)", text, re.MULTILINE | re.DOTALL)
+    assert table is not None
+    return [set(re.findall(r"`(\w+)`", row.split("|")[1])) for row in table[0].splitlines()[2:]]
+
+
+def test_the_table_of_external_lists_is_that_of_the_guides() -> None:
+    used = {part.external for key in guides.available() for part, _ in _places(key)}
+    assert used == set().union(*_named("docs/guides.md", "### External code lists"))
+
+
+def test_the_table_of_lists_names_every_list_once() -> None:
+    named = _named("docs/codes.md", "## The lists")
+    assert sorted(FORMS) == sorted(name for row in named for name in row)
 
 
 def test_a_name_that_is_no_list_is_nobodys() -> None:
@@ -148,6 +167,92 @@ def test_a_list_in_part_does_not_say_unknown() -> None:
     assert [None, "unlisted", "form"] == [lists.check("icd10cm", v) for v in ("A10", "B10", "1")]
 
 
+def test_codes_that_come_later_follow_their_series() -> None:
+    lists = shipped().with_loaded({"icd10cm": parse("@covers ..2020-12-31\n@later A[2-9][0-9]\nA10  here\n")})
+    on = {"20201231": ["unknown", "unknown"], "20210101": ["unlisted", "unknown"]}
+    assert on == {day: [lists.check("icd10cm", v, day) for v in ("A20", "B20")] for day in on}
+
+
+def test_a_procedure_is_looked_up_in_the_list_its_form_tells() -> None:
+    loaded = {
+        "cpt": parse("99213  visit\n"),
+        "cdt": parse("D0120  evaluation\n"),
+        "hcpcs_modifier": parse("LT  left\n"),
+    }
+    lists = shipped().with_loaded(loaded)
+    said = [lists.check("hcpcs", c) for c in ("99213", "99214", "D0120", "D0121", "A0021", "0001U", "99")]
+    assert [None, "unknown", None, "unknown", None, "unknown", "form"] == said
+    assert [None, "unknown", None, None, "form"] == [
+        lists.check("procedure_modifier", m) for m in ("LT", "RT", "59", "P3", "L")
+    ]
+    assert ("cpt", "hcpcs_level_2", "cdt") == parts_of("hcpcs")
+    with pytest.raises(KeyError):
+        shipped().with_loaded({"hcpcs": parse("99213  visit\n")})
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "retired"),
+    [
+        ("claim_adjustment_reason", 407, 110),
+        ("remittance_advice_remark", 1216, 60),
+        ("claim_status", 790, 100),
+        ("claim_status_category", 56, 3),
+        ("place_of_service", 52, 0),
+        ("service_type", 187, 0),
+        ("state", 75, 0),
+        ("country", 249, 5),
+        ("currency", 178, 30),
+    ],
+)
+def test_lists_that_come_along_are_as_long_as_their_sources(name: str, least: int, retired: int) -> None:
+    codes = shipped().codes(name)
+    assert least <= len(codes.words)
+    assert retired <= sum(bool(spans[-1][1]) for spans in codes.spans.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "on", "expected"),
+    [
+        ("claim_adjustment_reason", "45", "20251101", None),
+        ("claim_adjustment_reason", "42", "20251101", "ended"),
+        ("claim_adjustment_reason", "42", "20060101", None),
+        ("claim_adjustment_reason", "W1", "20140701", None),
+        ("claim_adjustment_reason", "W1", "20140702", "ended"),
+        ("claim_adjustment_reason", "999", "20251101", "unknown"),
+        ("claim_adjustment_reason", "999", "20300101", "unknown"),
+        ("claim_adjustment_reason", "310", "20300101", "unlisted"),
+        ("claim_adjustment_reason", "045", "20251101", "form"),
+        ("remittance_advice_remark", "N411", "20120101", "not yet"),
+        ("remittance_advice_remark", "N411", "20170101", None),
+        ("remittance_advice_remark", "M33", "20251101", "ended"),
+        ("remittance_advice_remark", "N950", "20251101", "unknown"),
+        ("remittance_advice_remark", "N950", "20300101", "unlisted"),
+        ("claim_status", "809", "20250601", "unlisted"),
+        ("claim_status", "1000", "", "form"),
+        ("claim_status_category", "A9", "20241001", "unknown"),
+        ("place_of_service", "10", "20211231", "not yet"),
+        ("place_of_service", "10", "20220101", None),
+        ("place_of_service", "98", "20251101", "unknown"),
+        ("country", "AN", "20251101", "ended"),
+        ("country", "XX", "20251101", "unknown"),
+        ("currency", "HRK", "20230101", "ended"),
+        ("state", "QQ", "", "unknown"),
+        ("state", "PR", "", None),
+        ("bill_type", "861", "", None),
+        ("bill_type", "911", "", "form"),
+        ("facility_type", "11", "20251101", None),
+        ("facility_type", "13", "20020101", None),
+        ("revenue", "0450", "", None),
+        ("revenue", "450", "", "form"),
+        ("provider_taxonomy", "207Q00000X", "", None),
+        ("provider_taxonomy", "507Q00000X", "", "form"),
+        ("ndc", "00002-1433-80", "", "form"),
+    ],
+)
+def test_what_the_lists_say_of_real_codes(name: str, value: str, on: str, expected: str | None) -> None:
+    assert expected == shipped().check(name, value, on)
+
+
 def test_what_may_be_right_after_all_is_a_warning() -> None:
     lists = shipped()
     assert "warning" == lists.severity("icd10cm", "unlisted")
@@ -155,6 +260,7 @@ def test_what_may_be_right_after_all_is_a_warning() -> None:
     said = [lists.severity("claim_adjustment_reason", r) for r in ("unknown", "ended", "not yet")]
     assert ["error", "error", "warning"] == said
     assert "warning" == lists.severity("claim_status", "ended")
+    assert ["error", "warning"] == [lists.severity("npi", "check digit", usage) for usage in "PT"]
 
 
 def test_messages_name_the_list_and_never_have_holes() -> None:
@@ -235,18 +341,15 @@ def _lists(draw: st.DrawFn) -> CodeList:
         st.dictionaries(_TEXT.filter(lambda c: c[0] not in "#@"), _TEXT.filter(lambda w: w[0] != "["), max_size=6)
     )
     spans = {c: tuple(draw(st.lists(_SPANS, min_size=1, max_size=2))) for c in words if draw(st.booleans())}
-    return CodeList(words, spans, draw(_SPANS | st.just(("", ""))), draw(st.booleans()))
+    later = draw(st.sampled_from(("", "[0-9]+", "(?:A|B)9")))
+    return CodeList(words, spans, draw(_SPANS | st.just(("", ""))), draw(st.booleans()), later)
 
 
 @given(_lists())
 def test_a_list_written_and_read_is_the_same(made: CodeList) -> None:
     again = parse(render(made, "a comment\nof two lines"))
-    assert (dict(made.words), dict(made.spans), made.covers, made.partial) == (
-        dict(again.words),
-        dict(again.spans),
-        again.covers,
-        again.partial,
-    )
+    expected = (dict(made.words), dict(made.spans), made.covers, made.partial, made.later)
+    assert expected == (dict(again.words), dict(again.spans), again.covers, again.partial, again.later)
 
 
 @pytest.mark.parametrize(

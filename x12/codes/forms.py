@@ -66,13 +66,14 @@ def gs1_is_valid(number: str) -> bool:
 
 _ICD9 = r"(?:\d{3,5}|V\d{2,4}|E\d{3,4})"
 _FACILITY = r"[1-8][1-9]"
+_CPT = r"\d{4}[0-9AFMTU]"
 _UB = r"(?:\d\d|[A-Z][0-9A-Z])"
 
 FORMS: Mapping[str, Form] = MappingProxyType(
     {
         # People and places.
         "npi": Form("national provider identifier", "CMS", r"[12]\d{9}", digit=npi_is_valid),
-        "provider_taxonomy": Form("provider taxonomy", "NUCC", r"(?:[12]\d|3[0-46-9]|40)\d[0-9A-Z]{6}X"),
+        "provider_taxonomy": Form("provider taxonomy", "NUCC", r"(?:[12]\d|3[0-46-9]|40)\d[0-9A-Z]{6}[NXY]"),
         "state": Form("state or province", "USPS, Canada Post", r"[A-Z]{2}", table="state"),
         "country": Form("country, ISO 3166-1 alpha-2", "ISO", r"[A-Z]{2}", "production", table="country"),
         "country_subdivision": Form("country subdivision, ISO 3166-2", "ISO", r"(?:[A-Z]{2}-)?[0-9A-Z]{1,3}"),
@@ -87,8 +88,12 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "icd10pcs": Form("ICD-10-PCS procedure", "CMS", r"[0-9BCDFGHX][0-9A-HJ-NP-Z]{6}", "service"),
         "icd9cm": Form("ICD-9-CM diagnosis", "NCHS, CMS", _ICD9, "service"),
         "icd9_procedure": Form("ICD-9-CM procedure", "CMS", r"\d{2,4}", "service"),
-        "hcpcs": Form("HCPCS or CPT procedure", "CMS, AMA", r"(?:\d{4}[0-9AFMTU]|[A-Z]\d{4})", "service"),
+        "hcpcs": Form("HCPCS or CPT procedure", "CMS, AMA", rf"(?:{_CPT}|[A-Z]\d{{4}})", "service"),
+        "hcpcs_level_2": Form("HCPCS level II procedure", "CMS", r"[A-Z]\d{4}", "service"),
+        "cpt": Form("CPT procedure", "AMA", _CPT, "service"),
         "procedure_modifier": Form("procedure modifier", "CMS, AMA", r"[0-9A-Z]{2}", "service"),
+        "hcpcs_modifier": Form("HCPCS modifier", "CMS", r"[A-Z][0-9A-Z]", "service"),
+        "cpt_modifier": Form("CPT modifier", "AMA", r"(?:\d[0-9A-Z]|P\d)", "service"),
         "cdt": Form("CDT dental procedure", "ADA", r"D\d{4}", "service"),
         "hipps": Form("HIPPS rate code", "CMS", r"[0-9A-Z]{5}", "service"),
         "abc": Form("Advanced Billing Concepts code", "ABC Coding Solutions", r"[A-Z]{5}", "service"),
@@ -151,6 +156,7 @@ _ICD = {
     **dict.fromkeys(("BF", "BJ", "BK", "BN", "PR"), "icd9cm"),
     **dict.fromkeys(("BBQ", "BBR"), "icd10pcs"),
     **dict.fromkeys(("BQ", "BR"), "icd9_procedure"),
+    "CAH": "abc",
 }
 _PROCEDURE = {
     "AD": "cdt",

@@ -165,4 +165,4 @@ def merge(old: CodeList, new: CodeList) -> CodeList:
             spans[code] = ended
     first = min(old.covers[0], new.covers[0]) if old.covers[0] and new.covers[0] else ""
     last = max(old.covers[1], new.covers[1]) if new.covers[1] else ""
-    return CodeList(words, spans, (first, last), new.partial and old.partial, new.later)
+    return CodeList(words, spans, (first, last), new.partial and old.partial, new.later or old.later)

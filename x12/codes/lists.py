@@ -20,7 +20,7 @@ from x12.codes.forms import FORMS, list_for, npi_is_valid
 from x12.codes.listing import CodeList, Span, merge
 from x12.finding import Severity
 
-__all__ = ["Lists", "Reason", "list_for", "npi_is_valid", "pattern_of", "shipped"]
+__all__ = ["Lists", "Reason", "is_loadable", "list_for", "npi_is_valid", "parts_of", "pattern_of", "shipped"]
 
 Reason = Literal["form", "check digit", "unknown", "unlisted", "ended", "not yet"]
 Check = Callable[[str, str], Reason | None]
@@ -88,11 +88,50 @@ def _bill_type(facility: Check, frequency: Check) -> Check:
     return check
 
 
-def _either(one: Check, other: Check) -> Check:
+def _facility_type(place: Check, facility: Check) -> Check:
     def check(value: str, on: str) -> Reason | None:
-        return one(value, on) and other(value, on)
+        return place(value, on) and facility(value, on)
 
     return check
+
+
+def _hcpcs(cpt: Check, level_2: Check, cdt: Check) -> Check:
+    """The first character tells whose code it is: the dental association's D codes are lent to HCPCS."""
+
+    def check(value: str, on: str) -> Reason | None:
+        if value[:1].isdigit():
+            return cpt(value, on)
+        return (cdt if value[:1] == "D" else level_2)(value, on)
+
+    return check
+
+
+def _procedure_modifier(cpt: Check, hcpcs: Check) -> Check:
+    own = re.compile(FORMS["cpt_modifier"].pattern or "").fullmatch
+
+    def check(value: str, on: str) -> Reason | None:
+        return (cpt if own(value) else hcpcs)(value, on)
+
+    return check
+
+
+# Lists that are made of others, in the order that the function takes their checks.
+_COMPOSED: Mapping[str, tuple[Callable[..., Check], tuple[str, ...]]] = {
+    "bill_type": (_bill_type, ("facility_code", "claim_frequency")),
+    "facility_type": (_facility_type, ("place_of_service", "facility_code")),
+    "hcpcs": (_hcpcs, ("cpt", "hcpcs_level_2", "cdt")),
+    "procedure_modifier": (_procedure_modifier, ("cpt_modifier", "hcpcs_modifier")),
+}
+
+
+def parts_of(name: str) -> tuple[str, ...]:
+    """The lists that a list is made of, such as CPT and HCPCS level II; () for one that is a list by itself."""
+    return _COMPOSED[name][1] if name in _COMPOSED else ()
+
+
+def is_loadable(name: str) -> bool:
+    """Whether a name is a list by itself, whose codes may be loaded."""
+    return name in FORMS and name not in _COMPOSED
 
 
 class Lists:
@@ -118,18 +157,20 @@ class Lists:
         """`check` of one list, to be called many times: `(value, on) -> reason or None`."""
         check = self._checks.get(name)
         if check is None:
-            if name == "bill_type":
-                check = _bill_type(self.checker("facility_code"), self.checker("claim_frequency"))
-            elif name == "facility_type":
-                check = _either(self.checker("place_of_service"), self.checker("facility_code"))
+            if name in _COMPOSED:
+                compose, parts = _COMPOSED[name]
+                check = compose(*map(self.checker, parts))
             else:
                 check = _judge(name, self.codes(name))
             self._checks[name] = check
         return check
 
-    def severity(self, name: str, reason: Reason) -> Severity:
-        """How bad it is: what may be right after all is a warning, so is a code out of time where the guide does not forbid it."""
-        if reason == "unlisted":
+    def severity(self, name: str, reason: Reason, usage: str = "P") -> Severity:
+        """How bad it is: what may be right after all is a warning, so is a code out of time where the guide does not forbid it.
+
+        `usage` is ISA15: in test (T) the numbers of providers are often made up, and only warned of.
+        """
+        if reason == "unlisted" or (usage == "T" and name == "npi"):
             return "warning"
         if reason == "ended" and name in _STRICT:
             return "error"
@@ -160,10 +201,13 @@ class Lists:
         return frozenset(self._loaded)
 
     def with_loaded(self, loaded: Mapping[str, CodeList | Callable[[], CodeList]]) -> Lists:
-        """These lists with others on top, by name, given as they are or to be read when first asked; KeyError for no list."""
+        """These lists with others on top, by name, given as they are or to be read when first asked.
+
+        KeyError for a name that is no list, or one made of others (`parts_of`).
+        """
         found = dict(self._loaded)
         for name, codes in loaded.items():
-            if name not in FORMS:
+            if not is_loadable(name):
                 raise KeyError(name)
             found[name] = codes if callable(codes) else lambda codes=codes: codes
         return Lists(found)
