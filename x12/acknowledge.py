@@ -271,7 +271,7 @@ def sealed(body: Sequence[str], header: InterchangeHeader, gap: str = "") -> str
     parted = [_parted(line) for line in body]
     text = CANONICAL.segment.join([head for head, _ in parted])
     delimiters = choose_delimiters(text + header.sender + header.receiver)
-    heads = translate(text, CANONICAL, delimiters).split(delimiters.segment)
+    heads = translate(text, CANONICAL, delimiters).split(delimiters.segment) if body else []
     lines = [head + data for head, (_, data) in zip(heads, parted, strict=True)]
     return interchange_header(header, delimiters) + gap + join(lines, delimiters, gap)
 
