@@ -1,8 +1,8 @@
 """Do the amounts of a transaction set add up? SNIP level 3, for remittances (835) and claims (837).
 
-Works on the tree of a walked transaction set; what the walk could not place is not in it. Money is Decimal and exact. An
-equation of which a required amount is missing or is not a number is not judged here: the walk has found that already. No
-finding tells an amount.
+The amounts are added up as the segments go by, so that nothing of a set has to be kept for it. Money is Decimal and exact; an
+amount that is required and missing, or is no number, is not a number (NaN) here too, and so is every sum with it: such an
+equation is not judged, the walk has found the amount already. No finding tells an amount.
 
 Sources: 005010X221A1 section 1.10.2.1 (835); 005010X222A1, X223A2 and X224A2 section 1.4.4 and X12's interpretations
 1115 and 1294 (837).
@@ -11,203 +11,378 @@ Sources: 005010X221A1 section 1.10.2.1 (835); 005010X222A1, X223A2 and X224A2 se
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
-from x12.finding import Finding, Severity
-from x12.walk import Instance
+import msgspec
 
-__all__ = ["balance_835", "balance_837"]
+from x12.finding import Finding, Severity
+from x12.tree import Instance
+
+__all__ = ["LEDGERS", "ClaimLedger", "Ledger", "RemittanceLedger", "balance_835", "balance_837"]
 
 _ZERO = Decimal(0)
+_UNKNOWN = Decimal("NaN")
 # Eighteen digits: X12's longest amount, and what Decimal adds without rounding.
 _AMOUNT = re.compile(r"-?(?:\d{1,18}|(?=[\d.]{2,19}\Z)(?:\d+\.\d*|\.\d+))", re.ASCII)
-# The amounts of a CAS; those of a PLB, in the pairs of reason and amount.
-_CAS_AMOUNTS = (3, 6, 9, 12, 15, 18)
-_PLB_AMOUNTS = (4, 6, 8, 10, 12, 14)
 _PREDETERMINATION = "25"
 # The charge of a service line: professional, institutional, dental.
 _LINE_CHARGES = {"SV1": 2, "SV2": 3, "SV3": 2}
 _PATTERN_CODE = "I12"
 _MONETARY_AMOUNT = "782"
 
-
-def _amount(row: Sequence[str], element: int) -> Decimal | None:
-    """The amount at an element, or None where there is none that can be read."""
-    text = row[element] if element < len(row) else ""
-    return Decimal(text) if _AMOUNT.fullmatch(text) else None
+Found = Callable[[Finding], None]
 
 
-def _sum(rows: Sequence[Sequence[str]], elements: Sequence[int]) -> Decimal | None:
-    """The sum of the amounts at these elements that are there, or None where one cannot be read."""
+def _amount(row: Sequence[str], element: int, clean: bool) -> Decimal:
+    """The amount at an element; NaN where there is none that can be read."""
+    if element >= len(row):
+        return _UNKNOWN
+    text = row[element]
+    if clean:
+        return Decimal(text) if text else _UNKNOWN
+    return Decimal(text) if _AMOUNT.fullmatch(text) else _UNKNOWN
+
+
+def _adjusted(row: Sequence[str], first: int, step: int, clean: bool) -> Decimal:
+    """The sum of a segment's amounts that are there, from an element on in steps; six at most."""
     total = _ZERO
-    for row in rows:
-        for element in elements:
-            if element >= len(row):
-                break
-            if row[element]:
-                amount = _amount(row, element)
-                if amount is None:
-                    return None
-                total += amount
+    for text in row[first : first + 5 * step + 1 : step]:
+        if text:
+            total += Decimal(text) if clean or _AMOUNT.fullmatch(text) else _UNKNOWN
     return total
 
 
-def _rows(instance: Instance, segment_id: str, first: str = "") -> list[list[str]]:
-    """The loop's own segments with this id (and first element), split."""
-    separator = instance.delimiters.element
-    rows = [raw.split(separator) for segment, raw in instance.segments if segment.id == segment_id]
-    return [row for row in rows if row[1:2] == [first]] if first else rows
+def _differ(one: Decimal, other: Decimal) -> bool:
+    """Whether both are known and not the same."""
+    difference = one - other
+    return bool(difference) and not difference.is_nan()
 
 
-def _first(instance: Instance, segment_id: str) -> Sequence[str]:
-    """The first such segment; empty where it is missing, as the first segment of a loop in a faulty set may be."""
-    return next(iter(_rows(instance, segment_id)), ())
+class Ledger:
+    """The sums of one transaction set; `found` takes what does not balance.
 
+    The methods in `entries` take a segment's elements (its id at index 0), its position, and whether it was proved clean; those
+    in `closings` are called when an occurrence of the loop ends.
+    """
 
-def _total(parts: Sequence[Decimal | None]) -> Decimal | None:
-    """The sum, or None where a part is unknown."""
-    known = [part for part in parts if part is not None]
-    return sum(known, _ZERO) if len(known) == len(parts) else None
+    # (loop, segment) and loop -> name of the method to call.
+    entries: Mapping[tuple[str, str], str]
+    closings: Mapping[str, str]
 
+    def __init__(self, found: Found) -> None:
+        self.found = found
 
-def _differ(one: Decimal | None, other: Decimal | None) -> bool:
-    return one is not None and other is not None and one != other
-
-
-def _minus(one: Decimal | None, other: Decimal | None) -> Decimal | None:
-    return None if one is None or other is None else one - other
-
-
-def _finding(
-    instance: Instance,
-    segment_id: str,
-    element: int,
-    message: str,
-    first: str = "",
-    severity: Severity = "error",
-) -> Finding:
-    """What does not balance, at the element that the equation is solved for."""
-    separator = instance.delimiters.element
-    wanted = f"{segment_id}{separator}{first}"
-    index = next(i for i, (_, raw) in enumerate(instance.segments) if raw.startswith(wanted))
-    return Finding(
-        3,
-        "element",
-        _PATTERN_CODE,
-        message,
-        severity,
-        loop=instance.loop.id,
-        segment=segment_id,
-        position=instance.positions[index],
-        element=element,
-        data=_MONETARY_AMOUNT,
-    )
+    def tell(
+        self, place: tuple[str, str, int], position: int, message: str, severity: Severity = "error"
+    ) -> None:
+        """What does not balance, at the element that the equation is solved for."""
+        loop, segment, element = place
+        self.found(
+            Finding(
+                3,
+                "element",
+                _PATTERN_CODE,
+                message,
+                severity,
+                loop=loop,
+                segment=segment,
+                position=position,
+                element=element,
+                data=_MONETARY_AMOUNT,
+            )
+        )
 
 
 # --- remittances ---------------------------------------------------------------------------------------------------
 
 
-def balance_835(root: Instance) -> list[Finding]:
-    """What does not balance in a walked 835: each service line, each claim, then the payment.
+class RemittanceLedger(Ledger):
+    """Each service line, each claim, then the payment of an 835.
 
     Reversals (negative amounts) and predeterminations follow the same equations; a predetermination pays nothing.
     """
-    findings: list[Finding] = []
-    paid = [_claim_paid(claim, findings) for claim in root.all("2100")]
-    for payment in _rows(root, "BPR"):
-        amount = _amount(payment, 2)
-        # A debit takes the amount from the payee.
-        amount = -amount if amount is not None and payment[3:4] == ["D"] else amount
-        if _differ(amount, _minus(_total(paid), _sum(_rows(root, "PLB"), _PLB_AMOUNTS))):
+
+    def __init__(self, found: Found) -> None:
+        super().__init__(found)
+        self.payment: tuple[Decimal, int] | None = None
+        self.paid_by_claims = self.provider_adjustments = _ZERO
+        self.begin_claim()
+        self.begin_line()
+
+    def begin_claim(self) -> None:
+        """As long as no CLP tells the claim's amounts, they are not known."""
+        self.charge = self.paid = _UNKNOWN
+        self.adjusted = _ZERO
+        self.claim_position = 0
+        self.predetermined = False
+
+    def begin_line(self) -> None:
+        """As long as no SVC tells the line's amounts, they are not known."""
+        self.line_charge = self.line_paid = _UNKNOWN
+        self.line_adjusted = _ZERO
+        self.line_position = 0
+
+    def bpr(self, row: list[str], position: int, clean: bool) -> None:
+        """The first payment is the set's. A debit takes the amount from the payee."""
+        if self.payment is None:
+            amount = _amount(row, 2, clean)
+            self.payment = -amount if row[3:4] == ["D"] else amount, position
+
+    def plb(self, row: list[str], position: int, clean: bool) -> None:
+        """Pairs of a reason and an amount."""
+        self.provider_adjustments += _adjusted(row, 4, 2, clean)
+
+    def clp(self, row: list[str], position: int, clean: bool) -> None:
+        """What a claim charged and was paid."""
+        self.charge, self.paid, self.claim_position = _amount(row, 3, clean), _amount(row, 4, clean), position
+        self.predetermined = row[2:3] == [_PREDETERMINATION]
+
+    def claim_cas(self, row: list[str], position: int, clean: bool) -> None:
+        """Adjustments of the claim as a whole."""
+        self.adjusted += _adjusted(row, 3, 3, clean)
+
+    def svc(self, row: list[str], position: int, clean: bool) -> None:
+        """What a service line charged and was paid."""
+        self.line_charge, self.line_paid, self.line_position = _amount(row, 2, clean), _amount(row, 3, clean), position
+
+    def line_cas(self, row: list[str], position: int, clean: bool) -> None:
+        """Adjustments of the line."""
+        self.line_adjusted += _adjusted(row, 3, 3, clean)
+
+    def close_line(self) -> None:
+        """Charge less adjustments is what was paid."""
+        adjusted = self.line_adjusted
+        if _differ(self.line_charge - adjusted, self.line_paid):
+            message = "SVC03 must be the line's charge (SVC02) less its adjustments (CAS)."
+            self.tell(("2110", "SVC", 3), self.line_position, message)
+        self.adjusted += adjusted
+        self.begin_line()
+
+    def close_claim(self) -> None:
+        """Charge less all adjustments is what was paid."""
+        paid = self.paid
+        place, position = ("2100", "CLP", 4), self.claim_position
+        if _differ(self.charge - self.adjusted, paid):
+            message = "CLP04 must be the charge (CLP03) less all adjustments (CAS) of the claim and its service lines."
+            self.tell(place, position, message)
+        if self.predetermined and paid and not paid.is_nan():
             message = (
-                "BPR02 must be the sum of all claim payments (CLP04) less the sum of all provider adjustments (PLB)."
+                "CLP04 must be zero in a predetermination (CLP02 25): what would be paid is an adjustment with reason"
+                " 101."
             )
-            findings.append(_finding(root, "BPR", 2, message))
-        break
-    return findings
+            self.tell(place, position, message)
+        self.paid_by_claims += paid
+        self.begin_claim()
 
+    def close_set(self) -> None:
+        """All claims less all provider adjustments are the payment."""
+        if self.payment is not None:
+            amount, position = self.payment
+            if _differ(amount, self.paid_by_claims - self.provider_adjustments):
+                message = (
+                    "BPR02 must be the sum of all claim payments (CLP04) less the sum of all provider adjustments"
+                    " (PLB)."
+                )
+                self.tell(("835", "BPR", 2), position, message)
 
-def _claim_paid(claim: Instance, findings: list[Finding]) -> Decimal | None:
-    """CLP04, after the claim and its lines were judged."""
-    row = _first(claim, "CLP")
-    charge, paid = _amount(row, 3), _amount(row, 4)
-    adjusted = [_line_adjusted(line, findings) for line in claim.children]
-    adjusted.append(_sum(_rows(claim, "CAS"), _CAS_AMOUNTS))
-    if _differ(paid, _minus(charge, _total(adjusted))):
-        message = "CLP04 must be the charge (CLP03) less all adjustments (CAS) of the claim and its service lines."
-        findings.append(_finding(claim, "CLP", 4, message))
-    if paid and row[2:3] == [_PREDETERMINATION]:
-        message = (
-            "CLP04 must be zero in a predetermination (CLP02 25): what would be paid is an adjustment with reason 101."
-        )
-        findings.append(_finding(claim, "CLP", 4, message))
-    return paid
-
-
-def _line_adjusted(line: Instance, findings: list[Finding]) -> Decimal | None:
-    """The sum of a line's adjustments, after the line was judged."""
-    row = _first(line, "SVC")
-    adjusted = _sum(_rows(line, "CAS"), _CAS_AMOUNTS)
-    if _differ(_amount(row, 3), _minus(_amount(row, 2), adjusted)):
-        message = "SVC03 must be the line's charge (SVC02) less its adjustments (CAS)."
-        findings.append(_finding(line, "SVC", 3, message))
-    return adjusted
+    entries = {
+        ("835", "BPR"): "bpr",
+        ("835", "PLB"): "plb",
+        ("2100", "CLP"): "clp",
+        ("2100", "CAS"): "claim_cas",
+        ("2110", "SVC"): "svc",
+        ("2110", "CAS"): "line_cas",
+    }
+    closings = {"2110": "close_line", "2100": "close_claim", "835": "close_set"} 
 
 
 # --- claims --------------------------------------------------------------------------------------------------------
 
 
-def balance_837(root: Instance) -> list[Finding]:
-    """What does not balance in the claims of a walked 837: the charges, then what each other payer paid and adjusted.
+class _Payer(msgspec.Struct):
+    """One other payer (loop 2320): who, what it paid (AMT*D) and adjusted at the level of the claim."""
+
+    number: str = ""
+    paid: Decimal = _UNKNOWN
+    position: int = 0
+    adjusted: Decimal = _ZERO
+    adjusts: bool = False
+
+
+class _Decided(msgspec.Struct):
+    """What one payer decided for a line, all its adjudications (2430) together."""
+
+    paid: Decimal = _ZERO
+    adjusted: Decimal = _ZERO
+    position: int = 0
+
+
+class ClaimLedger(Ledger):
+    """The charges of each claim of an 837, then what each other payer paid and adjusted.
 
     A payer that adjudicated the claim as a whole, without lines, is only warned about: the guides ask for no balance there.
     """
+
+    def __init__(self, found: Found) -> None:
+        super().__init__(found)
+        self.begin_claim()
+
+    def begin_claim(self) -> None:
+        """As long as no CLM tells the claim's charge, it is not known."""
+        self.charge, self.position = _UNKNOWN, 0
+        self.lines, self.line_charges = 0, _ZERO
+        self.payers: list[_Payer] = []
+        # Payer -> the sum of what it paid for lines, and the positions of lines that do not balance.
+        self.line_payments: dict[str, Decimal] = {}
+        self.unbalanced: list[tuple[str, int]] = []
+        self.begin_line()
+
+    def begin_line(self) -> None:
+        """As long as no SV1, SV2 or SV3 tells the line's charge, it is not known."""
+        self.line_charge = _UNKNOWN
+        self.decided: dict[str, _Decided] = {}
+        self.deciding: _Decided | None = None
+
+    def clm(self, row: list[str], position: int, clean: bool) -> None:
+        """What a claim charges."""
+        self.charge, self.position = _amount(row, 2, clean), position
+
+    def service(self, row: list[str], position: int, clean: bool) -> None:
+        """What a service line charges; the first one tells it."""
+        if self.line_charge.is_nan():
+            self.line_charge = _amount(row, _LINE_CHARGES[row[0]], clean)
+
+    def payer(self) -> _Payer:
+        """The open 2320; one whose SBR is missing begins with what is there of it."""
+        if not self.payers:
+            self.payers.append(_Payer())
+        return self.payers[-1]
+
+    def sbr(self, row: list[str], position: int, clean: bool) -> None:
+        """Another payer begins."""
+        self.payers.append(_Payer())
+
+    def payer_cas(self, row: list[str], position: int, clean: bool) -> None:
+        """What the payer adjusted at the level of the claim."""
+        payer = self.payer()
+        payer.adjusted, payer.adjusts = payer.adjusted + _adjusted(row, 3, 3, clean), True
+
+    def payer_amt(self, row: list[str], position: int, clean: bool) -> None:
+        """What the payer paid (AMT*D)."""
+        payer = self.payer()
+        if row[1:2] == ["D"] and not payer.position:
+            payer.paid, payer.position = _amount(row, 2, clean), position
+
+    def payer_nm1(self, row: list[str], position: int, clean: bool) -> None:
+        """Which payer it is."""
+        payer = self.payer()
+        payer.number = payer.number or (row[9] if len(row) > 9 else "")
+
+    def svd(self, row: list[str], position: int, clean: bool) -> None:
+        """What a payer paid for the line."""
+        number = row[1] if len(row) > 1 else ""
+        decided = self.decided.get(number)
+        if decided is None:
+            decided = self.decided[number] = _Decided(position=position)
+        decided.paid += _amount(row, 2, clean)
+        self.deciding = decided
+
+    def line_cas(self, row: list[str], position: int, clean: bool) -> None:
+        """What that payer adjusted."""
+        if self.deciding is not None:
+            self.deciding.adjusted += _adjusted(row, 3, 3, clean)
+
+    def close_decision(self) -> None:
+        """An adjudication (2430) ends."""
+        self.deciding = None
+
+    def close_line(self) -> None:
+        """A line's charge is part of the claim's, and what a payer paid for it is the charge less its adjustments."""
+        self.lines += 1
+        self.line_charges += self.line_charge
+        for number, decided in self.decided.items():
+            self.line_payments[number] = self.line_payments.get(number, _ZERO) + decided.paid
+            if _differ(decided.paid, self.line_charge - decided.adjusted):
+                self.unbalanced.append((number, decided.position))
+        self.begin_line()
+
+    def close_claim(self) -> None:
+        """The claim's charge is the sum of its lines; each payer's payment follows from the lines or from the charge."""
+        if self.lines and _differ(self.charge, self.line_charges):
+            message = "CLM02 must be the sum of the charges of its service lines."
+            self.tell(("2300", "CLM", 2), self.position, message)
+        for payer in self.payers:
+            self._balance(payer)
+        self.begin_claim()
+
+    def _balance(self, payer: _Payer) -> None:
+        for number, position in self.unbalanced:
+            if number and number == payer.number:
+                message = "SVD02 must be the line's charge less this payer's adjustments (CAS) of the line."
+                self.tell(("2430", "SVD", 2), position, message)
+        place = ("2320", "AMT", 2)
+        if payer.number and payer.number in self.line_payments:
+            if _differ(payer.paid, self.line_payments[payer.number] - payer.adjusted):
+                message = (
+                    "AMT02 (payer paid amount) must be the sum of this payer's line payments (SVD02) less its claim"
+                    " level adjustments (CAS)."
+                )
+                self.tell(place, payer.position, message)
+        elif payer.adjusts and _differ(payer.paid, self.charge - payer.adjusted):
+            message = "AMT02 (payer paid amount) is not the charge (CLM02) less this payer's adjustments (CAS)."
+            self.tell(place, payer.position, message, "warning")
+
+    entries = {
+        ("2300", "CLM"): "clm",
+        ("2400", "SV1"): "service",
+        ("2400", "SV2"): "service",
+        ("2400", "SV3"): "service",
+        ("2320", "SBR"): "sbr",
+        ("2320", "CAS"): "payer_cas",
+        ("2320", "AMT"): "payer_amt",
+        ("2330B", "NM1"): "payer_nm1",
+        ("2430", "SVD"): "svd",
+        ("2430", "CAS"): "line_cas",
+    }
+    closings = {
+        "2430": "close_decision",
+        "2400": "close_line",
+        "2300": "close_claim",
+    }
+
+
+LEDGERS: Mapping[str, type[Ledger]] = {"835": RemittanceLedger, "837": ClaimLedger}
+
+
+# --- sets that were walked before ----------------------------------------------------------------------------------
+
+
+def _balance(root: Instance, kind: type[Ledger]) -> list[Finding]:
     findings: list[Finding] = []
-    for claim in root.all("2300"):
-        charge = _amount(_first(claim, "CLM"), 2)
-        lines = claim.inside("2400")
-        if lines and _differ(charge, _total([_line_charge(line) for line in lines])):
-            findings.append(_finding(claim, "CLM", 2, "CLM02 must be the sum of the charges of its service lines."))
-        for payer in claim.inside("2320"):
-            _balance_payer(payer, charge, lines, findings)
+    ledger = kind(findings.append)
+    entries, closings, separator = kind.entries, kind.closings, root.delimiters.element
+
+    def enter(instance: Instance) -> None:
+        loop = instance.loop.id
+        for (segment, raw), position in zip(instance.segments, instance.positions, strict=True):
+            entry = entries.get((loop, segment.id))
+            if entry is not None:
+                getattr(ledger, entry)(raw.split(separator), position, False)
+        for child in instance.children:
+            enter(child)
+        if loop in closings:
+            getattr(ledger, closings[loop])()
+
+    enter(root)
     return findings
 
 
-def _line_charge(line: Instance) -> Decimal | None:
-    for segment_id, element in _LINE_CHARGES.items():
-        for row in _rows(line, segment_id):
-            return _amount(row, element)
-    return None
+def balance_835(root: Instance) -> list[Finding]:
+    """What does not balance in a walked 835: each service line, each claim, then the payment."""
+    return _balance(root, RemittanceLedger)
 
 
-def _balance_payer(payer: Instance, charge: Decimal | None, lines: Sequence[Instance], findings: list[Finding]) -> None:
-    """One other payer (loop 2320): its lines (2430), then AMT*D."""
-    payments: list[Decimal | None] = []
-    number = next((row[9] for loop in payer.inside("2330B") for row in _rows(loop, "NM1") if len(row) > 9), "")
-    for line in lines:
-        decided = [loop for loop in line.inside("2430") if _rows(loop, "SVD", number)] if number else []
-        if decided:
-            payments.append(_line_payment(line, decided, findings))
-    paid = next((_amount(row, 2) for row in _rows(payer, "AMT", "D")), None)
-    adjusted = _sum(_rows(payer, "CAS"), _CAS_AMOUNTS)
-    if payments:
-        if _differ(paid, _minus(_total(payments), adjusted)):
-            message = (
-                "AMT02 (payer paid amount) must be the sum of this payer's line payments (SVD02) less its claim level"
-                " adjustments (CAS)."
-            )
-            findings.append(_finding(payer, "AMT", 2, message, "D"))
-    elif _rows(payer, "CAS") and _differ(paid, _minus(charge, adjusted)):
-        message = "AMT02 (payer paid amount) is not the charge (CLM02) less this payer's adjustments (CAS)."
-        findings.append(_finding(payer, "AMT", 2, message, "D", "warning"))
-
-
-def _line_payment(line: Instance, decided: Sequence[Instance], findings: list[Finding]) -> Decimal | None:
-    """What one payer paid for a line, all its adjudications (2430) together, after they were judged."""
-    paid = _total([_amount(row, 2) for loop in decided for row in _rows(loop, "SVD")])
-    adjusted = _total([_sum(_rows(loop, "CAS"), _CAS_AMOUNTS) for loop in decided])
-    if _differ(paid, _minus(_line_charge(line), adjusted)):
-        message = "SVD02 must be the line's charge less this payer's adjustments (CAS) of the line."
-        findings.append(_finding(decided[0], "SVD", 2, message))
-    return paid
+def balance_837(root: Instance) -> list[Finding]:
+    """What does not balance in the claims of a walked 837: the charges, then what each other payer paid and adjusted."""
+    return _balance(root, ClaimLedger)

@@ -15,10 +15,12 @@ from functools import lru_cache
 from x12.guides import UNBOUNDED, Component, Element, Note, Segment
 from x12.syntax import Delimiters
 
-__all__ = ["never", "segment_pattern"]
+__all__ = ["never", "segment_pattern", "segment_source"]
 
 _DATE = r"(?:19|20)\d\d(?:(?:0[13578]|1[02])(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)(?:0[1-9]|[12]\d|30)|02(?:0[1-9]|1\d|2[0-8]))"
 _TIME = r"(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d(?:\d{1,2})?)?"
+# What the patterns of numbers and periods take for part of a value: as delimiters of an odd file they prove nothing.
+_IN_NUMBERS = frozenset(".-")
 # Formats of element 1250 that have a fixed width in front (for the look-behind) and a shape we can prove.
 _PERIODS = {
     "D8": _DATE,
@@ -145,9 +147,10 @@ def _composite(element: Element, delimiters: Delimiters, prefix: str) -> str | N
     return body if any_required else f"(?=[^{re.escape(delimiters.element)}])" + body
 
 
-@lru_cache(8192)
-def segment_pattern(segment: Segment, delimiters: Delimiters) -> Callable[[str], object]:
-    """`fullmatch` of the pattern that only clean segments match."""
+def segment_source(segment: Segment, delimiters: Delimiters, prefix: str = "") -> str | None:
+    """The pattern that only clean segments match, its groups named with `prefix`; None where nothing can be proved."""
+    if not _IN_NUMBERS.isdisjoint(delimiters):
+        return None
     separator = re.escape(delimiters.element)
     usable = [e.position for e in segment.elements if e.usage != "N"]
     notes, watched = _noted(segment.notes, usable)
@@ -158,7 +161,7 @@ def segment_pattern(segment: Segment, delimiters: Delimiters) -> Callable[[str],
         if element.usage == "N":
             pattern: str | None = ""
         elif element.components:
-            pattern = None if element.repeat > 1 else _composite(element, delimiters, f"c{element.position}")
+            pattern = None if element.repeat > 1 else _composite(element, delimiters, f"{prefix}c{element.position}")
         else:
             pattern = _value(element, delimiters, before, delimiters.element)
             if pattern and element.repeat > 1 and delimiters.repetition:
@@ -166,13 +169,20 @@ def segment_pattern(segment: Segment, delimiters: Delimiters) -> Callable[[str],
                 pattern = f"{pattern}(?:{re.escape(delimiters.repetition)}{pattern}){{0,{again}}}"
         if pattern is None:
             if element.usage == "R":
-                return never
+                return None
             pattern = "(?!)"
         if pattern and element.position in watched and element.usage != "R":
-            names[element.position] = f"e{element.position}"
+            names[element.position] = f"{prefix}e{element.position}"
             pattern = f"(?P<{names[element.position]}>{pattern})"
         parts.append((pattern, element.usage == "R"))
         before = element
     always = frozenset(e.position for e in segment.elements if e.usage == "R")
     tail = _assertions(notes, names, always)
-    return re.compile(re.escape(segment.id) + _sequence(parts, separator) + f"(?<!{separator})" + tail).fullmatch
+    return re.escape(segment.id) + _sequence(parts, separator) + f"(?<!{separator})" + tail
+
+
+@lru_cache(8192)
+def segment_pattern(segment: Segment, delimiters: Delimiters) -> Callable[[str], object]:
+    """`fullmatch` of the pattern that only clean segments match."""
+    source = segment_source(segment, delimiters)
+    return never if source is None else re.compile(source).fullmatch

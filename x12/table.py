@@ -1,0 +1,282 @@
+"""A guide compiled for walking: nodes (segments), scopes (loops) and the steps between them.
+
+Every segment of the guide becomes a node with one regular expression; a match proves the segment clean. From node to node
+leads a table of steps, filled as it is needed and keyed by segment id and qualifier. What levels 3 to 5 do with a segment is
+its node's `act`, and what they do when a loop ends is its scope's `close`; most have neither.
+
+Sources: X12.6 (application control structure).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Protocol, final
+
+from x12.guides import UNBOUNDED, Guide, Loop, Segment
+from x12.numbering import numbering
+from x12.patterns import never, segment_pattern
+from x12.syntax import STANDARD, Delimiters
+
+if TYPE_CHECKING:
+    from x12.proofs import Proof
+    from x12.walk import Walk
+
+__all__ = ["Act", "Close", "Judging", "Node", "Scope", "Step", "StepsByValue", "Table", "compiled"]
+
+# What a segment means beyond levels 1 and 2: called with the walk, the raw segment, and whether it was proved clean.
+Act = Callable[["Walk", str, bool], None]
+Close = Callable[["Walk"], None]
+
+
+class Judging(Protocol):
+    """What is judged beyond levels 1 and 2. Hashable, since compiled guides are kept by it."""
+
+    def act(self, segment: Segment, table: Table) -> Act | None:
+        """What to do with each segment at this place."""
+        ...
+
+    def close(self, loop: Loop, table: Table) -> Close | None:
+        """What to do when an occurrence of this loop ends; the transaction set itself ends last."""
+        ...
+
+    def begin(self, walk: Walk) -> None:
+        """A transaction set begins."""
+        ...
+
+
+class Node:
+    """One segment of a guide, compiled for one set of delimiters."""
+
+    __slots__ = ("act", "bit", "loop", "match", "next", "opens", "plain", "prefix", "scope", "segment")
+
+    def __init__(self, segment: Segment, table: Table) -> None:
+        self.segment = segment
+        self.loop = segment.loop
+        self.scope = table.scope(segment.loop)
+        self.opens = segment.opens
+        self.bit = 1 << segment.order
+        self.prefix = segment.id + table.delimiters.element
+        self.plain = segment_pattern(segment, table.delimiters)
+        # The trailer ends the walk, which the slow road does.
+        self.match = never if segment.id == "SE" else self.plain
+        self.act = _together(numbering(self, table), table.judging and table.judging.act(segment, table))
+        self.next: dict[str, Step | StepsByValue] = {}
+
+    def __repr__(self) -> str:
+        return repr(self.segment)
+
+
+def _together(one: Act | None, other: Act | None) -> Act | None:
+    if one is None or other is None:
+        return one or other
+
+    def both(walk: Walk, raw: str, clean: bool) -> None:
+        one(walk, raw, clean)
+        other(walk, raw, clean)
+
+    return both
+
+
+class Scope:
+    """One loop of a guide, compiled: what must be in it, what happens when it ends, and the proof of its own segments.
+
+    `opened` counts its occurrences until there is a proof, `failed` those that the proof did not match.
+    """
+
+    __slots__ = ("close", "failed", "loop", "opened", "patience", "proof", "required")
+
+    def __init__(self, loop: Loop, table: Table) -> None:
+        self.loop = loop
+        self.required = _required(loop)
+        self.close = table.judging and table.judging.close(loop, table)
+        self.proof: Proof | None = None
+        self.opened = self.failed = self.patience = 0
+
+
+class Step:
+    """How to get from one node to the next: loops to leave, bits that must have been seen, loops to enter."""
+
+    __slots__ = ("bit", "child", "limited", "moves", "must", "node", "opens", "ups")
+
+    def __init__(self, node: Node, ups: int, must: int, child: Segment | Loop, inside: tuple[Scope, ...] = ()) -> None:
+        self.node = node
+        self.ups = ups
+        self.must = must
+        self.child = child
+        self.bit = 1 << child.order
+        self.limited = self.bit if child.repeat < UNBOUNDED else 0
+        # The loops to enter, outermost first: one, or more where the segments that begin the outer ones are missing.
+        self.opens = inside
+        self.moves = bool(ups) or bool(self.opens)
+
+
+@final
+class StepsByValue(dict[str, Step]):
+    """Steps told apart by the qualifier: element `element`, its first component where `composite`."""
+
+    __slots__ = ("composite", "element", "plain")
+
+    def __init__(self, element: int, composite: bool) -> None:
+        super().__init__()
+        self.element = element
+        self.composite = composite
+        self.plain = element == 1 and not composite
+
+
+def _required(loop: Loop, before: int | None = None) -> int:
+    """Bits of the children that must be present, all or only those that stand before a position."""
+    mask = 0
+    for child in loop.children:
+        if child.usage == "R" and (before is None or child.position < before):
+            mask |= 1 << child.order
+    return mask
+
+
+class Table:
+    """A guide compiled for one set of delimiters."""
+
+    def __init__(self, guide: Guide, delimiters: Delimiters, judging: Judging | None = None) -> None:
+        self.guide = guide
+        self.delimiters = delimiters
+        self.judging = judging
+        self.nodes: dict[int, Node] = {}
+        self.scopes: dict[int, Scope] = {}
+        self.ids = frozenset(s.id for s in guide.segments)
+        self.start = self.node(guide.segments[0])
+        self.qualifiers = {
+            s.id: (3 if s.id == "HL" else 1, bool(s.elements and s.elements[0].components))
+            for s in guide.segments
+            if s.qualifier
+        }
+
+    def node(self, segment: Segment) -> Node:
+        node = self.nodes.get(segment.index)
+        if node is None:
+            node = self.nodes[segment.index] = Node(segment, self)
+        return node
+
+    def scope(self, loop: Loop) -> Scope:
+        scope = self.scopes.get(id(loop))
+        if scope is None:
+            scope = self.scopes[id(loop)] = Scope(loop, self)
+        return scope
+
+    def value(self, segment_id: str, raw: str) -> str | None:
+        """The qualifier's value in a raw segment, or None when this id has no qualifier."""
+        where = self.qualifiers.get(segment_id)
+        return None if where is None else self.qualifier(raw, *where)
+
+    def qualifier(self, raw: str, element: int, composite: bool) -> str:
+        parts = raw.split(self.delimiters.element, element + 1)
+        value = parts[element] if len(parts) > element else ""
+        if composite:
+            value = value.split(self.delimiters.component, 1)[0]
+            value = value.split(self.delimiters.repetition, 1)[0] if self.delimiters.repetition else value
+        return value
+
+    def find(self, here: Node, segment_id: str, value: str | None, raw: str) -> tuple[Step | None, bool]:
+        """The step from `here` to the next place where this segment may stand, searching forwards and outwards.
+
+        The second value tells whether id and qualifier alone decided, so that the step may be remembered for them.
+        """
+        loop: Loop = here.loop
+        after = here.segment.position
+        ups = 0
+        while True:
+            found = _candidates(loop, after, segment_id, value)
+            if found:
+                child = found[0]
+                if len(found) > 1:
+                    # Two places with one qualifier (837 PWK of 2400): the one that finds nothing wrong is meant.
+                    child = next((c for c in found if self.node(_first(c)).plain(raw) is not None), child)
+                return self._step(loop, child, ups), len(found) == 1
+            if loop.parent is None:
+                return None, False
+            after, loop, ups = loop.position, loop.parent, ups + 1
+
+    def _step(self, loop: Loop, child: Segment | Loop, ups: int) -> Step:
+        inside = (self.scope(child),) if isinstance(child, Loop) else ()
+        return Step(self.node(_first(child)), ups, _required(loop, child.position), child, inside)
+
+    def leap(self, here: Node, segment_id: str, raw: str) -> Step | None:
+        """The step into a loop that lies inside others which were not begun: their first segments are missing."""
+        value = self.value(segment_id, raw)
+        loop: Loop = here.loop
+        after = here.segment.position
+        ups = 0
+        while True:
+            for child in loop.children:
+                if isinstance(child, Loop) and child.position >= after and (path := _path_to(child, segment_id, value)):
+                    must = _required(loop, child.position)
+                    return Step(self.node(path[-1].first), ups, must, child, tuple(map(self.scope, path)))
+            if loop.parent is None:
+                return None
+            after, loop, ups = loop.position, loop.parent, ups + 1
+
+    def step(self, here: Node, raw: str) -> Step | None:
+        """Find and remember the step for a raw segment; None when it has no place after `here`."""
+        segment_id = raw.split(self.delimiters.element, 1)[0]
+        if segment_id not in self.ids:
+            return None
+        value = self.value(segment_id, raw)
+        step, certain = self.find(here, segment_id, value, raw)
+        if step is None:
+            return None
+        key = (segment_id + self.delimiters.element)[:3]
+        if value is None:
+            here.next[key] = step
+            return step
+        table = here.next.get(key)
+        if not isinstance(table, StepsByValue):
+            table = here.next[key] = StepsByValue(*self.qualifiers[segment_id])
+        # A value that no code list names must not fill the table: a hostile file would grow it without end.
+        qualifier = step.node.segment.qualifier
+        if certain and qualifier is not None and value in (qualifier.codes or ()):
+            table[value] = step
+        return step
+
+
+def _first(child: Segment | Loop) -> Segment:
+    return child.first if isinstance(child, Loop) else child
+
+
+def _candidates(loop: Loop, after: int, segment_id: str, value: str | None) -> list[Segment | Loop]:
+    """The children of a loop, not before a position, that this segment may fill or open; those whose codes name the value first."""
+    named: list[Segment | Loop] = []
+    unnamed: list[Segment | Loop] = []
+    others: list[Segment | Loop] = []
+    for child in loop.children:
+        segment = _first(child)
+        # The segment that begins this very loop would begin another one, which is the parent's affair.
+        if child.position < after or segment.id != segment_id or (child is segment and segment.opens):
+            continue
+        qualifier = segment.qualifier
+        if qualifier is None:
+            unnamed.append(child)
+        elif value in (qualifier.codes or ()):
+            named.append(child)
+        elif isinstance(child, Segment) or child.alone:
+            others.append(child)
+    if named:
+        return [c for c in named if c.position == named[0].position and type(c) is type(named[0])]
+    # An unknown qualifier still has a place where only one segment of this id can stand: then the code is what is wrong.
+    return unnamed[:1] or (others if len(others) == 1 else [])
+
+
+def _path_to(loop: Loop, segment_id: str, value: str | None) -> tuple[Loop, ...]:
+    """The loops from this one down to one inside it that the segment begins; () where there is none."""
+    for child in loop.children:
+        if not isinstance(child, Loop):
+            continue
+        qualifier = child.first.qualifier
+        if child.first.id == segment_id and (qualifier is None or value in (qualifier.codes or ())):
+            return (loop, child)
+        if path := _path_to(child, segment_id, value):
+            return (loop, *path)
+    return ()
+
+@lru_cache(64)
+def compiled(guide: Guide, delimiters: Delimiters = STANDARD, judging: Judging | None = None) -> Table:
+    """The guide compiled for these delimiters and what is judged beyond level 2; kept for the next file."""
+    return Table(guide, delimiters, judging)
