@@ -181,7 +181,7 @@ def answer_of(kind: Kind, meta: Meta, payload: bytes, asked: Sequence[str]) -> A
     An interchange may answer many inquiries: the one meant is known by a trace number that it asked under, or by being
     alone. An inquiry that asked under several numbers, or under none, is answered by all that came.
     """
-    for interchange in read(payload):
+    for interchange in read(payload, levels=(1, 2)):
         for received in interchange.sets:
             if received.set_id == "999" and received.guide is not None:
                 return _refused_by_999(kind, meta, received)

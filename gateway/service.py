@@ -107,7 +107,7 @@ class Service:
         content = x12_of(body, is_json)
         if isinstance(content, Reply):
             return content
-        received = read(content)
+        received = read(content, levels=(1, 2))
         findings = envelope_findings(received)
         sets = [s for i in received for s in i.sets]
         wrong = [s for s in sets if s.set_id != SETS[kind][0] or s.guide is None]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from typing import ClassVar
 
 import msgspec
 
@@ -67,15 +68,13 @@ class Ledger:
     """
 
     # (loop, segment) and loop -> name of the method to call.
-    entries: Mapping[tuple[str, str], str]
-    closings: Mapping[str, str]
+    entries: ClassVar[Mapping[tuple[str, str], str]]
+    closings: ClassVar[Mapping[str, str]]
 
     def __init__(self, found: Found) -> None:
         self.found = found
 
-    def tell(
-        self, place: tuple[str, str, int], position: int, message: str, severity: Severity = "error"
-    ) -> None:
+    def tell(self, place: tuple[str, str, int], position: int, message: str, severity: Severity = "error") -> None:
         """What does not balance, at the element that the equation is solved for."""
         loop, segment, element = place
         self.found(
@@ -186,7 +185,7 @@ class RemittanceLedger(Ledger):
                 )
                 self.tell(("835", "BPR", 2), position, message)
 
-    entries = {
+    entries: ClassVar = {
         ("835", "BPR"): "bpr",
         ("835", "PLB"): "plb",
         ("2100", "CLP"): "clp",
@@ -194,7 +193,7 @@ class RemittanceLedger(Ledger):
         ("2110", "SVC"): "svc",
         ("2110", "CAS"): "line_cas",
     }
-    closings = {"2110": "close_line", "2100": "close_claim", "835": "close_set"} 
+    closings: ClassVar = {"2110": "close_line", "2100": "close_claim", "835": "close_set"}
 
 
 # --- claims --------------------------------------------------------------------------------------------------------
@@ -333,7 +332,7 @@ class ClaimLedger(Ledger):
             message = "AMT02 (payer paid amount) is not the charge (CLM02) less this payer's adjustments (CAS)."
             self.tell(place, payer.position, message, "warning")
 
-    entries = {
+    entries: ClassVar = {
         ("2300", "CLM"): "clm",
         ("2400", "SV1"): "service",
         ("2400", "SV2"): "service",
@@ -345,7 +344,7 @@ class ClaimLedger(Ledger):
         ("2430", "SVD"): "svd",
         ("2430", "CAS"): "line_cas",
     }
-    closings = {
+    closings: ClassVar = {
         "2430": "close_decision",
         "2400": "close_line",
         "2300": "close_claim",

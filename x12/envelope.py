@@ -6,11 +6,14 @@ Sources: X12.5 and X12.6 (control segments), 005010X231A1 (TA105, AK905 and IK50
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
+from typing import overload
 
 from x12 import guides
 from x12.elements import period_is_valid
 from x12.finding import Finding, Severity
 from x12.guides import Guide
+from x12.judging import LEVELS, Judgement
 from x12.syntax import Delimiters, Run, number_of, runs
 from x12.units import Units
 from x12.walk import Instance, Node, Table, Walk, compiled, tree
@@ -34,18 +37,22 @@ _ISA_CODES: dict[int, tuple[str, tuple[str, ...], str]] = {
 class TransactionSet:
     """One ST to SE: its raw segments, its place in the guide segment by segment, and what is wrong with it.
 
-    `guide` is None when no table serves its GS08 and ST01. `accepted` is what a 999 would say. `units` is there where the
-    segments are not kept: then it has noted the business unit of each finding.
+    `guide` is None when no table serves its GS08 and ST01. `accepted` is what a 999 would say, `count` the number of segments.
+    Where the segments are not kept, `units` has noted the business unit of each finding, and `dropped` counts the findings
+    beyond the first `x12.walk.FINDINGS_MAX`.
     """
 
     __slots__ = (
         "control_number",
         "convention",
+        "count",
         "delimiters",
+        "dropped",
         "findings",
         "group",
         "guide",
         "nodes",
+        "refused",
         "segments",
         "set_id",
         "units",
@@ -61,16 +68,63 @@ class TransactionSet:
         self.nodes: list[Node | None] = []
         self.findings: list[Finding] = []
         self.units: Units | None = None
+        self.count = self.dropped = 0
+        # One of the findings that were dropped may have been the error.
+        self.refused = False
 
     @property
     def accepted(self) -> bool:
-        return not any(f.severity == "error" for f in self.findings)
+        return not self.refused and not any(f.severity == "error" for f in self.findings)
 
     def tree(self) -> Instance:
-        """The loops of the set; a set without a guide has none and raises ValueError."""
+        """The loops of the set; ValueError where it has none: without a guide, or where its segments were not kept."""
         if self.guide is None:
             raise ValueError("a transaction set without a guide has no loops")
+        if not self.segments:
+            raise ValueError("the segments of this transaction set were not kept")
         return tree(self.guide, self.nodes, self.segments, self.delimiters)
+
+
+class _Passed(Sequence[TransactionSet]):
+    """Sets of which only the verdict is left. One without findings that is like the first is kept as its number alone."""
+
+    def __init__(self) -> None:
+        self._sets: list[TransactionSet | str] = []
+        self._like: TransactionSet | None = None
+
+    def add(self, passed: TransactionSet) -> None:
+        """One more."""
+        if self._like is None and not passed.findings:
+            self._like = passed
+        like = self._like is not None and _kind(passed) == _kind(self._like)
+        self._sets.append(passed.control_number if like and not passed.findings else passed)
+
+    def __len__(self) -> int:
+        return len(self._sets)
+
+    @overload
+    def __getitem__(self, index: int) -> TransactionSet: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[TransactionSet]: ...
+    def __getitem__(self, index: int | slice) -> TransactionSet | Sequence[TransactionSet]:
+        if isinstance(index, slice):
+            return [self._made(kept) for kept in self._sets[index]]
+        return self._made(self._sets[index])
+
+    def __iter__(self) -> Iterator[TransactionSet]:
+        return map(self._made, self._sets)
+
+    def _made(self, kept: TransactionSet | str) -> TransactionSet:
+        if isinstance(kept, TransactionSet):
+            return kept
+        assert self._like is not None
+        made = copy(self._like)
+        made.control_number, made.findings = kept, []
+        return made
+
+
+def _kind(passed: TransactionSet) -> tuple[str, str, Guide | None]:
+    return passed.set_id, passed.convention, passed.guide
 
 
 class Group:
@@ -84,7 +138,7 @@ class Group:
         self.control_number = self.elements[5]
         # GE01, once the trailer is there and says a number.
         self.declared_sets: int | None = None
-        self.sets: list[TransactionSet] = []
+        self.sets: Sequence[TransactionSet] = []
         self.findings: list[Finding] = []
         self.complete = False
 
@@ -142,6 +196,9 @@ class Interchange:
 class _Skim:
     """Takes the place of a Walk where no guide is known: finds the end and counts."""
 
+    dropped = 0
+    refused = False
+
     def __init__(self, delimiters: Delimiters) -> None:
         self.delimiters = delimiters
         self.findings: list[Finding] = []
@@ -149,8 +206,15 @@ class _Skim:
         self.position = 0
         self.ended = False
         self.control_number = ""
+        self.at = 0
 
-    def feed(self, segments: Sequence[str], start: int = 0) -> int:
+    def feed(self, segments: Sequence[str], start: int = 0, text: str | None = None, at: int = 0) -> int:
+        """As `Walk.feed`."""
+        index = self._feed(segments, start)
+        self.at = at + sum(map(len, segments[start:index])) + index - start
+        return index
+
+    def _feed(self, segments: Sequence[str], start: int) -> int:
         element = self.delimiters.element
         for index in range(start, len(segments)):
             parts = segments[index].split(element, 3)
@@ -158,7 +222,6 @@ class _Skim:
                 self.end()
                 return index
             self.position += 1
-            self.nodes.append(None)
             if parts[0] == "ST":
                 self.control_number = parts[2] if len(parts) > 2 else ""
             elif parts[0] == "SE":
@@ -178,13 +241,19 @@ class _Skim:
             self._find("2", "The transaction set has no SE trailer.")
 
     def _find(self, code: str, message: str) -> None:
-        self.findings.append(Finding(1, "set", code, message, position=self.position))
+        self.found(Finding(1, "set", code, message, position=self.position))
+
+    def found(self, finding: Finding) -> None:
+        """One more finding."""
+        self.findings.append(finding)
 
 
 class _Reader:
     """Where in the envelopes the file stands."""
 
-    def __init__(self) -> None:
+    def __init__(self, judgement: Judgement, *, keep: bool) -> None:
+        self.judgement = judgement
+        self.keep = keep
         self.interchange: Interchange | None = None
         self.group: Group | None = None
         self.open: TransactionSet | None = None
@@ -205,10 +274,13 @@ class _Reader:
         segments, index = run.segments, 1 if run.isa else 0
         if self.begun is not None:
             segments, self.begun = [self.begun, *segments], None
-        element = run.delimiters.element
+        element, terminator = run.delimiters.element, run.delimiters.segment
+        text = terminator.join(segments) + terminator
+        at = len(segments[0]) + 1 if index else 0
         while index < len(segments):
             if self.walk is not None and self.open is not None:
-                index = self.take(segments, index)
+                index = self.take(segments, index, text, at)
+                at = self.walk.at
                 if self.walk.ended:
                     yield self.end_set()
                 continue
@@ -230,14 +302,21 @@ class _Reader:
                     interchange.acknowledgements.append(tuple(parts[1:]))
                 case _:
                     self.stray(interchange)
+            at += len(segments[index]) + 1
             index += 1
 
-    def take(self, segments: Sequence[str], start: int) -> int:
-        """Segments of the open set; gives the index after its last one."""
-        assert self.walk is not None
-        assert self.open is not None
-        index = self.walk.feed(segments, start)
-        self.open.segments += segments[start:index] if start or index < len(segments) else segments
+    def take(self, segments: Sequence[str], start: int, text: str | None = None, at: int = 0) -> int:
+        """Segments of the open set; gives the index after its last one. `text` and `at` as in `Walk.feed`."""
+        walk, received = self.walk, self.open
+        assert walk is not None
+        assert received is not None
+        first, known = walk.position + 1, len(walk.findings)
+        index = walk.feed(segments, start, text, at)
+        received.count = walk.position
+        if self.keep:
+            received.segments += segments[start:index] if start or index < len(segments) else segments
+        elif received.units is not None:
+            received.units.take(segments[start:index], first, walk.findings[known:])
         return index
 
     def finish(self) -> Iterator[TransactionSet | Interchange]:
@@ -272,6 +351,8 @@ class _Reader:
         if self.group is not None:
             self.group.findings.append(_group("3", "GE", "The functional group has no GE trailer."))
         self.group = Group(interchange, elements)
+        if not self.keep:
+            self.group.sets = _Passed()
         self.seen_sets = set()
         interchange.groups.append(self.group)
         number = self.group.control_number
@@ -296,30 +377,29 @@ class _Reader:
             group = self.group
         made = self.open = TransactionSet(group, first, delimiters)
         table = self.table(made, delimiters, second)
-        self.walk = Walk(table) if table else _Skim(delimiters)
+        self.walk = Walk(table, keep=self.keep) if table else _Skim(delimiters)
+        if not self.keep:
+            made.units = Units(made.set_id, delimiters)
         if group is None:
             return
-        group.sets.append(made)
-        findings = self.walk.findings
+        if isinstance(group.sets, list):
+            group.sets.append(made)
+        found = self.walk.found
         if table is None:
-            findings.append(
-                Finding(1, "set", "1", "This transaction set and GS08 version are not supported here.", position=1)
-            )
+            found(Finding(1, "set", "1", "This transaction set and GS08 version are not supported here.", position=1))
             if not any(f.code == "2" for f in group.findings):
                 group.findings.append(
                     _group("2", "GS", "The version in GS08 is not one that is supported with this functional group.")
                 )
         elif group.functional_id != table.guide.group_id:
             message = f"GS01 must be {table.guide.group_id} for a group of {made.set_id}."
-            findings.append(Finding(1, "set", "18", message, "warning", position=1))
+            found(Finding(1, "set", "18", message, "warning", position=1))
         elif made.convention and made.convention not in table.guide.editions:
-            findings.append(Finding(1, "set", "19", "ST03 names another guide than GS08.", position=1))
+            found(Finding(1, "set", "19", "ST03 names another guide than GS08.", position=1))
         if not 4 <= len(made.control_number) <= 9:
-            findings.append(
-                Finding(1, "set", "7", "ST02 must be a control number of four to nine characters.", position=1)
-            )
+            found(Finding(1, "set", "7", "ST02 must be a control number of four to nine characters.", position=1))
         elif made.control_number in self.seen_sets:
-            findings.append(
+            found(
                 Finding(
                     1,
                     "set",
@@ -340,7 +420,7 @@ class _Reader:
                     there = parts[0] == choice.segment and len(parts) > choice.element
                     guide = guides.load(edition, made.set_id, parts[choice.element] if there else "")
                 made.guide = guide
-                return compiled(guide, delimiters)
+                return compiled(guide, delimiters, self.judgement)
         return None
 
     def end_set(self) -> TransactionSet:
@@ -348,6 +428,11 @@ class _Reader:
         assert done is not None
         assert walk is not None
         done.nodes, done.findings = walk.nodes, walk.findings
+        done.dropped, done.refused = walk.dropped, walk.refused
+        if done.units is not None and not done.findings:
+            done.units = None
+        if done.group is not None and isinstance(done.group.sets, _Passed):
+            done.group.sets.add(done)
         self.open = self.walk = None
         return done
 
@@ -426,12 +511,16 @@ def _judge_isa(interchange: Interchange) -> list[Finding]:
     return found
 
 
-def stream(source: Iterable[bytes] | bytes) -> Iterator[TransactionSet | Interchange]:
+def stream(
+    source: Iterable[bytes] | bytes, *, levels: Iterable[int] = LEVELS, keep: bool = True
+) -> Iterator[TransactionSet | Interchange]:
     """Each transaction set as soon as it is complete, each interchange after its last one, in file order.
 
-    What belongs to no interchange comes as one last Interchange without elements that only has findings.
+    What belongs to no interchange comes as one last Interchange without elements that only has findings. `levels` are the SNIP
+    levels to judge. With `keep=False` the sets come without segments, and an interchange keeps of them what a 999 tells: memory
+    does not grow with the file, however long one set is.
     """
-    reader = _Reader()
+    reader = _Reader(Judgement(frozenset(levels)), keep=keep)
     stray: list[Finding] = []
     for run in runs(source):
         yield from reader.run(run)
@@ -444,6 +533,6 @@ def stream(source: Iterable[bytes] | bytes) -> Iterator[TransactionSet | Interch
         yield nothing
 
 
-def read(source: Iterable[bytes] | bytes) -> list[Interchange]:
-    """Every interchange of a file with its groups, transaction sets and findings."""
-    return [part for part in stream(source) if isinstance(part, Interchange)]
+def read(source: Iterable[bytes] | bytes, *, levels: Iterable[int] = LEVELS) -> list[Interchange]:
+    """Every interchange of a file with its groups, transaction sets and findings; `levels` are the SNIP levels to judge."""
+    return [part for part in stream(source, levels=levels) if isinstance(part, Interchange)]

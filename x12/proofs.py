@@ -53,10 +53,6 @@ class Proof:
         self.skim = _finish(pieces, pattern, terminator, keep=False)
 
 
-def _met(loop: Loop, table: Table) -> int:
-    return sum(isinstance(child, Segment) and child.index in table.nodes for child in loop.children)
-
-
 def prove(loop: Loop, table: Table, before: Proof | None = None) -> Proof | None:
     """The proof of a loop out of the segments met so far; None where it would hold one segment, or no more than the one before."""
     pieces = _pieces(loop, table)
@@ -159,7 +155,11 @@ def _steps(piece: _Piece, keep: bool, opens: bool) -> list[str]:
         limited = piece.node.segment.repeat < UNBOUNDED
         lines = [f"if r{index}:", f" here = node{index}"]
         lines += [] if piece.required else [f" seen |= {piece.node.bit}"]
-        lines += [f" for raw in r{index}:", "  at += 1", "  walk.position = at", f"  act{index}(walk, raw, True)"] if act else []
+        lines += (
+            [f" for raw in r{index}:", "  at += 1", "  walk.position = at", f"  act{index}(walk, raw, True)"]
+            if act
+            else []
+        )
         lines += [] if act else [f" at += len(r{index})"]
         lines += [f" nodes += [node{index}] * len(r{index})"] if keep else []
         if limited:

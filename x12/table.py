@@ -9,7 +9,7 @@ Sources: X12.6 (application control structure).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, final
 
@@ -60,7 +60,8 @@ class Node:
         self.plain = segment_pattern(segment, table.delimiters)
         # The trailer ends the walk, which the slow road does.
         self.match = never if segment.id == "SE" else self.plain
-        self.act = _together(numbering(self, table), table.judging and table.judging.act(segment, table))
+        judging = table.judging
+        self.act = _together(numbering(self, table), judging.act(segment, table) if judging is not None else None)
         self.next: dict[str, Step | StepsByValue] = {}
 
     def __repr__(self) -> str:
@@ -89,7 +90,7 @@ class Scope:
     def __init__(self, loop: Loop, table: Table) -> None:
         self.loop = loop
         self.required = _required(loop)
-        self.close = table.judging and table.judging.close(loop, table)
+        self.close = table.judging.close(loop, table) if table.judging is not None else None
         self.proof: Proof | None = None
         self.opened = self.failed = self.patience = 0
 
@@ -275,6 +276,7 @@ def _path_to(loop: Loop, segment_id: str, value: str | None) -> tuple[Loop, ...]
         if path := _path_to(child, segment_id, value):
             return (loop, *path)
     return ()
+
 
 @lru_cache(64)
 def compiled(guide: Guide, delimiters: Delimiters = STANDARD, judging: Judging | None = None) -> Table:

@@ -10,7 +10,7 @@ has characters that cannot be sent is not known).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from x12.finding import Finding
 from x12.syntax import Delimiters, unwritable_character
@@ -56,11 +56,15 @@ class Units:
         self._unit = ""
         self.noted: dict[int, str] = {}
 
-    def take(self, segments: Sequence[str], first: int, findings: Iterable[Finding]) -> None:
+    def take(self, segments: Sequence[str], first: int, findings: Collection[Finding]) -> None:
         """The next piece of the set, whose first segment has this position, and the findings at places in it."""
         if not self.name:
             return
         last = first + len(segments) - 1
+        for finding in findings:
+            # Found when its claim ended, about a segment of the piece before: the unit that was open then.
+            if (place := unit_place(finding)) < first:
+                self.noted.setdefault(place, self._unit)
         wanted = sorted({p for f in findings for p in (unit_place(f), f.trigger_position or 0) if first <= p <= last})
         at = first
         for place in wanted:

@@ -120,7 +120,7 @@ class Payer:
         if content.lstrip()[:3] != b"ISA":
             raise NotX12
         sha256 = hashlib.sha256(content).hexdigest()
-        received = [i for i in read(content) if any(i.elements)]
+        received = [i for i in read(content, levels=(1, 2)) if any(i.elements)]
         if not received:
             raise NotX12
         if all(_is_question(i) for i in received):

@@ -34,7 +34,6 @@ from observability import log, tracing
 from queues import work
 from queues.database import Transaction
 from queues.work import Work
-from x12.balancing import balance_835
 from x12.documents.acknowledgements import (
     GroupAcknowledgement,
     InterchangeAcknowledgement,
@@ -78,7 +77,7 @@ async def run(runtime: Runtime, item: Work) -> None:
         await runtime.database.write(lambda tx: work.postpone(tx, item, later(runtime, item, 60), reason))
         return
     with tracing.span("apply", file.traceparent, inbound_id=file.inbound_id, route_id=file.route_id):
-        received = await runtime.world.offload(lambda: read(payload))
+        received = await runtime.world.offload(lambda: read(payload, levels=(1, 2, 3)))
         done = await runtime.database.write(lambda tx: _apply(tx, runtime, item, file, payload, received))
         state = "quarantined" if done.faults else "unmatched" if done.unmatched else "applied"
         runtime.metrics.inbound(file.route_id, state).inc()
@@ -320,7 +319,7 @@ async def _835(tx: Transaction, done: _Applying, received: TransactionSet) -> No
     advice = await _advice(tx, done, "remittance", received, "835", key)
     if advice is None:
         return
-    faults = [f.code for f in balance_835(root) if f.severity == "error"]
+    faults = [f.code for f in received.findings if f.level == 3 and f.severity == "error"]
     if faults:
         done.faults.append("the remittance does not balance")
         await _happen(tx, done, advice, Quarantined(list(dict.fromkeys(faults))))

@@ -124,7 +124,7 @@ def content(entry: Entry) -> bytes:
 
 def received(entry: Entry) -> list[Interchange]:
     """What the reader makes of a file."""
-    return read(content(entry))
+    return read(content(entry), levels=(1, 2))
 
 
 def findings(interchanges: list[Interchange]) -> list[Finding]:

@@ -114,7 +114,7 @@ def received(written: Written, group: str, version: str) -> TransactionSet:
     e = CANONICAL.element
     head = f"GS{e}{group}{e}SENDER{e}RECEIVER{e}20260105{e}0930{e}1{e}X{e}{version}"
     body = [head, *written.segments, f"GE{e}1{e}1", f"IEA{e}1{e}000000001"]
-    interchange = read(sealed(body, ENVELOPE).encode("ascii"))[0]
+    interchange = read(sealed(body, ENVELOPE).encode("ascii"), levels=(1, 2))[0]
     back = interchange.sets[0]
     assert ([], [], []) == (interchange.findings, interchange.groups[0].findings, back.findings)
     return back
@@ -195,7 +195,7 @@ def set_of(segments: list[str], group: str, version: str) -> TransactionSet:
     """A transaction set given as segments with standard delimiters, read from bytes."""
     head = sealed([], ENVELOPE)[:106]
     lines = [f"GS*{group}*SENDER*RECEIVER*20260105*0930*1*X*{version}", *segments, "GE*1*1", "IEA*1*000000001"]
-    return read((head + "~".join(lines) + "~").encode("latin-1"))[0].sets[0]
+    return read((head + "~".join(lines) + "~").encode("latin-1"), levels=(1, 2))[0].sets[0]
 
 
 def tree_of(segments: list[str], group: str, version: str) -> Instance:

@@ -1,0 +1,158 @@
+"""Laws of proving loops as a whole, of judging while walking, and of judging without keeping: none of them changes what is found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import x12
+from tests import synthetic
+from tests.laws.test_walk import mutated, set_segments
+from x12 import guides
+from x12.balancing import balance_835, balance_837
+from x12.judging import LEVELS, Judgement
+from x12.syntax import STANDARD, InterchangeHeader
+from x12.table import Scope, Table
+from x12.walk import FINDINGS_MAX, Walk, tree
+
+KINDS = {
+    "837P": ("005010X222A1", "837", synthetic.claims_837p(8)),
+    "835": ("005010X221A1", "835", synthetic.remittance_835(8)),
+    "277CA": ("005010X214", "277", synthetic.acknowledgement_277ca(8)),
+    "271": ("005010X279A1", "271", synthetic.responses_271(1)),
+}
+NEVER = 1 << 40
+_BALANCE = {"835": balance_835, "837P": balance_837}
+
+
+def changed(kind: str, seed: int) -> list[str]:
+    """The segments of a synthetic set after some changes: wrong segments, missing ones, ones too many, ones that changed places."""
+    random = Random(seed)
+    segments = set_segments(KINDS[kind][2])
+    for _ in range(random.randint(0, 6)):
+        at = random.randrange(1, len(segments))
+        match random.randrange(5):
+            case 0:
+                segments[at] = mutated(random, segments[at])
+            case 1:
+                del segments[at]
+            case 2:
+                segments.insert(at, random.choice(segments))
+            case 3:
+                segments[at : at + 1] = [segments[at]] * random.randint(2, 12)
+            case _:
+                other = random.randrange(1, len(segments))
+                segments[at], segments[other] = segments[other], segments[at]
+    return segments
+
+
+def walked(
+    kind: str, segments: list[str], proved_from: int, size: int = 10_000, *, keep: bool = True, times: int = 1
+) -> tuple[Walk, Table]:
+    """The last of so many walks with a table of their own, in which loops are proved from so many occurrences on."""
+    table = Table(guides.load(*KINDS[kind][:2]), STANDARD, Judgement(LEVELS))
+    made = Walk(table, keep=keep)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("x12.walk._PROVED_FROM", proved_from)
+        patch.setattr("x12.walk._PATIENCE", 2)
+        for _ in range(times):
+            made = Walk(table, keep=keep)
+            for start in range(0, len(segments), size):
+                made.feed(segments[start : start + size])
+            made.end()
+    return made, table
+
+
+def scopes(table: Table) -> Iterator[Scope]:
+    return (scope for scope in table.scopes.values() if scope.proof is not None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 1 << 32), size=st.integers(1, 200), keep=st.booleans())
+def test_a_loop_proved_as_a_whole_is_judged_as_segment_by_segment(kind: str, seed: int, size: int, keep: bool) -> None:
+    segments = changed(kind, seed)
+    plain, _ = walked(kind, segments, NEVER)
+    proved, table = walked(kind, segments, 2, size, keep=keep, times=2)
+    assert plain.findings == proved.findings
+    assert plain.position == proved.position
+    assert (plain.nodes and [n and n.segment for n in plain.nodes]) == [
+        n and n.segment for n in proved.nodes
+    ] or not keep
+    assert list(scopes(table)) or seed
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_loops_of_a_clean_file_are_proved(kind: str) -> None:
+    made, table = walked(kind, set_segments(KINDS[kind][2]), 2, times=3)
+    assert [] == made.findings
+    assert {"837P": "2400", "835": "2110", "277CA": "2200D", "271": "2110C"}[kind] in {s.loop.id for s in scopes(table)}
+
+
+@pytest.mark.parametrize("kind", ["835", "837P"])
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 1 << 32))
+def test_amounts_are_judged_while_walking_as_in_the_tree(kind: str, seed: int) -> None:
+    """What lies in which loop stays as it is: where a loop's first segment is missing, tree and walk may part its segments differently."""
+    random, segments = Random(seed), set_segments(KINDS[kind][2])
+    amounts = [i for i, raw in enumerate(segments) if raw.split("*")[0] in ("BPR", "CLP", "SVC", "CAS", "CLM", "SV1")]
+    for at in random.sample(amounts, 6):
+        name, _, rest = segments[at].partition("*")
+        segments[at] = f"{name}*{mutated(random, rest)}"
+    made, table = walked(kind, segments, 2)
+    expected = _BALANCE[kind](tree(table.guide, made.nodes, segments, STANDARD))
+    assert {(f.position, f.place, f.message) for f in expected} == {
+        (f.position, f.place, f.message) for f in made.findings if f.level == 3
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(12))
+def test_what_is_not_kept_is_judged_and_acknowledged_all_the_same(kind: str, seed: int) -> None:
+    head, _, rest = KINDS[kind][2].partition("~ST*")
+    tail = rest[rest.index("~GE*") :]
+    content = ("~".join([head, *changed(kind, seed)]) + tail).encode("latin-1")
+    header = InterchangeHeader("ZZ", "SYNTHRECV", "ZZ", "SYNTHSEND", "260106", "0930", 1, "T")
+    for size in (len(content), 777):
+        pieces = [content[i : i + size] for i in range(0, len(content), size)]
+        kept, passed = x12.read(content), [i for i in x12.stream(pieces, keep=False) if isinstance(i, x12.Interchange)]
+        assert [[(s.control_number, s.accepted, s.findings) for s in i.sets] for i in kept] == [
+            [(s.control_number, s.accepted, s.findings) for s in i.sets] for i in passed
+        ]
+        assert [i.findings for i in kept] == [i.findings for i in passed]
+        assert [len(s.segments) for i in kept for s in i.sets] == [s.count for i in passed for s in i.sets]
+        assert [] == [s for i in passed for s in i.sets if s.segments or s.nodes]
+        assert [x12.acknowledgement(i, header, 1) for i in kept] == [x12.acknowledgement(i, header, 1) for i in passed]
+
+
+def test_the_sets_of_a_passed_group_are_told_by_number_and_in_order() -> None:
+    text = synthetic.responses_271(5).replace("HL*2*1*21*1", "HL*9*1*21*1", 1)
+    (interchange,) = [i for i in x12.stream(text.encode(), keep=False) if isinstance(i, x12.Interchange)]
+    sets = interchange.groups[0].sets
+    assert [f"{n:04d}" for n in range(1, 6)] == [s.control_number for s in sets]
+    assert [False, True, True, True, True] == [s.accepted for s in sets]
+    assert ["0002", "0003"] == [s.control_number for s in sets[1:3]]
+    assert "0005" == sets[-1].control_number
+    assert [] == interchange.groups[0].findings
+    with pytest.raises(ValueError, match="not kept"):
+        sets[1].tree()
+
+
+def test_of_a_ruined_set_that_is_not_kept_the_first_findings_stay_and_the_rest_are_counted() -> None:
+    text = synthetic.remittance_835(1)
+    wrong = text.replace("~SVC*", "~" + "QQQ*1~" * (FINDINGS_MAX + 10) + "SVC*", 1)
+    passed = next(s for s in x12.stream(wrong.encode(), keep=False) if isinstance(s, x12.TransactionSet))
+    kept = x12.read(wrong.encode())[0].sets[0]
+    assert FINDINGS_MAX == len(passed.findings)
+    assert len(kept.findings) == FINDINGS_MAX + passed.dropped
+    assert not passed.accepted
+
+
+def test_only_the_levels_that_are_asked_for_are_judged() -> None:
+    text = synthetic.remittance_835(1).replace("BPR*I*", "BPR*I*1", 1)
+    assert {3} == {f.level for s in x12.read(text.encode())[0].sets for f in s.findings}
+    assert [] == x12.read(text.encode(), levels=(1, 2))[0].sets[0].findings
