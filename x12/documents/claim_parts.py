@@ -21,10 +21,13 @@ from x12.documents.binding import (
     groups,
     inside,
     nowhere,
+    read,
     segments,
 )
-from x12.documents.parts import PostalAddress
+from x12.documents.parts import Header, PostalAddress
+from x12.documents.writing import DraftLoop, Writer
 from x12.finding import Finding
+from x12.walk import Instance
 
 __all__ = [
     "Adjustment",
@@ -60,13 +63,17 @@ __all__ = [
     "Subscriber",
     "SupervisingProvider",
     "assign_providers",
+    "complete_parties",
     "list_file_information",
     "list_report",
     "normalise_billing",
     "normalise_subscriber",
     "one_name",
+    "open_claim",
     "provider_as",
+    "read_billing_at_payer",
     "renamed_findings",
+    "write_billing_at_payer",
 ]
 
 # Canonical JSON path -> the path that the caller wrote, for findings.
@@ -535,6 +542,62 @@ def list_report(supplement: _Reported | None, renamed: Renamed) -> None:
         renamed[f"{prefix}.reportInformations[{len(listed)}]"] = f"{prefix}.reportInformation"
         listed.append(supplement.report_information)
     supplement.report_information = None
+
+
+# --- between a document and its loop -------------------------------------------------------------------------------
+
+# NM101 of a referring provider: the one who referred, then the primary care provider.
+_REFERRING = ("DN", "P3")
+_REFERRING_LOOPS = ("2310A", "2330C", "2420F")
+
+
+class _Billed(Protocol):
+    billing: BillingProvider | None
+
+
+def read_billing_at_payer(claim: _Billed, loop: Instance) -> None:
+    """Give the billing provider the numbers that the payer has for it."""
+    at_payer = read(BillingAtPayer, loop)
+    if at_payer.commercial_number or at_payer.location_number:
+        claim.billing = claim.billing or BillingProvider()
+        claim.billing.commercial_number = at_payer.commercial_number
+        claim.billing.location_number = at_payer.location_number
+
+
+def write_billing_at_payer(writer: Writer, claim: _Billed, loop: DraftLoop) -> None:
+    """Write those numbers."""
+    billing = claim.billing
+    if billing is not None:
+        numbers = BillingAtPayer(commercial_number=billing.commercial_number, location_number=billing.location_number)
+        writer.write(numbers, loop, "billing")
+
+
+def open_claim(writer: Writer, header: Header, guide_id: str, *, for_dependent: bool) -> DraftLoop:
+    """The levels above a claim, and loop 2300 under the subscriber or under the dependent."""
+    root = writer.root
+    header.put(root, "0019", "00")
+    for place, value in (("ST03", guide_id), ("BHT03", header.reference)):
+        root.put(place, value)
+    billing = root.near(["2000A"])
+    billing.near(["2010AA"], "billing")
+    level = billing.near(["2000B"])
+    level.near(["2010BA"], "subscriber")
+    level.near(["2010BB"])
+    if for_dependent:
+        level = level.near(["2000C"], "dependent")
+        level.near(["2010CA"], "dependent")
+    else:
+        level.put("SBR02", "18")
+    return level.add("2300", "claimInformation")
+
+
+def complete_parties(loop: DraftLoop, *, pay_to: bool) -> None:
+    """Codes of parties that no field carries: NM102 of a pay-to address, NM101 of referring providers."""
+    if pay_to:
+        loop.near(["2010AB"]).put("NM102", "2")
+    for scope in (loop, *loop.children):
+        for number, referring in enumerate(c for c in scope.children if c.loop.id in _REFERRING_LOOPS):
+            referring.put("NM101", _REFERRING[min(number, 1)])
 
 
 def renamed_findings(findings: Sequence[Finding], renamed: Mapping[str, str]) -> list[Finding]:

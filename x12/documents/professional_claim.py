@@ -30,7 +30,6 @@ from x12.documents.binding import (
     without_blanks,
 )
 from x12.documents.claim_parts import (
-    BillingAtPayer,
     BillingProvider,
     Dependent,
     DropOffLocation,
@@ -49,13 +48,17 @@ from x12.documents.claim_parts import (
     Subscriber,
     SupervisingProvider,
     assign_providers,
+    complete_parties,
     list_file_information,
     list_report,
     normalise_billing,
     normalise_subscriber,
     one_name,
+    open_claim,
     provider_as,
+    read_billing_at_payer,
     renamed_findings,
+    write_billing_at_payer,
 )
 from x12.documents.parts import Diagnosis, Header, PostalAddress
 from x12.documents.service_line import (
@@ -82,9 +85,6 @@ _ROLES: dict[str, tuple[str, type[Provider]]] = {
     "supervising": ("supervising", SupervisingProvider),
     "ordering": ("ordering", OrderingProvider),
 }
-# NM101 of a referring provider: the one who referred, then the primary care provider.
-_REFERRING = ("DN", "P3")
-_REFERRING_LOOPS = ("2310A", "2330C", "2420F")
 
 
 class VisionCondition(Document):
@@ -261,11 +261,7 @@ def read_claims(root: Instance) -> list[ProfessionalClaim]:
 
 def _read_claim(loop: Instance) -> ProfessionalClaim:
     claim = read(ProfessionalClaim, loop)
-    at_payer = read(BillingAtPayer, loop)
-    if at_payer.commercial_number or at_payer.location_number:
-        claim.billing = claim.billing or BillingProvider()
-        claim.billing.commercial_number = at_payer.commercial_number
-        claim.billing.location_number = at_payer.location_number
+    read_billing_at_payer(claim, loop)
     alone = read(OneDisabilityDate, loop)
     if alone.disability_begin_date or alone.disability_end_date:
         information = claim.claim_information = claim.claim_information or ClaimInformation()
@@ -357,21 +353,7 @@ def write_claim(claim: ProfessionalClaim, header: Header) -> Written:
     """A transaction set with this one claim, normalised, and what is wrong with it under the caller's own field paths."""
     made, renamed = _canonical(claim)
     writer = Writer(guides.load(GUIDE_ID, "837"), header.control_number)
-    root = writer.root
-    header.put(root, "0019", "00")
-    for place, value in (("ST03", GUIDE_ID), ("BHT03", header.reference)):
-        root.put(place, value)
-    billing = root.near(["2000A"])
-    billing.near(["2010AA"], "billing")
-    level = billing.near(["2000B"])
-    level.near(["2010BA"], "subscriber")
-    level.near(["2010BB"])
-    if made.dependent is None:
-        level.put("SBR02", "18")
-    else:
-        level = level.near(["2000C"], "dependent")
-        level.near(["2010CA"], "dependent")
-    loop = level.add("2300", "claimInformation")
+    loop = open_claim(writer, header, GUIDE_ID, for_dependent=made.dependent is not None)
     _write_parts(writer, made, loop)
     writer.write(made, loop)
     _complete(made, loop)
@@ -382,10 +364,8 @@ def write_claim(claim: ProfessionalClaim, header: Header) -> Written:
 
 def _write_parts(writer: Writer, claim: ProfessionalClaim, loop: DraftLoop) -> None:
     """What one struct of the dialect says in two places of the guide."""
-    billing, information = claim.billing, claim.claim_information
-    if billing is not None:
-        numbers = BillingAtPayer(commercial_number=billing.commercial_number, location_number=billing.location_number)
-        writer.write(numbers, loop, "billing")
+    information = claim.claim_information
+    write_billing_at_payer(writer, claim, loop)
     dates = information.claim_date_information if information is not None else None
     if dates is not None and not (dates.disability_begin_date and dates.disability_end_date):
         alone = OneDisabilityDate(
@@ -397,11 +377,7 @@ def _write_parts(writer: Writer, claim: ProfessionalClaim, loop: DraftLoop) -> N
 
 def _complete(claim: ProfessionalClaim, loop: DraftLoop) -> None:
     """Codes that follow from the document and that no field of it carries."""
-    if claim.pay_to_address is not None:
-        loop.near(["2010AB"]).put("NM102", "2")
-    for scope in (loop, *loop.children):
-        for number, referring in enumerate(c for c in scope.children if c.loop.id in _REFERRING_LOOPS):
-            referring.put("NM101", _REFERRING[min(number, 1)])
+    complete_parties(loop, pay_to=claim.pay_to_address is not None)
     lines = (claim.claim_information.service_lines if claim.claim_information else None) or []
     for line, draft in zip(lines, (c for c in loop.children if c.loop.id == "2400"), strict=True):
         complete_line(line, draft)
