@@ -11,6 +11,7 @@ import pytest
 
 from tests.corpus import report
 from tests.corpus.listed import DOCUMENT, Entry, findings, invalid, received, valid
+from x12.documents import dental_claim
 from x12.documents.binding import Document
 from x12.documents.claim_acknowledgement import ReportClaim, claim_verdicts, read_claim_report
 from x12.documents.claim_status import claim_statuses, read_status_requests, read_status_responses
@@ -99,6 +100,21 @@ def test_a_claim_file_is_read_into_its_claims(entry: Entry) -> None:
     lines = sum(len(column(one, "SV2" if institutional else "SV1", 1)) for one in sets(entry))
     assert lines == sum(len(i.service_lines or ()) for i in infos)
     assert [True] * len(claims) == [bool(c.subscriber and (c.subscriber.last_name)) for c in claims]
+
+
+@pytest.mark.parametrize("entry", valid("837D"), ids=name)
+def test_a_dental_file_is_read_into_its_claims(entry: Entry) -> None:
+    claims = [kept(c) for one in sets(entry) for c in dental_claim.read_claims(one.tree())]
+    assert entry.claims == len(claims)
+    infos = [c.claim_information for c in claims if c.claim_information is not None]
+    for number, read in ((1, [i.patient_control_number for i in infos]), (2, [i.claim_charge_amount for i in infos])):
+        assert [v for one in sets(entry) for v in column(one, "CLM", number)] == read
+    lines = [each for i in infos for each in i.service_lines or ()]
+    charges = [each.dental_service.line_item_charge_amount for each in lines if each.dental_service is not None]
+    assert [v for one in sets(entry) for v in column(one, "SV3", 2)] == charges
+    teeth = [tooth.tooth_code for each in lines for tooth in each.teeth_information or ()]
+    assert [v for one in sets(entry) for v in column(one, "TOO", 2)] == teeth
+    assert [True] * len(claims) == [bool(c.subscriber and c.subscriber.last_name) for c in claims]
 
 
 @pytest.mark.parametrize("entry", valid("270"), ids=name)

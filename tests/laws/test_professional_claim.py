@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.laws.claim_values import leaves, numbered, put, upwards
 from tests.laws.filled import Filler
 from tests.laws.status_values import HEADER, Draw, corpus_sets, mutated, plain, received, seeds, tree_of
 from x12 import guides
@@ -85,14 +86,6 @@ def claim(**changes: Any) -> ProfessionalClaim:
     for path, value in changes.items():
         put(said, path.split("__"), value)
     return msgspec.convert(said, ProfessionalClaim)
-
-
-def put(said: Any, names: list[str], value: Any) -> None:
-    """Set a value inside objects and lists; objects on the way are made."""
-    for name in names[:-1]:
-        said = said[int(name)] if isinstance(said, list) else said.setdefault(name, {})  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-    last = names[-1]
-    said[int(last) if isinstance(said, list) else last] = value
 
 
 def line(**changes: Any) -> dict[str, Any]:
@@ -173,15 +166,6 @@ def test_every_bound_field_is_written_and_read() -> None:
     assert set() == wanted - seen
 
 
-def leaves(value: Any, path: str = "") -> list[str]:
-    """The paths of a JSON value, list positions as `[]`."""
-    if isinstance(value, dict):
-        return [p for k, v in value.items() for p in leaves(v, f"{path}.{k}" if path else k)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    if isinstance(value, list):
-        return [p for v in value for p in leaves(v, f"{path}[]")]  # pyright: ignore[reportUnknownVariableType]
-    return [path]
-
-
 @settings(max_examples=300, deadline=None)
 @given(seeds)
 def test_nothing_received_makes_reading_fail(seed: int) -> None:
@@ -190,12 +174,6 @@ def test_nothing_received_makes_reading_fail(seed: int) -> None:
     for each in read_claims(tree_of([*changed, "SE*1*0001"], "HC", GUIDE_ID)):
         assert each == msgspec.json.decode(msgspec.json.encode(each), type=ProfessionalClaim)
         write_claim(each, HEADER)
-
-
-def own(loop: Instance, others: Sequence[str] = ()) -> list[str]:
-    """The segments of a loop and of the loops inside it, but for these."""
-    inside = (own(c) for c in loop.children if c.loop.id not in others)
-    return [raw for _, raw in loop.segments] + [raw for one in inside for raw in one]
 
 
 def test_clean_files_come_back_segment_by_segment() -> None:
@@ -207,11 +185,7 @@ def test_clean_files_come_back_segment_by_segment() -> None:
         for loop, read in zip(root.all("2300"), read_claims(root), strict=True):
             assert read == normalised(read), name
             again = msgspec.json.decode(msgspec.json.encode(read), type=ProfessionalClaim)
-            levels = [loop]
-            while levels[0].parent is not None:
-                levels.insert(0, levels[0].parent)
-            expected = [s for level in levels[:-1] for s in own(level, ("2000A", "2000B", "2000C", "2300"))] + own(loop)
-            assert comparable(plain(expected, one)) == comparable(segments(again)), name
+            assert comparable(plain(upwards(loop), one)) == comparable(segments(again)), name
             compared += 1
     assert compared > 500
 
@@ -272,12 +246,6 @@ def test_each_claim_of_a_file_has_all_its_levels() -> None:
 
 def claim_read(number: str) -> ProfessionalClaim:
     return normalised(claim(claimInformation__patientControlNumber=number))
-
-
-def numbered(lines: Sequence[str]) -> list[str]:
-    """HL segments in full for one billing provider and one subscriber."""
-    whole = {"HL*20": "HL*1**20*1", "HL*22": "HL*2*1*22*0"}
-    return [whole.get(s, s) for s in lines]
 
 
 # --- one way to say it ----------------------------------------------------------------------------------------------

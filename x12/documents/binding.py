@@ -323,8 +323,10 @@ def read(cls: type[D], instance: Instance) -> D:
     return found if isinstance(found, cls) else cls()
 
 
-# In JSON: a blank text, an empty list, an object that says nothing. Absent fields are not in it.
-_BLANK = re.compile(rb'"\s*"|\[\]|\{\}')
+# In JSON: a blank text, an empty list, an object that says nothing. Absent fields are not in it. What `str.isspace` calls a
+# space is also what JSON escapes (from \t to \x1f), and what takes two or three bytes.
+_SPACE = rb"\s|\\[tnrf]|\\u00(?:0b|1[c-f])|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80"
+_BLANK = re.compile(rb'"(?:' + _SPACE + rb')*"|\[\]|\{\}')
 
 
 def without_blanks(document: D) -> D | None:
