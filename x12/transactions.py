@@ -103,6 +103,8 @@ _ROWS = (
          "read_claims", "write_claim"),
     Kind("837I", "005010X223A2", "837", "HC", "Institutional claim", "institutional_claim", "InstitutionalClaim",
          "read_claims", "write_claim"),
+    Kind("837D", "005010X224A2", "837", "HC", "Dental claim", "dental_claim", "DentalClaim",
+         "read_claims", "write_claim"),
     Kind("999", "005010X231A1", "999", "FA", "Implementation acknowledgement", "acknowledgements", "GroupAcknowledgement",
          "read_999", "write_999"),
 )  # fmt: skip

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.laws.claim_values import leaves, own, put
 from tests.laws.filled import Filler
 from tests.laws.status_values import HEADER, Draw, corpus_sets, mutated, plain, received, seeds, tree_of
-from tests.laws.test_professional_claim import leaves, own, put
 from x12 import guides
 from x12.documents.claim_parts import BillingAtPayer, LineIdentifier
 from x12.documents.institutional_claim import (

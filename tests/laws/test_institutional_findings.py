@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.laws.claim_values import put
 from tests.laws.status_values import HEADER
 from tests.laws.test_institutional_claim import LINES, claim, paths, with_line
-from tests.laws.test_professional_claim import put
 from x12.documents.institutional_claim import InstitutionalClaim, write_claim
 
 
