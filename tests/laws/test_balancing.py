@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.laws.status_values import corpus_sets, tree_of
+from tests.laws.status_values import corpus_sets, set_of, tree_of
 from x12.balancing import balance_835, balance_837
 from x12.finding import Finding
 
@@ -288,13 +288,33 @@ def test_a_payer_that_adjusted_nothing_is_not_judged(paid: Cents | None) -> None
     assert [] == professional(10000, [10000], claim_level=[], paid=paid)
 
 
+def test_an_institutional_claim_balances_by_its_own_segments() -> None:
+    """SV203 is the line's charge, and the revenue code stands in SVD04."""
+
+    def found(charge: str, paid: str, line_paid: str) -> list[str]:
+        body = [CLAIM_HEAD[0].replace("X222A1", "X223A2"), *CLAIM_HEAD[1:]]
+        body += [f"CLM*A*{charge}***13:A:1**A*Y*Y", "DTP*434*RD8*20260101-20260101", "CL1*1**01", "HI*ABK:I10"]
+        body += ["SBR*P*18*******CI", "CAS*PR*1*5", f"AMT*D*{paid}", "OI***Y***Y", "NM1*IL*1*DOE*J****MI*M1"]
+        body += ["NM1*PR*2*FIRST*****PI*P1", "LX*1", "SV2*0450*HC:1*70*UN*1", f"SVD*P1*{line_paid}*HC:1*0450*1"]
+        body += ["CAS*CO*45*20", "DTP*573*D8*20260102", "LX*2", "SV2*0120**30*DA*1", "SVD*P1*30**0120*1"]
+        body += ["DTP*573*D8*20260102"]
+        one = set_of([*body, f"SE*{len(body) + 1}*0001"], "HC", "005010X223A2")
+        assert [] == [f for f in one.findings if f.loop not in ("1000A", "1000B")]
+        return [place for place, _ in places(balance_837(one.tree()))]
+
+    assert [] == found("100", "75", "50")
+    assert ["CLM02"] == found("101", "75", "50")
+    assert ["AMT02"] == found("100", "80", "50")
+    assert ["SVD02"] == found("100", "76", "51")
+
+
 def test_only_claims_known_to_be_off_are_found_in_the_corpus() -> None:
     wrong_files = {"invalid": {"workbench_checks_unbalanced_claim.edi", "workbench_checks_multi_problem.edi"}}
     for folder, names in wrong_files.items():
         sets = [(n, s) for n, s in corpus_sets(folder) if n in names and s.set_id == "837"]
         assert ["CLM02"] * len(sets) == [p for _, s in sets for p, _ in places(balance_837(s.tree()))]
-    for name, one in corpus_sets("837P"):
-        if name.startswith("stupidedi__X222"):
+    for name, one in corpus_sets("837P", "837I"):
+        if name.startswith(("stupidedi__X222", "stupidedi__X223")):
             assert (name, []) == (name, places(balance_837(one.tree())))
 
 

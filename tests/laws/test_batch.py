@@ -8,8 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import synthetic
+from tests.laws.status_values import HEADER, received, seeds
+from tests.laws.test_institutional_claim import filled as institutional
 from x12 import guides
 from x12.batch import assemble, claims_of, with_reference
+from x12.documents.institutional_claim import GUIDE_ID, normalised, read_claims
+from x12.documents.institutional_claim import write_claim as write_institutional
+from x12.documents.writing import Written
 from x12.envelope import read
 from x12.finding import Finding
 from x12.syntax import CANONICAL, STANDARD, translate
@@ -19,7 +24,7 @@ E = CANONICAL.element
 
 
 def findings(segments: list[str]) -> list[Finding]:
-    walk = Walk(compiled(guides.load("005010X222A1", "837"), CANONICAL))
+    walk = Walk(compiled(guides.load(segments[0].split(E)[3], "837"), CANONICAL))
     walk.feed(segments)
     walk.end()
     return walk.findings
@@ -32,8 +37,8 @@ def own(segments: list[str]) -> list[str]:
 
 
 def test_each_claim_alone_is_a_clean_set() -> None:
-    received = read(synthetic.claims_837p(60, seed=3).encode())[0].sets[0]
-    claims = claims_of(received)
+    whole = read(synthetic.claims_837p(60, seed=3).encode())[0].sets[0]
+    claims = claims_of(whole)
     assert 60 == len(claims)
     assert [[]] * 60 == [findings(c) for c in claims]
 
@@ -41,8 +46,8 @@ def test_each_claim_alone_is_a_clean_set() -> None:
 @settings(max_examples=30, deadline=None)
 @given(count=st.integers(1, 130), seed=st.integers(0, 1000))
 def test_apart_and_together_keeps_every_claim_and_is_clean(count: int, seed: int) -> None:
-    received = read(synthetic.claims_837p(count, seed=seed).encode())[0].sets[0]
-    claims = claims_of(received)
+    whole = read(synthetic.claims_837p(count, seed=seed).encode())[0].sets[0]
+    claims = claims_of(whole)
     sets = assemble(claims, "REF1", "20260105", "0930")
     assert 1 == len(sets)
     segments, indexes = sets[0]
@@ -51,6 +56,31 @@ def test_apart_and_together_keeps_every_claim_and_is_clean(count: int, seed: int
     again = claims_of(read(f"{translate(envelope(segments), CANONICAL, STANDARD)}".encode())[0].sets[0])
     assert Counter(tuple(own(c)) for c in claims) == Counter(tuple(own(c)) for c in again)
     assert [own(claims[i]) for i in indexes] == [own(c) for c in again]
+
+
+@settings(max_examples=30, deadline=None)
+@given(seeds, st.integers(1, 9))
+def test_institutional_claims_come_apart_and_together_as_others_do(seed: int, count: int) -> None:
+    made = [institutional(seed + n, 0.1) for n in range(count)]
+    for one in made:
+        # What claims of one biller have in common, so that they share a set.
+        one.submitter, one.receiver, one.claim_identifier = made[0].submitter, made[0].receiver, "CH"
+        if seed % 2:
+            one.billing, one.billing_pay_to_address_name = made[0].billing, made[0].billing_pay_to_address_name
+            one.billing_pay_to_plan_name = made[0].billing_pay_to_plan_name
+    claims = [write_institutional(one, HEADER).segments for one in made]
+    ((segments, indexes),) = assemble(claims, "REF1", "20260105", "0930")
+    assert list(range(count)) == sorted(indexes)
+    assert [] == findings(segments)
+    back = received(Written(segments, []), "HC", GUIDE_ID)
+    again = claims_of(back)
+    assert [[]] * count == [findings(c) for c in again]
+    assert [own(claims[i]) for i in indexes] == [own(c) for c in again]
+    assert [normalised(made[i]) for i in indexes] == read_claims(back.tree())
+    for claim in again:
+        referenced = with_reference(claim, "D9", "OURS1")
+        assert [] == findings(referenced)
+        assert 1 == sum(s.startswith(f"REF{E}D9{E}") for s in referenced)
 
 
 def envelope(segments: list[str]) -> str:
@@ -66,8 +96,8 @@ def envelope(segments: list[str]) -> str:
 
 
 def test_levels_that_claims_share_are_written_once() -> None:
-    received = read(synthetic.claims_837p(100).encode())[0].sets[0]
-    segments, _ = assemble(claims_of(received), "REF1", "20260105", "0930")[0]
+    whole = read(synthetic.claims_837p(100).encode())[0].sets[0]
+    segments, _ = assemble(claims_of(whole), "REF1", "20260105", "0930")[0]
     levels = Counter(s.split(E)[3] for s in segments if s.startswith(f"HL{E}"))
     assert 2 == levels["20"]
     assert 100 == levels["22"]
