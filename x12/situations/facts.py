@@ -16,12 +16,13 @@ where presence(frame) is `(frame.seen << base) & presence`. A loop that no rule 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
 
 from x12.guides import Guide, Loop, Segment
-from x12.situations.language import ANY_ELEMENT, PRESENT, Place, Rule, Side, Statement, Term
+from x12.situations.language import ANY_ELEMENT, PRESENT, Place, Rule, Side, Statement, Term, Test
 from x12.situations.tree import POINTERS, breaks_alone, is_local, outer_groups
 from x12.syntax import Delimiters
 
@@ -31,6 +32,14 @@ __all__ = ["LoopFacts", "Situations", "compile_rules"]
 MEMORY_ENTRIES = 4096
 # Longer segments are read each time.
 MEMORY_LENGTH = 160
+
+
+class _Reader(NamedTuple):
+    """How one fact is read from a segment: its bit, the test, and the terms that tell which elements decide it."""
+
+    bit: int
+    holds: Callable[[list[str]], bool]
+    reads: tuple[Term, ...]
 
 
 class _Decision(NamedTuple):
@@ -218,7 +227,7 @@ class _Compiler:
         self.bits = 0
         self.values: dict[object, int] = {}
         self.owned: dict[str, int] = {}
-        self.readers: dict[tuple[str, int], list[tuple[int, Callable[[list[str]], bool], tuple[Place, ...]]]] = {}
+        self.readers: dict[tuple[str, int], list[_Reader]] = {}
         # Presence bits are counted by child order; they are laid out after all rules are known.
         self.present: dict[str, set[int]] = {}
         for statement in statements:
@@ -273,12 +282,12 @@ class _Compiler:
         if bit is None:
             bit = self.values[key] = self._bit(term.place.loop)
             component, repetition = self.delimiters.component, self.delimiters.repetition
-            self._read(term.place, bit, lambda row: term.of_segment(row, component, repetition), (term.place,))
+            self._read(term.place, bit, lambda row: term.of_segment(row, component, repetition), (term,))
         return bit
 
-    def _read(self, where: Place, bit: int, holds: Callable[[list[str]], bool], reads: tuple[Place, ...]) -> None:
+    def _read(self, where: Place, bit: int, holds: Callable[[list[str]], bool], reads: tuple[Term, ...]) -> None:
         for child in where.children:
-            self.readers.setdefault(child, []).append((bit, holds, reads))
+            self.readers.setdefault(child, []).append(_Reader(bit, holds, reads))
 
     def _decide(self, statement: Statement) -> _Decision:
         if statement.each is not None:
@@ -296,7 +305,6 @@ class _Compiler:
         bit = self._bit(each.loop)
         component, repetition = self.delimiters.component, self.delimiters.repetition
         local = [t for group in statement.when for t in group if is_local(statement, t)]
-        places = (each, *(t.place for t in (*local, *statement.needs, *statement.forbids)))
         whole = each.whole
         at = 3 if each.segment == "HL" else 1
         codes, composite = each.qualifiers, each.composite
@@ -309,7 +317,7 @@ class _Compiler:
                     return False
             return breaks_alone(statement, row, component, repetition)
 
-        self._read(each, bit, breaks, places)
+        self._read(each, bit, breaks, (Term(each, PRESENT), *local, *statement.needs, *statement.forbids))
         when = tuple(tuple((self._mask(t), t.negated) for t in group) for group in outer_groups(statement))
         return _Decision(statement, when, 0, bit, ())
 
@@ -325,7 +333,8 @@ class _Compiler:
         if key not in self.values:
             self.values[key] = bit = self._bit(place.loop)
             component, at = self.delimiters.component, place.element or 0
-            self._read(place, bit, lambda row: len(row) > at and number in row[at].split(component), (place,))
+            said = Term(place, Test("in"))
+            self._read(place, bit, lambda row: len(row) > at and number in row[at].split(component), (said,))
         return self.values[key]
 
     def _target(self, place: Place, number: str) -> int:
@@ -339,7 +348,7 @@ class _Compiler:
             def there(row: list[str]) -> bool:
                 return len(row) > at and bool(row[at]) and term.of_segment(row, component, repetition)
 
-            self._read(place, bit, there, (Place(place.loop, place.segment, place.children, element=ANY_ELEMENT),))
+            self._read(place, bit, there, (term, Term(replace(place, element=ANY_ELEMENT), PRESENT)))
         return self.values[key]
 
     def _watchers(self, guide: Guide) -> dict[int, Callable[[str], int]]:
@@ -375,42 +384,19 @@ class _Compiler:
         return found
 
 
-def _watcher(
-    readers: Sequence[tuple[int, Callable[[list[str]], bool], tuple[Place, ...]]], delimiters: Delimiters
-) -> Callable[[str], int]:
-    """From a raw segment to its bits, remembered by the elements that matter."""
+def _watcher(readers: Sequence[_Reader], delimiters: Delimiters) -> Callable[[str], int]:
+    """From a raw segment to its bits, remembered by what matters of it: values, or only which elements are there."""
     separator = delimiters.element
-    places = [place for _, _, reads in readers for place in reads]
-    elements = {0} if not places else set[int]()
-    whole = any(place.element == ANY_ELEMENT for place in places)
-    for place in places:
-        elements.add(place.element or 0)
-        if not place.whole:
-            elements.add(3 if place.segment == "HL" else 1)
-    last = max(elements)
     known: dict[object, int] = {}
+    key_of = _key(readers, separator)
 
     def read(raw: str) -> int:
         row = raw.split(separator)
         facts = 0
-        for bit, holds, _ in readers:
-            if holds(row):
-                facts |= bit
+        for reader in readers:
+            if reader.holds(row):
+                facts |= reader.bit
         return facts
-
-    if whole:
-
-        def key_of(raw: str) -> object:
-            return raw
-
-    else:
-        picked = sorted(elements - {0}) or [0]
-        pick = itemgetter(*picked)
-        padding = [""] * (last + 1)
-
-        def key_of(raw: str) -> object:
-            row = raw.split(separator, last + 1)
-            return pick(row if len(row) > last else row + padding)
 
     def facts_of(raw: str) -> int:
         if len(raw) > MEMORY_LENGTH:
@@ -424,6 +410,50 @@ def _watcher(
         return facts
 
     return facts_of
+
+
+def _key(readers: Sequence[_Reader], separator: str) -> Callable[[str], object]:
+    """What of a raw segment decides its bits."""
+    values: set[int] = set()
+    flags: set[int] = set()
+    pattern = False
+    for reader in readers:
+        for place, test in ((term.place, term.test) for term in reader.reads):
+            if not place.whole:
+                values.add(3 if place.segment == "HL" else 1)
+            if place.element == ANY_ELEMENT:
+                if test != PRESENT or place.component:
+                    return str
+                pattern = True
+            elif place.element is not None:
+                only_presence = test == PRESENT and place.component is None and not place.repeats
+                (flags if only_presence else values).add(place.element)
+    flags -= values
+    last = max((*values, *flags), default=0)
+    padding = [""] * (last + 1)
+    pick = itemgetter(*sorted(values)) if values else itemgetter(0)
+
+    def by_values(raw: str) -> object:
+        row = raw.split(separator, last + 1)
+        return pick(row if len(row) > last else row + padding)
+
+    if not flags and not pattern:
+        return by_values
+    if pattern or len(flags) > 1:
+
+        def by_pattern(raw: str) -> object:
+            row = raw.split(separator)
+            return pick(row if len(row) > last else row + padding), tuple(map(bool, row))
+
+        return by_pattern
+    (flag,) = flags
+
+    def by_flag(raw: str) -> object:
+        row = raw.split(separator, last + 1)
+        row = row if len(row) > last else row + padding
+        return pick(row), row[flag] != ""
+
+    return by_flag
 
 
 @lru_cache(64)

@@ -505,9 +505,11 @@ class _Parser:
         )
         if element is None:
             return place
-        part = self._part(place)
-        if part is None or part.usage == "N":
+        # Of the segments that qualify, only those that use the element are looked at.
+        used = tuple(c for c in place.children if (p := self._part(replace(place, children=(c,)))) and p.usage != "N")
+        if not used:
             raise self.fail(line, f"{place}: the guide does not use this element")
+        place = replace(place, children=used)
         whole = self._part(place, whole=True)
         return replace(place, repeats=whole is not None and whole.repeat > 1)
 
