@@ -1,6 +1,6 @@
 """Cases of the situational rules as data: a clean synthetic base, what breaks one rule in it, and what mends that.
 
-A `*.cases` file in `situations/` holds bases and cases:
+The files in `situations/` hold bases (`*.bases`) and cases (`*.cases`); a case may be tried on several bases:
 
     base person 005010X222A1 837
       ST*837*0001*005010X222A1
@@ -54,42 +54,33 @@ class Case:
 
 
 def all_cases() -> Iterator[Case]:
-    for path in sorted(FOLDER.glob("*.cases")):
-        yield from _read(path)
-
-
-def _read(path: Path) -> Iterator[Case]:
     bases: dict[str, tuple[Guide, list[str]]] = {}
+    for path in [*sorted(FOLDER.glob("*.bases")), *sorted(FOLDER.glob("*.cases"))]:
+        yield from _read(path, bases)
+
+
+def _read(path: Path, bases: dict[str, tuple[Guide, list[str]]]) -> Iterator[Case]:
     open_base: list[str] | None = None
-    case: Case | None = None
+    cases: list[Case] = []
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         bare = line.strip()
         if not bare or bare.startswith("#"):
             continue
         if line.startswith("  "):
-            if case is None:
+            if not cases:
                 assert open_base is not None, f"{path.name}:{number}"
                 open_base.append(bare)
-            else:
+            for case in cases:
                 word, _, edit = bare.partition(" ")
                 {"fail": case.fail, "pass": case.mend}[word].append(edit)
             continue
-        if case is not None:
-            yield case
-            case = None
-        words = bare.split()
+        yield from cases
+        words, cases = bare.split(), []
         if words[0] == "base":
-            if words[4:5] == ["from"]:
-                guide, earlier = bases[words[5]]
-                open_base = list(earlier)
-            else:
-                guide, open_base = guides.load(words[2], words[3]), []
-            bases[words[1]] = guide, open_base
+            bases[words[1]] = guides.load(words[2], words[3]), (open_base := [])
         else:
-            guide, base = bases[words[1]]
-            case = Case(words[0], guide, base, f"{path.name}:{number}")
-    if case is not None:
-        yield case
+            cases = [Case(words[0], *bases[name], f"{path.name}:{number}") for name in words[1:]]
+    yield from cases
 
 
 def walked(guide: Guide, segments: list[str]) -> tuple[Walk, Instance]:

@@ -24,25 +24,24 @@ __all__ = ["LoopFacts", "Rule", "Situations", "Statement", "finding", "judge_tre
 
 
 @cache
-def _files() -> dict[str, str]:
-    """Guide id -> name of its rule file in this folder."""
-    found: dict[str, str] = {}
-    for entry in resources.files(__name__).iterdir():
-        if entry.name.endswith(".rules"):
-            for line in entry.read_text("utf-8").splitlines():
-                if line.startswith("rules "):
-                    found |= dict.fromkeys(line.split()[1].split(","), entry.name)
-                    break
+def _files() -> dict[str, tuple[str, ...]]:
+    """Guide id -> its rule files in this folder; a file may serve several guides, and a guide may have several files."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in sorted(entry.name for entry in resources.files(__name__).iterdir() if entry.name.endswith(".rules")):
+        with resources.files(__name__).joinpath(name).open("r", encoding="utf-8") as file:
+            guide_ids = next(line for line in file if line.startswith("rules ")).split()[1]
+        for guide_id in guide_ids.split(","):
+            found[guide_id] = (*found.get(guide_id, ()), name)
     return found
 
 
 @lru_cache(64)
 def rules(guide: Guide) -> tuple[Statement, ...]:
-    """The situational rules of a guide, in file order; () where there are none yet."""
-    name = _files().get(f"{guide.id}/{guide.set_id}") or _files().get(guide.id)
-    if name is None:
-        return ()
-    return parse(resources.files(__name__).joinpath(name).read_text("utf-8"), guide, name)
+    """The situational rules of a guide, in file order; () where there are none."""
+    found: list[Statement] = []
+    for name in (*_files().get(guide.id, ()), *_files().get(f"{guide.id}/{guide.set_id}", ())):
+        found += parse(resources.files(__name__).joinpath(name).read_text("utf-8"), guide, name)
+    return tuple(found)
 
 
 @lru_cache(64)

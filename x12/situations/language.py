@@ -30,6 +30,8 @@ from x12.guides import Component, Guide, GuideError, Loop, Segment
 __all__ = ["ANY_ELEMENT", "Place", "Rule", "Side", "Statement", "Term", "Test", "parse", "read_values"]
 
 ANY_ELEMENT = -1
+# Of a date with a time only the date is compared.
+_DATE_LENGTH = 8
 
 
 class RuleError(GuideError):
@@ -90,6 +92,9 @@ class Test:
             case "ordered":
                 first, dash, last = value.partition("-")
                 return not dash or len(first) != len(last) or first <= last
+            case "spanning":
+                first, dash, last = value.partition("-")
+                return bool(dash) and first != last
             case _:
                 return _compared(_number(value), self.kind, Decimal(self.text))
 
@@ -187,15 +192,17 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of a comparison: the value at a place, or where it is a range of dates, its start or end."""
+    """One side of a comparison: the value at a place, or the date that it is or that a range starts or ends with."""
 
     edge: str
     place: Place
 
     def value(self, row: Sequence[str], component: str, repetition: str) -> str:
         text = next(read_values(self.place, row, component, repetition), "")
+        if not self.edge:
+            return text
         first, dash, last = text.partition("-")
-        return last if self.edge == "end" and dash else first if self.edge else text
+        return (last if self.edge == "end" and dash else first)[:_DATE_LENGTH]
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +244,7 @@ _HEAD = re.compile(r"([A-Z]{1,3}-[0-9A-Z]+-\d{3})  ([467]) (error|warning)  ([\w
 _PLACE = re.compile(
     r"(?:(?P<loop>\d{3,4}[A-Z]{0,2}) )?"
     r"(?:loop (?P<child>\w+)|(?P<segment>[A-Z][A-Z0-9]{1,2}?)(?P<element>\d\d|xx)?(?:-(?P<component>\d+))?"
-    r"(?:\*(?P<qualifiers>[A-Z0-9,]+))?)(?: (?P<test>(?:=|in|not|>|<|>=|<=|like|ordered).*))?"
+    r"(?:\*(?P<qualifiers>[A-Z0-9,]+))?)(?: (?P<test>(?:=|in|not|>|<|>=|<=|like|ordered|spanning).*))?"
 )
 _ORDER = re.compile(r"(?:(start|end) )?(.+?) (<=|<|==|!=) (?:(start|end) )?(.+)")
 _WORDS = ("when", "needs", "forbids", "points", "order", "each", "say", "from")
@@ -550,8 +557,8 @@ class _Parser:
         negated = text.startswith("not ")
         text = text.removeprefix("not ")
         match text.split(maxsplit=1) if text.startswith("like ") else text.split():
-            case ["ordered"]:
-                return Test("ordered", negated)
+            case [("ordered" | "spanning") as kind]:
+                return Test(kind, negated)
             case ["like", pattern]:
                 try:
                     re.compile(pattern)
