@@ -1,12 +1,14 @@
 """Loaded code lists: one `NAME.codes` file each in the data folder's `codes/`, over the lists that come with Claimwire.
 
+It is made of the editions that were loaded, which lie in `codes/editions` as they were read.
+
 A process reads them once, when it starts (`use`), and judges by them (`current`) until it ends.
 """
 
 from __future__ import annotations
 
 import os
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 
 from x12.codes.listing import CodeList, ListError, merge, parse, render
@@ -17,6 +19,7 @@ __all__ = ["BYTES_MAX", "CodeFileError", "current", "lists_in", "load", "remove"
 
 BYTES_MAX = 256 << 20
 _SUFFIX = ".codes"
+_EDITIONS = "editions"
 
 
 class CodeFileError(ValueError):
@@ -40,10 +43,24 @@ def lists_in(folder: Path) -> Lists:
 
 
 def load(folder: Path, source: Path, name: str = "", since: str = "", until: str = "") -> dict[str, CodeList]:
-    """Put a published file over what was loaded before; what is then known of each list in it, by name.
+    """Put a published file with what was loaded before; what is then known of each list in it, by name.
 
-    Nothing is changed where it cannot be read as a whole. CodeFileError says why.
+    Every edition is kept as it was read, so that they may come in any order. Nothing is changed where the file cannot be read
+    as a whole. CodeFileError says why.
     """
+    found: dict[str, CodeList] = {}
+    for one, codes in _published(source, name, since, until).items():
+        first, last = codes.covers[0]
+        editions = {p.name: _read(p) for p in (folder / _EDITIONS).glob(f"{one}.*{_SUFFIX}")}
+        this = f"{one}.{first or 'all'}-{last or 'on'}{_SUFFIX}"
+        editions[this] = codes
+        found[one] = reduce(merge, sorted(editions.values(), key=lambda c: (c.covers[0][0], c.covers[-1][1] or "9")))
+        _write(folder / _EDITIONS / this, render(codes, f"Read from {source.name}."))
+        _write(folder / f"{one}{_SUFFIX}", render(found[one], f"Made of the files in {_EDITIONS}."))
+    return found
+
+
+def _published(source: Path, name: str, since: str, until: str) -> dict[str, CodeList]:
     try:
         if source.stat().st_size > BYTES_MAX:
             raise CodeFileError(f"{source.name}: larger than {BYTES_MAX >> 20} MB: no code list is")
@@ -55,16 +72,9 @@ def load(folder: Path, source: Path, name: str = "", since: str = "", until: str
     except UnicodeDecodeError:
         text = content.decode("cp1252", "replace")
     try:
-        published = read(text, source.name, name, since, until)
+        return read(text, source.name, name, since, until)
     except ListError as error:
         raise CodeFileError(f"{source.name}: {error}") from error
-    merged: dict[str, CodeList] = {}
-    for one, codes in published.items():
-        path = folder / f"{one}{_SUFFIX}"
-        merged[one] = merge(_read(path), codes) if path.exists() else codes
-    for one, codes in merged.items():
-        _write(folder / f"{one}{_SUFFIX}", render(codes, f"Loaded from {source.name}."))
-    return merged
 
 
 def remove(folder: Path, name: str) -> bool:
@@ -73,6 +83,8 @@ def remove(folder: Path, name: str) -> bool:
     if not is_loadable(name) or not path.exists():
         return False
     path.unlink()
+    for edition in (folder / _EDITIONS).glob(f"{name}.*{_SUFFIX}"):
+        edition.unlink()
     return True
 
 

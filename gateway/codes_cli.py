@@ -10,6 +10,8 @@ import msgspec
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from x12.codes.listing import CodeList, Span
     from x12.codes.lists import Lists
 
@@ -70,7 +72,7 @@ def codes_load(
         return
     for one, codes in loaded.items():
         ended = sum(bool(spans[-1][1]) for spans in codes.spans.values())
-        typer.echo(f"{one}: {len(codes.words)} codes, {ended} of them ended; known for {_period(codes.covers)}.")
+        typer.echo(f"{one}: {len(codes.words)} codes, {ended} of them ended; known for {_periods(codes.covers)}.")
     typer.echo("A server that runs takes them when it starts again.")
 
 
@@ -90,7 +92,7 @@ def codes_list(config: ConfigOption = None, data: DataOption = None, as_json: Js
     table = Table(Column("list", no_wrap=True), "what", "kept by", "codes", "known for", "from")
     for one in told:
         name = str(one["name"])
-        known = _period(lists.codes(name).covers) if one["codes"] else ""
+        known = _periods(lists.codes(name).covers) if one["codes"] else ""
         source = f"{one['source']}, in part" if one["partial"] else str(one["source"])
         table.add_row(name, FORMS[name].title, FORMS[name].keeper, str(one["codes"] or ""), known, source)
     Console().print(table)
@@ -117,10 +119,12 @@ def codes_show(
         )
     wanted = codes.words if code is None else {code: codes.words[code]}
     if as_json:
-        _print_json([{"code": c, "words": words, "days": _days(codes, c)} for c, words in wanted.items()])
+        _print_json(
+            [{"code": c, "words": words, "days": _told_days(codes.spans.get(c, ()))} for c, words in wanted.items()]
+        )
         return
     for c, words in wanted.items():
-        days = ", ".join(_period(span) for span in codes.spans.get(c, ()))
+        days = _periods(codes.spans.get(c, ()))
         typer.echo(f"{c}  {words}" + (f"  ({days})" if days else ""))
 
 
@@ -168,13 +172,16 @@ def _told(name: str, codes: CodeList, source: str) -> dict[str, object]:
         "codes": len(codes.words),
         "ended": sum(bool(spans[-1][1]) for spans in codes.spans.values()),
         "partial": codes.partial,
-        "since": _shown(codes.covers[0]) or None,
-        "until": _shown(codes.covers[1]) or None,
+        "covers": _told_days(codes.covers),
     }
 
 
-def _days(codes: CodeList, code: str) -> list[dict[str, str | None]]:
-    return [{"since": _shown(a) or None, "until": _shown(b) or None} for a, b in codes.spans.get(code, ())]
+def _told_days(spans: Iterable[Span]) -> list[dict[str, str | None]]:
+    return [{"since": _shown(a) or None, "until": _shown(b) or None} for a, b in spans]
+
+
+def _periods(spans: Iterable[Span]) -> str:
+    return ", ".join(map(_period, spans))
 
 
 def _period(span: Span) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -158,7 +159,7 @@ def test_a_published_list_is_read(
 ) -> None:
     found = read(text, f"somewhere/{file_name}")
     assert [name] == list(found)
-    assert (codes, spans, covers) == (dict(found[name].words), dict(found[name].spans), found[name].covers)
+    assert (codes, spans, (covers,)) == (dict(found[name].words), dict(found[name].spans), found[name].covers)
 
 
 def test_the_hcpcs_file_holds_procedures_and_modifiers_with_their_days() -> None:
@@ -167,7 +168,7 @@ def test_the_hcpcs_file_holds_procedures_and_modifiers_with_their_days() -> None
     assert {"A0021": "Outside state ambulance", "G9999": "Ended code"} == dict(procedures.words)
     assert {"A0021": (("19820101", ""),), "G9999": (("20150101", "20231231"),)} == dict(procedures.spans)
     assert {"LT": "Left side"} == dict(modifiers.words)
-    assert ("20260401", "20260630") == procedures.covers == modifiers.covers
+    assert (("20260401", "20260630"),) == procedures.covers == modifiers.covers
 
 
 @pytest.mark.parametrize(
@@ -176,6 +177,12 @@ def test_the_hcpcs_file_holds_procedures_and_modifiers_with_their_days() -> None
         ("icd10cm_codes_2025.txt", "A000    Cholera\nA001\n\nB 1\n", "", "lines 2, 4 cannot be read"),
         ("icd10cm_codes.txt", "A000    Cholera\n", "", "say from which day"),
         ("CDT2026.csv", "Code,Nomenclature\nD0120,one\nX0120,two\nD1,three\n", "", "line 3: not of the form"),
+        (
+            "CDT2026.csv",
+            "Code,Nomenclature\nCDT is somebody's.,\nD0120,one\nhalf a line here too,\nD0121,two\n",
+            "",
+            "line 4: not of the form",
+        ),
         ("CDT2026.csv", 'Code,Nomenclature\nD0120,"one\nmore"\nD013,two\n', "", "line 4: not of the form"),
         ("carc.csv", "Code,Description,Start\n1,one,31/31/1995\n", "", "line 2: a date that is none"),
         ("carc.csv", "Code,Description,Start,Stop\n1,one,1/1/2000,1/1/1999\n", "", "line 2: the code ends before"),
@@ -199,6 +206,11 @@ def test_what_cannot_be_read_is_refused_with_its_lines(file_name: str, text: str
         read(text, file_name, name)
 
 
+def test_licences_and_footnotes_of_a_table_are_no_codes() -> None:
+    text = "Code,Classification,Specialization,Definition\nCopyright of somebody,and more\n207Q00000X,Family Medicine,,\nLast updated this year,,\n"
+    assert {"207Q00000X": "Family Medicine"} == dict(read(text, "taxonomy.csv")["provider_taxonomy"].words)
+
+
 def test_a_list_may_be_told_by_its_codes() -> None:
     text = "Code;Description\n" + "".join(f"{c};words\n" for c in ("11", "12", "21", "22", "23"))
     with pytest.raises(ListError):
@@ -210,7 +222,7 @@ def test_a_list_may_be_told_by_its_codes() -> None:
 
 def test_days_may_be_said() -> None:
     found = read("A000    Cholera\n", "codes.txt", "icd10cm", "20260401", "20260930")
-    assert ("20260401", "20260930") == found["icd10cm"].covers
+    assert (("20260401", "20260930"),) == found["icd10cm"].covers
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
@@ -242,7 +254,23 @@ def test_loading_keeps_older_editions(tmp_path: Path) -> None:
         ("A099", "20250930"): "unknown",
         ("A099", "20251001"): "unknown",
     } == judged
-    assert ["icd10cm.codes"] == [p.name for p in folder.iterdir()]
+
+
+def test_editions_may_be_loaded_in_any_order(tmp_path: Path) -> None:
+    texts = {
+        2024: "A000    Cholera\nA009    Old\n",
+        2025: "A000    Cholera\n",
+        2026: "A000    Cholera\nA009    Old\nA010    New\n",
+    }
+    sources = {y: _put(tmp_path, f"icd10cm_codes_{y}.txt", text) for y, text in texts.items()}
+    made: set[str] = set()
+    for number, order in enumerate(itertools.permutations(sources)):
+        folder = tmp_path / str(number)
+        for year in (*order, order[0]):
+            code_files.load(folder, sources[year])
+        made.add((folder / "icd10cm.codes").read_text("utf-8"))
+    assert 1 == len(made)
+    assert "A009  [..2024-09-30,2025-10-01..]  Old" in made.pop()
 
 
 def test_loading_hcpcs_makes_its_part_known_and_leaves_cpt(tmp_path: Path) -> None:
@@ -288,7 +316,7 @@ def test_what_is_loaded_lies_over_what_comes_along(tmp_path: Path) -> None:
 
 def test_an_edition_over_a_list_that_dates_its_codes_keeps_the_dates() -> None:
     old = CodeList({"A": "a", "B": "b"}, {"A": (("20000101", ""),), "B": (("20000101", "20101231"),)})
-    merged = merge(old, CodeList({"A": "a"}, covers=("20260101", "20261231")))
+    merged = merge(old, CodeList({"A": "a"}, covers=(("20260101", "20261231"),)))
     assert {"A": (("20000101", ""),), "B": (("20000101", "20101231"),)} == dict(merged.spans)
 
 
@@ -304,7 +332,7 @@ def test_the_command_loads_lists_shows_and_removes(tmp_path: Path) -> None:
     source = _put(tmp_path, "icd10cm_order_2026.txt", _order(("A00", 0, "Cholera"), ("A000", 1, "Cholera, one kind")))
     code, told = _run(tmp_path, "load", str(source), "--json")
     loaded = json.loads(told)[0]
-    assert (0, "icd10cm", 1, "2025-10-01") == (code, loaded["name"], loaded["codes"], loaded["since"])
+    assert (0, "icd10cm", 1, "2025-10-01") == (code, loaded["name"], loaded["codes"], loaded["covers"][0]["since"])
     listed = {one["name"]: one["source"] for one in json.loads(_run(tmp_path, "list", "--json")[1])}
     assert ("loaded", "shipped", "form only") == (
         listed["icd10cm"],
@@ -331,5 +359,9 @@ def test_the_command_refuses_what_is_not_there(tmp_path: Path, words: tuple[str,
 def test_the_command_takes_days_and_a_name(tmp_path: Path) -> None:
     source = _put(tmp_path, "mine.csv", "Code,Description\n0450,Emergency room\n")
     status, told = _run(tmp_path, "load", str(source), "--as", "revenue", "--since", "2026-01-01", "--json")
-    assert (0, "revenue", "2026-01-01") == (status, json.loads(told)[0]["name"], json.loads(told)[0]["since"])
+    assert (0, "revenue", "2026-01-01") == (
+        status,
+        json.loads(told)[0]["name"],
+        json.loads(told)[0]["covers"][0]["since"],
+    )
     assert 2 == _run(tmp_path, "load", str(source), "--as", "revenue", "--since", "January")[0]

@@ -4,7 +4,7 @@ The text form, `NAME.codes`, has one line a code, `CODE  words`, or `CODE  [sinc
 inclusive, written 2012-01-31, either may be left out; `[a..b,c..d]` for a code that came back. `#` begins a comment. Three
 directives may stand before the codes:
 
-    @covers 1995-01-01..2025-11-01     what is known of the list: outside, an unknown code may be a newer or an older one
+    @covers 1995-01-01..2025-11-01     the days, or several periods, that the list is known for: outside, a code may be newer or older
     @later 3[0-9][0-9]                 what codes can look like that were added later; without this line, like any other
     @partial                           not every code of the list is here
 """
@@ -32,7 +32,7 @@ class ListError(ValueError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CodeList:
-    """A list of codes: `words` of every code, `spans` of those that are not good for ever, the days it `covers`.
+    """A list of codes: `words` of every code, `spans` of those that are not good for ever, the periods it `covers`.
 
     `later` is a regular expression for codes that may have come after those days, "" for any. `partial`: more codes exist than
     are listed.
@@ -40,7 +40,7 @@ class CodeList:
 
     words: Mapping[str, str]
     spans: Mapping[str, tuple[Span, ...]] = field(default_factory=dict[str, tuple[Span, ...]])
-    covers: Span = _OPEN
+    covers: tuple[Span, ...] = (_OPEN,)
     partial: bool = False
     later: str = ""
 
@@ -60,11 +60,16 @@ def _span(text: str) -> Span:
     return since, until
 
 
+def _periods(text: str) -> tuple[Span, ...]:
+    return tuple(map(_span, text.split(",")))
+
+
 def parse(text: str) -> CodeList:
     """The list in the text form; ListError names the first lines that are wrong."""
     words: dict[str, str] = {}
     spans: dict[str, tuple[Span, ...]] = {}
-    covers, partial, later = _OPEN, False, ""
+    covers: tuple[Span, ...] = (_OPEN,)
+    partial, later = False, ""
     known: dict[str, tuple[Span, ...]] = {}
     wrong: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -72,7 +77,7 @@ def parse(text: str) -> CodeList:
         if not gap or code[:1] in ("#", ""):
             try:
                 if line.startswith("@covers "):
-                    covers = _span(line[8:].strip())
+                    covers = _periods(line[8:].strip())
                 elif line.startswith("@later "):
                     later = re.compile(line[7:].strip()).pattern
                 elif line.strip() == "@partial":
@@ -88,7 +93,7 @@ def parse(text: str) -> CodeList:
             try:
                 # A list has few different periods.
                 if (days := known.get(dated[1])) is None:
-                    days = known[dated[1]] = tuple(_span(s) for s in dated[1].split(","))
+                    days = known[dated[1]] = _periods(dated[1])
                 spans[code] = days
             except ValueError as error:
                 wrong.append(f"line {number}: {error}")
@@ -108,8 +113,8 @@ def _shown(span: Span) -> str:
 def render(codes: CodeList, comment: str = "") -> str:
     """The text form, codes in the list's order; `parse(render(x))` says the same as x."""
     lines = [f"# {line}" for line in comment.splitlines()]
-    if codes.covers != _OPEN:
-        lines.append(f"@covers {_shown(codes.covers)}")
+    if codes.covers != (_OPEN,):
+        lines.append(f"@covers {','.join(map(_shown, codes.covers))}")
     if codes.later:
         lines.append(f"@later {codes.later}")
     if codes.partial:
@@ -121,48 +126,65 @@ def render(codes: CodeList, comment: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def _before(day: str) -> str:
-    """The day before, CCYYMMDD."""
-    return date.fromordinal(date(int(day[:4]), int(day[4:6]), int(day[6:])).toordinal() - 1).strftime("%Y%m%d")
+def _moved(day: str, by: int) -> str:
+    """The day so many days later, CCYYMMDD."""
+    return date.fromordinal(date(int(day[:4]), int(day[4:6]), int(day[6:])).toordinal() + by).strftime("%Y%m%d")
 
 
 def merge(old: CodeList, new: CodeList) -> CodeList:
-    """The new list with what the old one knows on top of it.
+    """What is known when a list comes after another, of which it is a later edition or a correction.
 
-    A list that covers days from some day on, and does not say of its codes when they began (a yearly edition), ends the old
-    codes it lacks on the day before; those it has in common go on; those it adds begin on its first day. A list that dates its
-    codes by itself overrides the old code by code; codes it lacks stay as they were.
+    An edition covers days from some day on and is the whole list there: the old codes it lacks end on the day before, those it has
+    in common go on, those it adds begin on its first day, or right after the old list where no edition is known between. A list
+    that covers every day before some day dates its codes by itself, and overrides the old one code by code.
     """
     if not old.words:
         return new
-    if new.covers[0] and new.covers[0] < old.covers[0]:
-        # An older edition that comes later still lies below.
-        old, new = new, old
-    edition = new.covers[0]
-    words = dict(new.words)
+    edition = new.covers[0][0]
     spans = dict(new.spans)
-    for code in new.words:
-        if code in spans or not edition:
-            continue
-        before = old.spans.get(code, (_OPEN,) if code in old.words else None)
-        if before is None:
-            # What a partial or later list lacks may be older than this edition.
-            known = not old.partial and old.words and (not old.covers[0] or old.covers[0] < edition)
-            if known:
-                spans[code] = ((edition, ""),)
-        elif before[-1][1] and before[-1][1] < _before(edition):
-            spans[code] = (*before, (edition, ""))
-        elif before[-1][0]:
-            spans[code] = (*before[:-1], (before[-1][0], ""))
+    if edition:
+        _go_on(old, new, edition, spans)
+    words = dict(new.words)
     for code, said in old.words.items():
         if code in words:
             continue
         words[code] = said
-        ended = old.spans.get(code, (_OPEN,))
-        if edition and not new.partial and (not ended[-1][1] or ended[-1][1] >= edition):
-            ended = (*ended[:-1], (ended[-1][0], _before(edition)))
-        if ended != (_OPEN,):
-            spans[code] = ended
-    first = min(old.covers[0], new.covers[0]) if old.covers[0] and new.covers[0] else ""
-    last = max(old.covers[1], new.covers[1]) if new.covers[1] else ""
-    return CodeList(words, spans, (first, last), new.partial and old.partial, new.later or old.later)
+        days = old.spans.get(code, (_OPEN,))
+        if edition and not new.partial and (not days[-1][1] or days[-1][1] >= edition):
+            days = (*days[:-1], (days[-1][0], _moved(edition, -1)))
+        if days != (_OPEN,):
+            spans[code] = days
+    covers = _joined((*old.covers, *new.covers))
+    return CodeList(words, spans, covers, new.partial and old.partial, new.later or old.later)
+
+
+def _go_on(old: CodeList, new: CodeList, edition: str, spans: dict[str, tuple[Span, ...]]) -> None:
+    """Put the days of the codes of an edition into `spans`, where it does not date them itself."""
+    known = old.covers[-1][1]
+    # Without an edition for the days between, nobody knows when a code came: it is not held against it.
+    since = min(edition, _moved(known, 1)) if known else ""
+    for code in new.words:
+        if code in new.spans:
+            continue
+        days = old.spans.get(code, (_OPEN,)) if code in old.words else None
+        if days is None:
+            if since and not old.partial:
+                spans[code] = ((since, ""),)
+        elif days[-1][1] and days[-1][1] < _moved(edition, -1):
+            spans[code] = (*days, (since or edition, ""))
+        elif days[-1][0]:
+            spans[code] = (*days[:-1], (days[-1][0], ""))
+        elif len(days) > 1:
+            spans[code] = days
+
+
+def _joined(periods: tuple[Span, ...]) -> tuple[Span, ...]:
+    """Periods in order, those that touch made one."""
+    found: list[Span] = []
+    for since, until in sorted(periods):
+        if found and (not found[-1][1] or since <= _moved(found[-1][1], 1)):
+            ends = (found[-1][1], until)
+            found[-1] = (found[-1][0], max(ends) if all(ends) else "")
+        else:
+            found.append((since, until))
+    return tuple(found)

@@ -53,7 +53,7 @@ def _judge(name: str, codes: CodeList) -> Check:
     if form.dated:
         spans.update(codes.spans)
     get, digit, partial = spans.get, form.digit, codes.partial
-    first, last = codes.covers
+    covers, last = codes.covers, codes.covers[-1][1]
     later = re.compile(codes.later).fullmatch if codes.later else None
 
     def check(value: str, on: str) -> Reason | None:
@@ -70,9 +70,11 @@ def _judge(name: str, codes: CodeList) -> Check:
             return "check digit"
         if not spans:
             return None
-        if partial or (on and on < first):
+        if partial:
             return "unlisted"
-        return "unlisted" if last and on > last and (later is None or later(value)) else "unknown"
+        if not on or any(since <= on and (not until or on <= until) for since, until in covers):
+            return "unknown"
+        return "unlisted" if not last or on <= last or later is None or later(value) else "unknown"
 
     return check
 

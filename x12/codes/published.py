@@ -41,12 +41,14 @@ _PLAIN = re.compile(r"([0-9A-Z]{3,7})\s+(\S.*)")
 _HCPCS = re.compile(r"(?:[A-Z]\d{4}|   [0-9A-Z]{2})[0-9 ]{5}[3478]")
 _CPT_LINE = re.compile(r"(\d{4}[0-9AFMTU])\t(.+)")
 _WRONG_SHOWN = 5
+# No code is so long.
+_NOTE = 15
 
 # What a column of codes, words, beginnings and ends is called, in lower case, by preference.
 _CODE = ("code", "codes", "cpt code", "cdt code", "hcpc", "hcpcs", "hcpcs code", "procedure code", "place of service code(s)",
          "place of service code", "pos code", "taxonomy code", "modifier", "drg", "ms-drg", "revenue code", "value")  # fmt: skip
 _WORDS = ("short description", "short desc", "short", "display name", "display", "nomenclature", "description", "place of service name",
-          "name", "words", "long description", "long", "medium", "descriptor", "definition", "title", "desc", "text")  # fmt: skip
+          "name", "words", "specialization", "classification", "long description", "long", "medium", "descriptor", "definition", "title", "desc", "text")  # fmt: skip
 _SINCE = ("start", "start date", "effective date", "effective_date", "effectivedate", "add dt", "add date", "code added date", "since", "begin date",
           "start_date")  # fmt: skip
 _UNTIL = ("stop", "stop date", "end", "end date", "end_date", "stop_date", "term dt", "termination date", "deactivation date", "deactivation_date",
@@ -179,31 +181,43 @@ def _table(text: str, header: int, separator: str) -> Iterator[Row]:
     body = "".join(text.splitlines(keepends=True)[header:])
     reader = csv.reader(io.StringIO(body, newline=""), delimiter=separator)
     names = [n.strip().lower() for n in next(reader)]
-    code, words = _column(names, _CODE), _column(names, _WORDS)
-    since, until = _column(names, _SINCE), _column(names, _UNTIL)
+    code = _column(names, _CODE)
     assert code is not None
-    assert words is not None
-    needed = max(code, words)
-    wrong: list[str] = []
+    words = [names.index(w) for w in _WORDS if w in names]
+    since, until = _column(names, _SINCE), _column(names, _UNTIL)
+    lines: list[tuple[int, list[str]]] = []
     before = reader.line_num
     try:
         for cells in reader:
-            number, before = header + before + 1, reader.line_num
-            if not any(c.strip() for c in cells):
-                continue
-            if len(cells) <= needed:
-                wrong.append(f"line {number}: fewer columns than the header has")
-                continue
-            try:
-                first, last = (_day(cells[i]) if i is not None and i < len(cells) else "" for i in (since, until))
-            except ValueError:
-                wrong.append(f"line {number}: a date that is none")
-                continue
-            yield number, cells[code].strip(), " ".join(cells[words].split()), first, last
+            if any(c.strip() for c in cells):
+                lines.append((header + before + 1, cells))
+            before = reader.line_num
     except csv.Error as error:
-        wrong.append(f"line {header + reader.line_num}: {error}")
+        raise ListError(f"line {header + reader.line_num}: {error}") from error
+    wrong: list[str] = []
+    for number, cells in _without_notes(lines, code):
+        if len(cells) <= max(code, *words[:1]):
+            wrong.append(f"line {number}: fewer columns than the header has")
+            continue
+        try:
+            first, last = (_day(cells[i]) if i is not None and i < len(cells) else "" for i in (since, until))
+        except ValueError:
+            wrong.append(f"line {number}: a date that is none")
+            continue
+        said = next((cells[i] for i in words if i < len(cells) and cells[i].strip()), "")
+        yield number, cells[code].strip(), " ".join(said.split()), first, last
     if wrong:
         raise ListError("; ".join(wrong[:_WRONG_SHOWN]))
+
+
+def _without_notes(lines: list[tuple[int, list[str]]], code: int) -> list[tuple[int, list[str]]]:
+    """The rows from the first to the last code: licences and footnotes stand before and behind, in the column of codes."""
+
+    def is_note(cells: list[str]) -> bool:
+        return len(cells) > code and len(cells[code]) > _NOTE and " " in cells[code].strip()
+
+    told = [i for i, (_, cells) in enumerate(lines) if not is_note(cells)]
+    return lines[told[0] : told[-1] + 1] if told else []
 
 
 def _json(text: str) -> Iterator[Row]:
@@ -302,7 +316,7 @@ def _gathered(name: str, rows: Iterable[Row], edition: Span, until: str) -> Code
         raise ListError("; ".join(wrong[:_WRONG_SHOWN]) + more)
     if not words:
         raise ListError("there are no codes in it")
-    return CodeList(words, spans, edition if any(edition) else ("", until or latest))
+    return CodeList(words, spans, (edition if any(edition) else ("", until or latest),))
 
 
 def _edition(name: str, stem: str, since: str, until: str) -> Span:
