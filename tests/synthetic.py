@@ -5,7 +5,7 @@ Used by tests, benches and the demo's neighbours; sizes are counts of claims or 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from random import Random
 
@@ -32,6 +32,20 @@ CITIES = (
 )
 PROCEDURES = ("99213", "99214", "99203", "80053", "85025", "93000", "71046", "36415", "97110")
 DIAGNOSES = ("E119", "I10", "J0190", "M545", "Z0000", "R079", "K219", "F411", "N390")
+LABORATORY = ("80053", "85025")
+# Procedures of dentists and what is told with them.
+DENTAL = (
+    ("D0120", "mouth"),
+    ("D1110", "mouth"),
+    ("D2150", "filling"),
+    ("D2740", "crown"),
+    ("D2750", "crown again"),
+    ("D3320", "tooth"),
+    ("D4341", "quadrant"),
+    ("D7140", "tooth"),
+    ("D8080", "mouth"),
+)
+SURFACES = {"filling": "*M:O", "crown": "", "crown again": "", "tooth": ""}
 CENT = Decimal("0.01")
 
 
@@ -78,9 +92,29 @@ def _birth_date(random: Random) -> str:
 
 def claims_837p(count: int, seed: int = 1, *, wrong: bool = False) -> str:
     """Professional claims, every fourth for a dependent, fifty to a billing provider. `wrong` puts one error in each claim."""
+    return _claims_837("005010X222A1", "207Q00000X", count, seed, wrong, _claim_837p)
+
+
+def claims_837i(count: int, seed: int = 1, *, wrong: bool = False) -> str:
+    """Institutional claims as `claims_837p`, by turns of a stay and of a day in the emergency room."""
+    return _claims_837("005010X223A2", "282N00000X", count, seed, wrong, _claim_837i)
+
+
+def claims_837d(count: int, seed: int = 1, *, wrong: bool = False) -> str:
+    """Dental claims as `claims_837p`: fillings, crowns, scalings, braces and check-ups.
+
+    Every fifth is a predetermination, every seventh goes to a second payer after the first one decided on each line.
+    """
+    return _claims_837("005010X224A2", "1223G0001X", count, seed, wrong, _claim_837d)
+
+
+def _claims_837(
+    version: str, taxonomy: str, count: int, seed: int, wrong: bool, claim: Callable[[Random, int, bool], list[str]]
+) -> str:
+    """One set of claims in shared levels; `claim` gives the segments from CLM on."""
     random = Random(seed)
     body = [
-        "ST*837*{ST02}*005010X222A1",
+        f"ST*837*{{ST02}}*{version}",
         "BHT*0019*00*SYNTH0001*20260105*0930*CH",
         "NM1*41*2*SYNTHETIC BILLING*****46*SYNTHSEND",
         "PER*IC*EDI DESK*TE*5035550100",
@@ -91,18 +125,18 @@ def claims_837p(count: int, seed: int = 1, *, wrong: bool = False) -> str:
         if index % 50 == 0:
             level += 1
             billing = level
-            body += [f"HL*{level}**20*1", "PRV*BI*PXC*207Q00000X"]
+            body += [f"HL*{level}**20*1", f"PRV*BI*PXC*{taxonomy}"]
             body += [f"NM1*85*2*SYNTHETIC CLINIC {index // 50}*****XX*{npi(100_000_000 + index // 50)}"]
             body += ["N3*12 ALDER WAY", "N4*PORTLAND*OR*972010000", "REF*EI*930000000"]
         level += 1
-        body += _subscriber_837p(random, index, level, billing)
+        body += _subscriber(random, index, level, billing)
         if index % 4 == 0:
             level += 1
-        body += _claim_837p(random, index, wrong)
-    return interchange("HC", "005010X222A1", [body])
+        body += claim(random, index, wrong)
+    return interchange("HC", version, [body])
 
 
-def _subscriber_837p(random: Random, index: int, level: int, billing: int) -> list[str]:
+def _subscriber(random: Random, index: int, level: int, billing: int) -> list[str]:
     last, first = _person(random)
     city, state, postal = random.choice(CITIES)
     where = [f"N3*{index + 1} BIRCH ST", f"N4*{city}*{state}*{postal}"]
@@ -148,6 +182,77 @@ def _claim_837p(random: Random, index: int, wrong: bool) -> list[str]:
             f"REF*6R*{index}L{number}",
         ]
     return lines
+
+
+def _charge(random: Random) -> Decimal:
+    return Decimal(random.randint(4000, 60000)) / 100
+
+
+def _total(charges: Iterable[Decimal]) -> str:
+    return money(sum(charges, Decimal(0)))
+
+
+def _claim_837i(random: Random, index: int, wrong: bool) -> list[str]:
+    stay = index % 2 == 0
+    days = random.randint(2, 9) if stay else 0
+    diagnoses = random.sample(DIAGNOSES, random.randint(2, 4))
+    if stay:
+        lines = [("0120", "", "DA", days), ("0250", "", "UN", 1), ("0300", f"HC:{random.choice(LABORATORY)}", "UN", 1)]
+    else:
+        lines = [("0450", "HC:99283", "UN", 1), ("0300", f"HC:{random.choice(LABORATORY)}", "UN", random.randint(1, 2))]
+    charges = [_charge(random) for _ in lines]
+    facility, present = ("11", ":::::::Y") if stay else ("13", "")
+    out = [f"CLM*PCN{index:08d}*{_total(charges)}***{'999' if wrong else facility}:A:1**A*Y*Y"]
+    out += ["DTP*096*TM*1130"] if stay else []
+    out += [f"DTP*434*RD8*20251202-202512{2 + days:02d}"]
+    out += ["DTP*435*DT*202512020815", "CL1*3*1*01"] if stay else ["CL1*1**01"]
+    out += [f"REF*D9*SYN{index:09d}", f"REF*EA*MRN{index:07d}", f"HI*ABK:{diagnoses[0]}{present}"]
+    out += [f"HI*ABJ:{diagnoses[0]}", "HI*DR:470"] if stay else [f"HI*APR:{diagnoses[1]}"]
+    out += ["HI*" + "*".join(f"ABF:{d}{present}" for d in diagnoses[1:])]
+    out += [f"HI*BE:80:::{days}"] if stay else []
+    last, first = _person(random)
+    out += [f"NM1*71*1*{last}*{first}****XX*{npi(210_000_000 + index)}", "PRV*AT*PXC*207R00000X"]
+    for number, ((revenue, procedure, unit, units), charge) in enumerate(zip(lines, charges, strict=True), 1):
+        out += [f"LX*{number}", f"SV2*{revenue}*{procedure}*{money(charge)}*{unit}*{units}"]
+        out += [] if stay else ["DTP*472*D8*20251202"]
+        out += [f"REF*6R*{index}L{number}"]
+    return out
+
+
+def _claim_837d(random: Random, index: int, wrong: bool) -> list[str]:
+    planned, second = index % 5 == 4, index % 7 == 6
+    services = random.sample(DENTAL, random.randint(1, 3))
+    charges = [_charge(random) for _ in services]
+    braces = any(code == "D8080" for code, _ in services)
+    place, plan = ("999" if wrong else "11"), ("*" * 10 + "PB" if planned else "")
+    out = [f"CLM*PCN{index:08d}*{_total(charges)}***{place}:B:1*Y*A*Y*Y{plan}"]
+    out += ["DTP*452*D8*20251202"] if braces and not planned else []
+    out += [] if planned else ["DTP*472*D8*20251202"]
+    out += ["DN1*24*22"] if braces else []
+    out += ["DN2*1*M****JP", "DN2*16*E****JP"] if index % 3 == 0 else []
+    out += [f"REF*D9*SYN{index:09d}"]
+    last, first = _person(random)
+    out += [f"NM1*82*1*{last}*{first}****XX*{npi(220_000_000 + index)}", "PRV*PE*PXC*1223G0001X"]
+    paid = [(charge * random.randint(30, 80) / 100).quantize(CENT) for charge in charges]
+    if second:
+        out += ["SBR*S*18*GRP0001******CI", f"AMT*D*{_total(paid)}", "OI***Y***Y"]
+        out += [f"NM1*IL*1*{last}*{first}****MI*SEC{index:07d}", "NM1*PR*2*SYNTHETIC DENTAL PLAN*****PI*SYNTH2"]
+    for number, ((code, kind), charge, payment) in enumerate(zip(services, charges, paid, strict=True), 1):
+        out += [f"LX*{number}", _dental_service(random, code, kind, money(charge))]
+        out += [f"TOO*JP*{random.randint(2, 15)}{SURFACES[kind]}"] if kind in SURFACES else []
+        out += ["DTP*441*D8*20150610"] if kind == "crown again" else []
+        out += [f"REF*6R*{index}L{number}"]
+        if second:
+            out += [f"SVD*SYNTH2*{money(payment)}*AD:{code}**1", f"CAS*CO*45*{money(charge - payment)}"]
+            out += ["DTP*573*D8*20251220"]
+    return out
+
+
+def _dental_service(random: Random, code: str, kind: str, charge: str) -> str:
+    if kind == "quadrant":
+        return f"SV3*AD:{code}*{charge}**{random.choice(('10', '20', '30', '40'))}**1"
+    placed = {"crown": "I", "crown again": "R"}.get(kind, "")
+    return f"SV3*AD:{code}*{charge}***{placed}*1"
 
 
 def remittance_835(count: int, seed: int = 1, *, wrong: bool = False) -> str:
@@ -246,6 +351,34 @@ def acknowledgement_277ca(count: int, seed: int = 1, *, wrong: bool = False) -> 
             "DTP*472*D8*20251202",
         ]
     return interchange("HN", "005010X214", [body])
+
+
+def requests_270(count: int, seed: int = 1) -> str:
+    """`count` eligibility questions, each a transaction set of its own, every fourth about a dependent."""
+    random = Random(seed)
+    return interchange("HS", "005010X279A1", [_request_270(random, index) for index in range(count)])
+
+
+def _request_270(random: Random, index: int) -> list[str]:
+    last, first = _person(random)
+    dependent = index % 4 == 0
+    born = f"DMG*D8*{_birth_date(random)}*{random.choice('MF')}"
+    trace = f"TRN*1*SYNTRC{index:08d}*9123456789"
+    asked = ["DTP*291*D8*20260105", f"EQ*{random.choice(('30', '35', '47', '98'))}"]
+    lines = [
+        "ST*270*{ST02}*005010X279A1",
+        f"BHT*0022*13*SYN{index:08d}*20260105*0930",
+        "HL*1**20*1",
+        "NM1*PR*2*SYNTHETIC HEALTH PLAN*****PI*SYNTH",
+        "HL*2*1*21*1",
+        f"NM1*1P*2*SYNTHETIC CLINIC*****XX*{npi(100_000_000)}",
+        f"HL*3*2*22*{int(dependent)}",
+        *([] if dependent else [trace]),
+        f"NM1*IL*1*{last}*{first}****MI*MEM{index:07d}",
+    ]
+    if not dependent:
+        return [*lines, born, *asked]
+    return [*lines, "HL*4*3*23*0", trace, f"NM1*03*1*{last}*{random.choice(FIRST_NAMES)}", born, *asked]
 
 
 def responses_271(count: int, seed: int = 1) -> str:

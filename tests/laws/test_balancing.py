@@ -308,13 +308,34 @@ def test_an_institutional_claim_balances_by_its_own_segments() -> None:
     assert ["SVD02"] == found("100", "76", "51")
 
 
+def test_a_dental_claim_balances_by_its_own_segments() -> None:
+    """SV302 is the line's charge; a predetermination has charges as a claim has."""
+
+    def found(charge: str, paid: str, line_paid: str, clm19: str = "") -> list[str]:
+        body = [CLAIM_HEAD[0].replace("X222A1", "X224A2"), *CLAIM_HEAD[1:]]
+        body += [f"CLM*A*{charge}***11:B:1*Y*A*Y*Y" + (f"**********{clm19}" if clm19 else "")]
+        body += ["SBR*P*18*******CI", "CAS*PR*1*5", f"AMT*D*{paid}", "OI***Y***Y", "NM1*IL*1*DOE*J****MI*M1"]
+        body += ["NM1*PR*2*FIRST*****PI*P1", "LX*1", "SV3*AD:D2150*70****1", "TOO*JP*3*M:O"]
+        body += [f"SVD*P1*{line_paid}*AD:D2150**1", "CAS*CO*45*20", "DTP*573*D8*20260102"]
+        body += ["LX*2", "SV3*AD:D1110*30", "SVD*P1*30*AD:D1110**1", "DTP*573*D8*20260102"]
+        one = set_of([*body, f"SE*{len(body) + 1}*0001"], "HC", "005010X224A2")
+        assert [] == [f for f in one.findings if f.loop not in ("1000A", "1000B")]
+        return [place for place, _ in places(balance_837(one.tree()))]
+
+    for clm19 in ("", "PB"):
+        assert [] == found("100", "75", "50", clm19)
+        assert ["CLM02"] == found("101", "75", "50", clm19)
+    assert ["AMT02"] == found("100", "80", "50")
+    assert ["SVD02"] == found("100", "76", "51")
+
+
 def test_only_claims_known_to_be_off_are_found_in_the_corpus() -> None:
     wrong_files = {"invalid": {"workbench_checks_unbalanced_claim.edi", "workbench_checks_multi_problem.edi"}}
     for folder, names in wrong_files.items():
         sets = [(n, s) for n, s in corpus_sets(folder) if n in names and s.set_id == "837"]
         assert ["CLM02"] * len(sets) == [p for _, s in sets for p, _ in places(balance_837(s.tree()))]
-    for name, one in corpus_sets("837P", "837I"):
-        if name.startswith(("stupidedi__X222", "stupidedi__X223")):
+    for name, one in corpus_sets("837P", "837I", "837D"):
+        if name.startswith(("stupidedi__X222", "stupidedi__X223", "stupidedi__X224")):
             assert (name, []) == (name, places(balance_837(one.tree())))
 
 
