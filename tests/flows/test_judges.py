@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from gateway import code_files
 from gateway.judges import Judges, count_for
 from tests.flows.service import (
     NETWORK,
@@ -28,15 +29,27 @@ from tests.flows.service import (
 
 
 @asynccontextmanager
-async def judges(count: int) -> AsyncGenerator[Judges]:
+async def judges(count: int, codes: Path | None = None) -> AsyncGenerator[Judges]:
     """So many judges that can be asked."""
-    made = Judges()
+    made = Judges(codes)
     made.start(count)
     try:
         await ready(made, count)
         yield made
     finally:
         await made.close()
+
+
+async def test_a_judge_judges_by_the_code_lists_of_the_server(tmp_path: Path) -> None:
+    (tmp_path / "cdt.codes").write_text("D0120  evaluation\n", "utf-8")
+    async with judges(1, tmp_path) as made:
+        asked = [await made.call(_known, code) for code in ("D0120", "D9999")]
+    assert [None, "unknown"] == asked
+    assert None is _known("D9999")
+
+
+def _known(code: str) -> str | None:
+    return code_files.current().check("cdt", code)
 
 
 async def eventually(holds: Callable[[], bool | Awaitable[bool]]) -> None:

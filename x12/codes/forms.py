@@ -120,7 +120,7 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         "admission_source": Form("point of origin", "NUBC", r"[0-9A-Z]", "service", table="admission_source"),
         "treatment": Form("home health plan of treatment", "NUBC", r"[0-9A-Z]{1,3}"),
         # Teeth.
-        "tooth": Form("tooth", "ADA", r"(?:[1-9]|[1-7]\d|8[0-2]|[A-T]S?)"),
+        "tooth": Form("tooth", "ADA", r"(?:[1-9]|[12]\d|3[0-2]|5[1-9]|[67]\d|8[0-2]|[A-T]S?)"),
         "oral_cavity": Form("area of the oral cavity", "ADA", r"(?:0[0-9]|[1-4]0|L|R)"),
         # Answers.
         "claim_adjustment_reason": Form(

@@ -31,12 +31,12 @@ _ABSENT: tuple[Span, ...] = ()
 _WARNED: frozenset[tuple[str, Reason]] = frozenset({("production", "not yet"), ("production", "ended")})
 _STRICT = frozenset({"claim_adjustment_reason", "remittance_advice_remark"})
 _WORDS: Mapping[Reason, str] = {
-    "form": "has not the form of a {title}",
-    "check digit": "is not a {title}: its check digit is wrong",
-    "unknown": "is not a {title} of the list ({keeper})",
-    "unlisted": "is not on the list of {title} values known here, which does not reach this far; load a newer or whole one",
-    "ended": "is a {title} that ended before the day of {dated}",
-    "not yet": "is a {title} that begins after the day of {dated}",
+    "form": "has not the form that its list has ({title})",
+    "check digit": "ends in a wrong check digit ({title})",
+    "unknown": "is not on its list ({title}, kept by {keeper})",
+    "unlisted": "is not on its list as it is known here ({title}): load a newer or whole one",
+    "ended": "had ended before the day of {dated} ({title})",
+    "not yet": "begins after the day of {dated} ({title})",
 }
 
 
