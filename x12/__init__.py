@@ -20,8 +20,10 @@ from x12.syntax import Delimiters, Unwritable
 
 if TYPE_CHECKING:
     from x12.claim_acknowledgement import acknowledge_claims
+    from x12.claim_records import Claim, claims
 
 __all__ = [
+    "Claim",
     "Delimiters",
     "Finding",
     "Group",
@@ -30,6 +32,7 @@ __all__ = [
     "Unwritable",
     "acknowledge_claims",
     "acknowledgement",
+    "claims",
     "judge_claims",
     "read",
     "stream",
@@ -37,8 +40,16 @@ __all__ = [
 ]
 
 
+# What is made of documents is loaded when it is first asked for.
+_LATER = {
+    "Claim": "x12.claim_records",
+    "acknowledge_claims": "x12.claim_acknowledgement",
+    "claims": "x12.claim_records",
+}
+
+
 def __getattr__(name: str) -> Any:
-    # The documents that a 277CA is made of are loaded when one is first written.
-    if name == "acknowledge_claims":
-        return import_module("x12.claim_acknowledgement").acknowledge_claims
+    module = _LATER.get(name)
+    if module is not None:
+        return getattr(import_module(module), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -25,6 +25,7 @@ from x12.envelope import Interchange, TransactionSet
 from x12.finding import Finding
 from x12.guides import Guide
 from x12.syntax import CANONICAL, InterchangeHeader, Unwritable
+from x12.tree import Instance
 
 __all__ = [
     "KINDS",
@@ -73,7 +74,11 @@ class Kind(NamedTuple):
 
     def read(self, received: TransactionSet) -> list[Document]:
         """The documents of a set of this kind."""
-        found: Any = self._part(self.reader)(received.tree())
+        return self.read_tree(received.tree())
+
+    def read_tree(self, root: Instance) -> list[Document]:
+        """The documents of a set of this kind whose loops are at hand."""
+        found: Any = self._part(self.reader)(root)
         return list(found) if isinstance(found, list) else [found]  # pyright: ignore[reportUnknownArgumentType]
 
     def write(self, made: Document, header: Header) -> Written:

@@ -6,7 +6,7 @@ Sources: 005010X222A1 (and 005010X223A2, 005010X224A2 where a struct serves them
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Protocol, TypeVar
 
 import msgspec
@@ -73,6 +73,7 @@ __all__ = [
     "provider_as",
     "read_billing_at_payer",
     "renamed_findings",
+    "unassigned_findings",
     "write_billing_at_payer",
 ]
 
@@ -462,6 +463,14 @@ def assign_providers(
             renamed[f"providers[{len(rest)}]"] = f"providers[{index}]"
             rest.append(provider)
     return rest or None
+
+
+def unassigned_findings(providers: Sequence[Provider], roles: Iterable[str]) -> Iterator[Finding]:
+    """A finding for each entry of `providers` that nothing says what to do with: leaving it out would change the claim."""
+    for index in range(len(providers)):
+        path = f"providers[{index}].providerType"
+        message = f"{path} is not {', '.join(roles)}, or that provider is given already."
+        yield Finding(2, "element", "7", message, path=path)
 
 
 class _Claim(Protocol):

@@ -8,7 +8,6 @@ Source: 005010X223A2; names: the dialect's `institutional-claim-request`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 from x12 import guides
@@ -39,7 +38,9 @@ from x12.documents.claim_parts import (
     list_report,
     normalise_subscriber,
     one_name,
+    open_claim,
     renamed_findings,
+    unassigned_findings,
 )
 from x12.documents.institutional_line import InstitutionalLine, Pricing, normalise_line
 from x12.documents.institutional_parts import (
@@ -64,7 +65,6 @@ from x12.documents.institutional_parts import (
 from x12.documents.parts import Header, PostalAddress
 from x12.documents.service_line import Contract
 from x12.documents.writing import Writer, Written
-from x12.finding import Finding
 from x12.walk import Instance
 
 __all__ = ["InstitutionalClaim", "InstitutionalInformation", "normalised", "read_claims", "write_claim"]
@@ -489,21 +489,7 @@ def write_claim(claim: InstitutionalClaim, header: Header) -> Written:
     """A transaction set with this one claim, normalised, and what is wrong with it under the caller's own field paths."""
     made, renamed = _canonical(claim)
     writer = Writer(guides.load(GUIDE_ID, "837"), header.control_number)
-    root = writer.root
-    header.put(root, "0019", "00")
-    for place, value in (("ST03", GUIDE_ID), ("BHT03", header.reference)):
-        root.put(place, value)
-    billing = root.near(["2000A"])
-    billing.near(["2010AA"], "billing")
-    level = billing.near(["2000B"])
-    level.near(["2010BA"], "subscriber")
-    level.near(["2010BB"])
-    if made.dependent is None:
-        level.put("SBR02", "18")
-    else:
-        level = level.near(["2000C"], "dependent")
-        level.near(["2010CA"], "dependent")
-    loop = level.add("2300", _INFORMATION)
+    loop = open_claim(writer, header, GUIDE_ID, for_dependent=made.dependent is not None)
     if made.billing is not None:
         numbers = BillingAtPayer(
             commercial_number=made.billing.commercial_number, location_number=made.billing.location_number
@@ -511,13 +497,5 @@ def write_claim(claim: InstitutionalClaim, header: Header) -> Written:
         writer.write(numbers, loop, "billing")
     writer.write(made, loop)
     written = writer.finish()
-    found = [*_unassigned(made.providers or ()), *written.findings]
+    found = [*unassigned_findings(made.providers or (), _ROLES), *written.findings]
     return Written(written.segments, renamed_findings(found, renamed))
-
-
-def _unassigned(providers: Sequence[InstitutionalProvider]) -> Iterator[Finding]:
-    """A finding for each entry of `providers` that nothing says what to do with: leaving it out would change the claim."""
-    for index in range(len(providers)):
-        path = f"providers[{index}].providerType"
-        message = f"{path} is not {', '.join(_ROLES)}, or that provider is given already."
-        yield Finding(2, "element", "7", message, path=path)

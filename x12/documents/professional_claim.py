@@ -9,7 +9,6 @@ Source: 005010X222A1; names: the dialect's `professional-claim-request`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 from x12 import guides
@@ -58,6 +57,7 @@ from x12.documents.claim_parts import (
     provider_as,
     read_billing_at_payer,
     renamed_findings,
+    unassigned_findings,
     write_billing_at_payer,
 )
 from x12.documents.parts import Diagnosis, Header, PostalAddress
@@ -72,7 +72,6 @@ from x12.documents.service_line import (
     normalise_line,
 )
 from x12.documents.writing import DraftLoop, Writer, Written
-from x12.finding import Finding
 from x12.walk import Instance
 
 __all__ = ["ClaimInformation", "ProfessionalClaim", "normalised", "read_claims", "write_claim"]
@@ -358,7 +357,7 @@ def write_claim(claim: ProfessionalClaim, header: Header) -> Written:
     writer.write(made, loop)
     _complete(made, loop)
     written = writer.finish()
-    found = [*_unassigned(made.providers or ()), *written.findings]
+    found = [*unassigned_findings(made.providers or (), _ROLES), *written.findings]
     return Written(written.segments, renamed_findings(found, renamed))
 
 
@@ -381,11 +380,3 @@ def _complete(claim: ProfessionalClaim, loop: DraftLoop) -> None:
     lines = (claim.claim_information.service_lines if claim.claim_information else None) or []
     for line, draft in zip(lines, (c for c in loop.children if c.loop.id == "2400"), strict=True):
         complete_line(line, draft)
-
-
-def _unassigned(providers: Sequence[Provider]) -> Iterator[Finding]:
-    """A finding for each entry of `providers` that nothing says what to do with: leaving it out would change the claim."""
-    for index in range(len(providers)):
-        path = f"providers[{index}].providerType"
-        message = f"{path} is not {', '.join(_ROLES)}, or that provider is given already."
-        yield Finding(2, "element", "7", message, path=path)
