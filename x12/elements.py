@@ -6,7 +6,7 @@ Sources: X12.6 (data element types, repetition, composites, syntax notes), 00501
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 
 from x12.finding import Finding, Severity
@@ -65,6 +65,18 @@ def period_is_valid(qualifier: str, text: str) -> bool:
     return True
 
 
+def _used(part: Component) -> bool:
+    return part.usage != "N"
+
+
+def _optional(part: Component) -> bool:
+    return part.usage != "R"
+
+
+def _takes(part: Component, text: str) -> bool:
+    return part.codes is None or part.external is not None or text in part.codes
+
+
 class _Judge:
     def __init__(self, segment: Segment, delimiters: Delimiters, position: int) -> None:
         self.segment = segment
@@ -81,12 +93,16 @@ class _Judge:
         repeat: int | None,
         message: str = "",
         severity: Severity = "error",
+        allowed: Callable[[Component], bool] | None = None,
     ) -> None:
-        segment = self.segment
+        """One more finding; `allowed` tells whether the guide would allow it, where a companion guide narrowed the place."""
+        segment, narrowed = self.segment, part.narrowed
         place = f"{segment.id}{element:02d}" + (f"-{component}" if component else "")
         codes = f" ({', '.join(sorted(part.codes))})" if part.codes and len(part.codes) <= 12 else ""
         text = message or _MESSAGES[code].format(min=part.min, max=part.max, repeat=part.repeat, codes=codes)
         level = 1 if code in ("3", "4", "5", "6", "8", "9", "12", "13") else 2
+        if narrowed is not None and allowed is not None and allowed(narrowed.before):
+            level, text = 7, f"{text} ({narrowed.by})"
         number = None if part.data.type == "C" and not part.data.number else part.data.number
         self.findings.append(
             Finding(
@@ -129,12 +145,12 @@ class _Judge:
             text = bare
         length = sum(c.isdigit() for c in text) if kind == "R" or kind.startswith("N") else len(text)
         if length > part.max:
-            self.find(part, "5", *here)
+            self.find(part, "5", *here, allowed=lambda guide: length <= guide.max)
         elif length < part.min:
-            self.find(part, "4", *here)
+            self.find(part, "4", *here, allowed=lambda guide: length >= guide.min)
         if part.codes is not None and part.external is None:
             if text not in part.codes:
-                self.find(part, "7", *here)
+                self.find(part, "7", *here, allowed=lambda guide: _takes(guide, text))
         elif (kind == "R" and not _DECIMAL.fullmatch(text)) or (kind.startswith("N") and not _INTEGER.fullmatch(text)):
             self.find(part, "6", *here, message="is not a number in X12's form")
         elif kind == "DT" and not _is_date(text):
@@ -155,11 +171,11 @@ class _Judge:
             value = parts[component.position - 1] if component.position <= len(parts) else ""
             if value:
                 if component.usage == "N":
-                    self.find(component, "I10", element.position, component.position, repeat)
+                    self.find(component, "I10", element.position, component.position, repeat, allowed=_used)
                 else:
                     self.value(component, value, qualifier, element.position, component.position, repeat)
             elif component.usage == "R":
-                self.find(component, "1", element.position, component.position, repeat)
+                self.find(component, "1", element.position, component.position, repeat, allowed=_optional)
             qualifier = value if component.data.number == "1250" else qualifier
         self.notes(element.notes, parts, element.components, element.position)
 
@@ -167,7 +183,8 @@ class _Judge:
         separator = self.delimiters.repetition
         repeats = text.split(separator) if element.repeat > 1 and separator else [text]
         if len(repeats) > element.repeat:
-            self.find(element, "12", element.position, None, element.repeat + 1)
+            found = (element, "12", element.position, None, element.repeat + 1)
+            self.find(*found, allowed=lambda guide: len(repeats) <= guide.repeat)
         for index, value in enumerate(repeats, 1):
             repeat = index if len(repeats) > 1 else None
             if element.components:
@@ -228,9 +245,9 @@ def judge_segment(segment: Segment, raw: str, delimiters: Delimiters, position: 
         blank = not text or (element.components and not text.strip(delimiters.component))
         if blank:
             if element.usage == "R":
-                judge.find(element, "1", element.position, None, None)
+                judge.find(element, "1", element.position, None, None, allowed=_optional)
         elif element.usage == "N":
-            judge.find(element, "I10", element.position, None, None)
+            judge.find(element, "I10", element.position, None, None, allowed=_used)
         else:
             judge.element(element, text, qualifier)
         qualifier = text if element.data.number == "1250" else qualifier

@@ -34,6 +34,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
+from typing import Any
 
 __all__ = [
     "Choice",
@@ -42,11 +43,13 @@ __all__ = [
     "Guide",
     "GuideError",
     "Loop",
+    "Narrowed",
     "Note",
     "Segment",
     "available",
     "load",
     "parse",
+    "patch",
     "standard",
 ]
 
@@ -98,6 +101,14 @@ class Standard:
     codes: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
 
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """What the guide says of a place that a companion guide narrowed, and who wants it so: the payer, and why if it says."""
+
+    before: Any
+    by: str
+
+
 @dataclass(slots=True, eq=False)
 class Component:
     """A simple element, or a component of a composite, as one guide uses it."""
@@ -111,6 +122,7 @@ class Component:
     repeat: int = 1
     codes: frozenset[str] | None = None
     external: str | None = None
+    narrowed: Narrowed | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -135,6 +147,7 @@ class Segment:
     loop: Loop
     index: int = -1
     order: int = -1
+    narrowed: Narrowed | None = None
 
     @property
     def opens(self) -> bool:
@@ -143,11 +156,16 @@ class Segment:
 
     @property
     def qualifier(self) -> Component | None:
-        """The coded element that tells this segment from others with the same id: HL03, or the first element or component."""
+        """The coded element that tells this segment from others with the same id: HL03, or the first element or component.
+
+        A companion guide changes what is right at a place, not which place it is: its narrower codes do not count here.
+        """
         elements = self.elements
         first = elements[2] if self.id == "HL" else elements[0] if elements else None
         if first is not None and first.components:
             first = first.components[0]
+        if first is not None and first.narrowed is not None:
+            first = first.narrowed.before
         return first if first is not None and first.codes and first.usage == "R" else None
 
     def __repr__(self) -> str:
@@ -170,6 +188,7 @@ class Loop:
     order: int = -1
     base: int = 0
     alone: bool = False
+    narrowed: Narrowed | None = None
 
     @property
     def position(self) -> int:
@@ -197,7 +216,8 @@ class Choice:
 class Guide:
     """One implementation guide: `id` and `editions` as in GS08, `set_id` as in ST01, `group_id` as in GS01.
 
-    `chosen` is set where the edition has more than one table for the set.
+    `chosen` is set where the edition has more than one table for the set; `companions` are the names of the companion guides
+    that patched it.
     """
 
     id: str
@@ -208,6 +228,7 @@ class Guide:
     root: Loop
     segments: tuple[Segment, ...] = ()
     chosen: Choice | None = None
+    companions: tuple[str, ...] = ()
 
     def loops(self, loop: Loop | None = None) -> Iterator[Loop]:
         loop = loop or self.root
@@ -469,10 +490,8 @@ class _Parser:
                     0,
                     0,
                     repeat,
-                    None,
-                    None,
-                    parts,
-                    inner_notes,
+                    components=parts,
+                    notes=inner_notes,
                 )
             )
         if given:
@@ -485,6 +504,16 @@ class _Parser:
 def parse(text: str, source: str = "<guide>", dictionary: Standard | None = None) -> Guide:
     """Read one guide's table; GuideError names the line that is wrong."""
     return _Parser(source, dictionary or standard()).parse(text)
+
+
+def patch(guide: Guide, text: str, source: str = "<companion>") -> Guide:
+    """The guide as one payer wants it: a new guide, patched as `x12.guides.companions` describes. GuideError names the line.
+
+    The same patch on the same guide is the same guide again, so that it is compiled once.
+    """
+    from x12.guides import companions
+
+    return companions.apply(guide, text, source)
 
 
 @cache
