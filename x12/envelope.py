@@ -251,9 +251,10 @@ class _Skim:
 class _Reader:
     """Where in the envelopes the file stands."""
 
-    def __init__(self, judgement: Judgement, *, keep: bool) -> None:
+    def __init__(self, judgement: Judgement, *, keep: bool, companions: Sequence[str] = ()) -> None:
         self.judgement = judgement
         self.keep = keep
+        self.companions = companions
         self.interchange: Interchange | None = None
         self.group: Group | None = None
         self.open: TransactionSet | None = None
@@ -419,7 +420,7 @@ class _Reader:
                     parts = second.split(delimiters.element, choice.element + 1)
                     there = parts[0] == choice.segment and len(parts) > choice.element
                     guide = guides.load(edition, made.set_id, parts[choice.element] if there else "")
-                made.guide = guide
+                guide = made.guide = guides.patched(guide, self.companions)
                 return compiled(guide, delimiters, self.judgement)
         return None
 
@@ -512,15 +513,20 @@ def _judge_isa(interchange: Interchange) -> list[Finding]:
 
 
 def stream(
-    source: Iterable[bytes] | bytes, *, levels: Iterable[int] = LEVELS, keep: bool = True
+    source: Iterable[bytes] | bytes,
+    *,
+    levels: Iterable[int] = LEVELS,
+    keep: bool = True,
+    companions: Sequence[str] = (),
 ) -> Iterator[TransactionSet | Interchange]:
     """Each transaction set as soon as it is complete, each interchange after its last one, in file order.
 
     What belongs to no interchange comes as one last Interchange without elements that only has findings. `levels` are the SNIP
     levels to judge. With `keep=False` the sets come without segments, and an interchange keeps of them what a 999 tells: memory
-    does not grow with the file, however long one set is.
+    does not grow with the file, however long one set is. `companions` are the patches of companion guides (`x12.guides.patch`)
+    that apply, each to the sets of its guide: what they ask for is judged at level 7. Raises GuideError when one is wrong.
     """
-    reader = _Reader(Judgement(frozenset(levels)), keep=keep)
+    reader = _Reader(Judgement(frozenset(levels)), keep=keep, companions=companions)
     stray: list[Finding] = []
     for run in runs(source):
         yield from reader.run(run)
@@ -533,6 +539,8 @@ def stream(
         yield nothing
 
 
-def read(source: Iterable[bytes] | bytes, *, levels: Iterable[int] = LEVELS) -> list[Interchange]:
-    """Every interchange of a file with its groups, transaction sets and findings; `levels` are the SNIP levels to judge."""
-    return [part for part in stream(source, levels=levels) if isinstance(part, Interchange)]
+def read(
+    source: Iterable[bytes] | bytes, *, levels: Iterable[int] = LEVELS, companions: Sequence[str] = ()
+) -> list[Interchange]:
+    """Every interchange of a file with its groups, transaction sets and findings; `levels` and `companions` as for `stream`."""
+    return [part for part in stream(source, levels=levels, companions=companions) if isinstance(part, Interchange)]

@@ -149,7 +149,7 @@ def _composite(element: Element, delimiters: Delimiters, prefix: str) -> str | N
 
 def segment_source(segment: Segment, delimiters: Delimiters, prefix: str = "") -> str | None:
     """The pattern that only clean segments match, its groups named with `prefix`; None where nothing can be proved."""
-    if not _IN_NUMBERS.isdisjoint(delimiters):
+    if segment.usage == "N" or not _IN_NUMBERS.isdisjoint(delimiters):
         return None
     separator = re.escape(delimiters.element)
     usable = [e.position for e in segment.elements if e.usage != "N"]

@@ -16,7 +16,7 @@ from typing import Any
 from x12 import guides
 from x12.elements import judge_segment
 from x12.finding import Finding
-from x12.guides import Loop, Segment
+from x12.guides import Loop, Narrowed, Segment
 from x12.proofs import prove
 from x12.syntax import number_of
 from x12.table import Node, Scope, Step, StepsByValue, Table, compiled
@@ -282,7 +282,9 @@ class Walk:
             if gone >> child.order & 1:
                 first = child.first if isinstance(child, Loop) else child
                 what = f"Loop {child.id} ({child.name})" if isinstance(child, Loop) else f"{child.id} ({child.name})"
-                self.find_segment("3", f"{what} is required in loop {loop.id} and missing before this place.", first)
+                payer = child.narrowed if child.narrowed and child.narrowed.before.usage != "R" else None
+                message = f"{what} is required in loop {loop.id} and missing before this place."
+                self.find_segment("3", message, first, payer)
 
     def _again(self, step: Step) -> None:
         counts = self._counts
@@ -291,16 +293,13 @@ class Walk:
         count = counts[step.bit] = counts.get(step.bit, 1) + 1
         child = step.child
         if count > child.repeat:
+            payer = child.narrowed if child.narrowed and count <= child.narrowed.before.repeat else None
             if isinstance(child, Loop):
-                self.find_segment(
-                    "4",
-                    f"Loop {child.id} ({child.name}) may occur {child.repeat} times; this is one more.",
-                    step.node.segment,
-                )
+                message = f"Loop {child.id} ({child.name}) may occur {child.repeat} times; this is one more."
+                self.find_segment("4", message, step.node.segment, payer)
             else:
-                self.find_segment(
-                    "5", f"{child.id} ({child.name}) may occur {child.repeat} times here; this is one more.", child
-                )
+                message = f"{child.id} ({child.name}) may occur {child.repeat} times here; this is one more."
+                self.find_segment("5", message, child, payer)
 
     def _judge(self, node: Node, raw: str) -> None:
         """The slow road: find out what is wrong, if anything."""
@@ -313,7 +312,9 @@ class Walk:
         if clean:
             return
         if segment.usage == "N":
-            self.find_segment("I4", f"{segment.id} ({segment.name}) is not used in this guide.", segment)
+            payer = segment.narrowed if segment.narrowed and segment.narrowed.before.usage != "N" else None
+            where = "for this payer" if payer else "in this guide"
+            self.find_segment("I4", f"{segment.id} ({segment.name}) is not used {where}.", segment, payer)
         for finding in judge_segment(segment, raw, self.delimiters, self.position):
             self.found(finding)
 
@@ -342,11 +343,15 @@ class Walk:
         """Something is wrong with the set as a whole."""
         self.found(Finding(1, "set", code, message, position=self.position))
 
-    def find_segment(self, code: str, message: str, segment: Segment | str | None) -> None:
-        """Something is wrong with the segment here, its place or its number."""
+    def find_segment(
+        self, code: str, message: str, segment: Segment | str | None, payer: Narrowed | None = None
+    ) -> None:
+        """Something is wrong with the segment here, its place or its number; `payer` says who wants it so, if not the guide."""
         loop = segment.loop.id if isinstance(segment, Segment) else self._scope.loop.id
         name = segment.id if isinstance(segment, Segment) else segment
         level = 1 if code in ("1", "6") else 2
+        if payer is not None:
+            level, message = 7, f"{message.rstrip('.')} ({payer.by})."
         self.found(Finding(level, "segment", code, message, loop=loop, segment=name, position=self.position))
 
     def find_element(self, node: Node, element: int, code: str, message: str) -> None:

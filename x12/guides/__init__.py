@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
@@ -50,6 +50,7 @@ __all__ = [
     "load",
     "parse",
     "patch",
+    "patched",
     "standard",
 ]
 
@@ -514,6 +515,16 @@ def patch(guide: Guide, text: str, source: str = "<companion>") -> Guide:
     from x12.guides import companions
 
     return companions.apply(guide, text, source)
+
+
+def patched(guide: Guide, texts: Sequence[str]) -> Guide:
+    """The guide with those of the patches that are for it, in order; GuideError as for `patch`."""
+    if texts:
+        from x12.guides import companions
+
+        for text in texts:
+            guide = companions.apply(guide, text) if companions.is_for(guide, text) else guide
+    return guide
 
 
 @cache

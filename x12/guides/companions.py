@@ -33,7 +33,7 @@ from typing import Any, TypeVar
 from x12.guides import UNBOUNDED, Component, Element, Guide, GuideError, Loop, Narrowed, Segment
 from x12.guides.lint import contradictions
 
-__all__ = ["apply"]
+__all__ = ["apply", "is_for"]
 
 Part = TypeVar("Part", Loop, Segment, Component, Element)
 
@@ -75,10 +75,25 @@ class _Change:
         return f"{self.loop} {name}{element}" + (f"-{self.component}" if self.component else "")
 
 
-@lru_cache(256)
 def apply(guide: Guide, text: str, source: str = "<companion>") -> Guide:
     """A new guide with the patch of a companion guide; GuideError names the line that is wrong, and what may be meant."""
+    return _applied(guide, text, source)
+
+
+@lru_cache(256)
+def _applied(guide: Guide, text: str, source: str) -> Guide:
     return _Patch(guide, source).apply(text)
+
+
+def is_for(guide: Guide, text: str) -> bool:
+    """Whether the head of a patch names this guide; a text without a head is for none."""
+    lines = (line.strip() for line in text.split("\n"))
+    match = _HEAD.fullmatch(next((line for line in lines if line and not line.startswith("#")), ""))
+    if match is None:
+        return False
+    code, choice = match[3], guide.chosen
+    chosen = code is None if choice is None else code in choice.codes
+    return match[1] in guide.editions and match[2] == guide.set_id and chosen
 
 
 class _Patch:
@@ -87,41 +102,35 @@ class _Patch:
         self.guide = _copied(guide)
         self.before = guide
         self.name = ""
+        self.changed = False
 
     def fail(self, line: int, message: str) -> GuideError:
         return GuideError(f"{self.source}:{line}: {message}")
 
     def apply(self, text: str) -> Guide:
-        head = False
-        line = 0
-        for line, raw in enumerate(text.split("\n"), 1):
-            said = raw.strip()
-            if not said or said.startswith("#"):
-                continue
-            if head:
-                self._change(self._parsed(line, said))
-            else:
-                self._head(line, said)
-                head = True
-        if not head:
-            raise self.fail(1, "the first line must be: companion EDITION SET  Name")
+        lines = [(number, line) for number, raw in enumerate(text.split("\n"), 1) if (line := raw.strip())]
+        lines = [(number, line) for number, line in lines if not line.startswith("#")]
+        self._head(*(lines[0] if lines else (1, "")))
+        for number, line in lines[1:]:
+            self._change(self._parsed(number, line))
         known = set(contradictions(self.before))
         broken = [r for r in contradictions(self.guide) if r not in known]
         if broken:
-            raise self.fail(line, f"the patched table contradicts itself: {broken[0].place} {broken[0].message}")
+            raise self.fail(
+                lines[-1][0], f"the patched table contradicts itself: {broken[0].place} {broken[0].message}"
+            )
         return self.guide
 
     def _head(self, line: int, said: str) -> None:
         match = _HEAD.fullmatch(said)
         if match is None:
-            raise self.fail(line, f"not the head of a patch (companion EDITION SET  Name): {said[:60]!r}")
-        edition, set_id, code, self.name = match.groups()
-        guide, choice = self.before, self.before.chosen
-        chosen = (choice is None and code is None) or (choice is not None and code in choice.codes)
-        if edition not in guide.editions or set_id != guide.set_id or not chosen:
-            wanted = f"{guide.id} {guide.set_id}" + (f" {min(choice.codes)}" if choice else "")
-            raise self.fail(line, f"this patch is for {edition} {set_id}, the guide is {wanted}")
-        self.guide.companions = (*guide.companions, self.name)
+            raise self.fail(line, f"the first line of a patch is: companion GS08 ST01  Name; not {said[:60]!r}")
+        if not is_for(self.before, said):
+            choice = self.before.chosen
+            wanted = f"{self.before.id} {self.before.set_id}" + (f" {min(choice.codes)}" if choice else "")
+            raise self.fail(line, f"this patch is for {said.partition('  ')[0][10:]}, the guide is {wanted}")
+        self.name = match[4]
+        self.guide.companions = (*self.before.companions, self.name)
 
     def _parsed(self, line: int, said: str) -> _Change:
         match = _LINE.fullmatch(said)
@@ -161,6 +170,7 @@ class _Patch:
             raise self.fail(
                 change.line, f"no loop {change.loop}" + _meant(change.loop, (x.id for x in self.guide.loops()))
             )
+        self.changed = False
         for loop in loops:
             if not change.segment:
                 self._loop(change, loop)
@@ -172,6 +182,8 @@ class _Patch:
             elements = list(segment.elements)
             elements[change.element - 1] = self._element(change, segment)
             segment.elements = tuple(elements)
+        if not self.changed:
+            raise self.fail(change.line, f"{change.place}: that is so already")
 
     def _loop(self, change: _Change, loop: Loop) -> None:
         if loop.parent is None:
@@ -233,6 +245,7 @@ class _Patch:
         if change.widen and self._wider(before, wanted):
             raise self.fail(change.line, f"{change.place}: widens one thing and narrows another: say it on two lines")
         same = self._wider(allowed, wanted) is None
+        self.changed = self.changed or self._wider(part, wanted) is not None or self._wider(wanted, part) is not None
         return replace(wanted, narrowed=None if same else Narrowed(replace(allowed, narrowed=None), self._by(change)))
 
     def _by(self, change: _Change) -> str:

@@ -160,7 +160,7 @@ def _loop(loop: Loop) -> Iterator[Remark]:
     head = loop.children[0] if loop.children else None
     if not isinstance(head, Segment):
         yield Remark("opener", loop.id, "begins with no segment, so that nobody can tell where it begins.")
-    elif (head.usage, head.repeat) != ("R", 1):
+    elif (head.usage, head.repeat) != ("N" if loop.usage == "N" else "R", 1):
         yield Remark(
             "opener", loop.id, f"begins with {head.id} {head.usage} {head.repeat}: where the loop is, it is once."
         )
