@@ -171,9 +171,40 @@ def test_the_hcpcs_file_holds_procedures_and_modifiers_with_their_days() -> None
     assert (("20260401", "20260630"),) == procedures.covers == modifiers.covers
 
 
+_INI = """3/01/26
+3.2.2
+[1]
+Message=Deductible
+EffDate=1/1/1995
+DeactDate=
+[W1]
+Message=Fee schedule
+EffDate=2/29/2000
+DeactDate=7/1/2014
+[M1]
+Message=X-ray too old
+EffDate=1/1/1997
+DeactDate=
+[ZZZZ]
+Message=of another list
+"""
+
+
+def test_the_file_of_cms_holds_reasons_and_remarks() -> None:
+    found = read(_INI, "Codes.ini", until="20260301")
+    assert {"claim_adjustment_reason": ["1", "W1"], "remittance_advice_remark": ["M1"]} == {
+        name: list(codes.words) for name, codes in found.items()
+    }
+    reasons = found["claim_adjustment_reason"]
+    assert {"1": (("19950101", ""),), "W1": (("20000229", "20140701"),)} == dict(reasons.spans)
+    assert (("", "20260301"),) == reasons.covers
+
+
 @pytest.mark.parametrize(
     ("file_name", "text", "name", "expected"),
     [
+        ("Codes.ini", _INI.replace("1/1/1997", "13/1/1997"), "", "line 11 cannot be read"),
+        ("Codes.ini", _INI.replace("Message=X-ray", "X-ray"), "", "line 12 cannot be read"),
         ("icd10cm_codes_2025.txt", "A000    Cholera\nA001\n\nB 1\n", "", "lines 2, 4 cannot be read"),
         ("icd10cm_codes.txt", "A000    Cholera\n", "", "say from which day"),
         ("CDT2026.csv", "Code,Nomenclature\nD0120,one\nX0120,two\nD1,three\n", "", "line 3: not of the form"),

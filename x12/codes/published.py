@@ -7,6 +7,7 @@
 - CPT: `LONGULT.txt` and its like (code, tab, words; a licence text before it), or any table with a header.
 - Tables with a header, comma, tab, semicolon or pipe between the columns: NUCC's taxonomy, CDT, the X12 and CMS lists, and
   whatever else has a column of codes, one of words and perhaps two of dates.
+- CMS's `Codes.ini` (of Medicare Remit Easy Print, three times a year): adjustment reasons and remarks in one file.
 - JSON: a list of objects with the same names, a FHIR CodeSystem or ValueSet, or one object of code to words.
 - Our own `.codes` files.
 
@@ -40,6 +41,7 @@ _ORDER = re.compile(r"\d{5} ([0-9A-Z]{3,7}) +([01]) (.*)")
 _PLAIN = re.compile(r"([0-9A-Z]{3,7})\s+(\S.*)")
 _HCPCS = re.compile(r"(?:[A-Z]\d{4}|   [0-9A-Z]{2})[0-9 ]{5}[3478]")
 _CPT_LINE = re.compile(r"(\d{4}[0-9AFMTU])\t(.+)")
+_SECTION = re.compile(r"\[([0-9A-Z]{1,5})\]")
 _WRONG_SHOWN = 5
 # No code is so long.
 _NOTE = 15
@@ -90,6 +92,8 @@ def read(text: str, file_name: str = "", name: str = "", since: str = "", until:
         return {name or _own(stem): parse(text)}
     if _HCPCS.match(first) and len(first) > 100:
         return _hcpcs(text.splitlines(), _edition("hcpcs_level_2", stem, since, until))
+    if any(_SECTION.fullmatch(line.strip()) for line in text.splitlines()[:10]):
+        return _ini(text.splitlines(), until)
     rows = list(_rows(text, first))
     if not rows:
         raise ListError(
@@ -282,6 +286,39 @@ def _hcpcs(lines: list[str], edition: Span) -> dict[str, CodeList]:
     if wrong:
         raise ListError(f"{_listed(wrong)} cannot be read: not a record of the HCPCS file")
     return {kind: _gathered(kind, found, edition, edition[1]) for kind, found in rows.items() if found}
+
+
+# --- CMS's Codes.ini ---------------------------------------------------------------------------------------------------
+
+
+def _ini(lines: list[str], until: str) -> dict[str, CodeList]:
+    """Reasons and remarks are told apart by their forms; what is neither is another list's."""
+    names = ("claim_adjustment_reason", "remittance_advice_remark")
+    rows: dict[str, list[Row]] = {name: [] for name in names}
+    wrong: list[int] = []
+    sections: list[tuple[int, str, dict[str, str]]] = []
+    for number, line in enumerate(lines, 1):
+        if found := _SECTION.fullmatch(line.strip()):
+            sections.append((number, found[1], {}))
+        elif sections:
+            key, equals, value = line.partition("=")
+            if equals:
+                sections[-1][2][key.strip().lower()] = value.strip()
+            elif line.strip():
+                wrong.append(number)
+    for number, code, said in sections:
+        name = next((n for n in names if re.fullmatch(FORMS[n].pattern or "", code)), None)
+        if name is None:
+            continue
+        try:
+            days = _day(said.get("effdate", "")), _day(said.get("deactdate", ""))
+        except ValueError:
+            wrong.append(number)
+            continue
+        rows[name].append((number, code, " ".join(said.get("message", "").split()), *days))
+    if wrong:
+        raise ListError(f"{_listed(wrong)} cannot be read: neither [CODE] nor a name, an equals sign and a value")
+    return {name: _gathered(name, found, ("", ""), until) for name, found in rows.items() if found}
 
 
 # --- what the rows make ------------------------------------------------------------------------------------------------
