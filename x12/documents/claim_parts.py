@@ -39,6 +39,7 @@ __all__ = [
     "DropOffLocation",
     "Identifier",
     "LineIdentifier",
+    "MedicareOutpatientAdjudication",
     "OrderingProvider",
     "OtherCoverage",
     "OtherPayerBillingProvider",
@@ -388,7 +389,7 @@ class MedicareOutpatientAdjudication(Document):
 
 
 class OtherCoverage(Document):
-    """Loop 2320 without the loops inside it: another insurance of the patient, and what it paid."""
+    """Loop 2320 without MOA and the loops inside it: another insurance of the patient, and what it paid."""
 
     payment_responsibility_level_code: Annotated[Text, at("SBR01")] = None
     individual_relationship_code: Annotated[Text, at("SBR02")] = None
@@ -403,12 +404,12 @@ class OtherCoverage(Document):
     benefits_assignment_certification_indicator: Annotated[Text, at("OI03")] = None
     patient_signature_generated_for_patient: Annotated[bool | None, flag("OI04", "P")] = None
     release_of_information_code: Annotated[Text, at("OI06")] = None
-    medicare_outpatient_adjudication: MedicareOutpatientAdjudication | None = None
 
 
 class OtherSubscriber(OtherCoverage):
     """Loop 2320 of a professional claim."""
 
+    medicare_outpatient_adjudication: MedicareOutpatientAdjudication | None = None
     other_subscriber_name: Annotated[OtherSubscriberName | None, inside("2330A")] = None
     other_payer_name: Annotated[OtherPayerName | None, inside("2330B")] = None
     other_payer_referring_provider: Annotated[list[OtherPayerReferringProvider] | None, inside("2330C")] = None

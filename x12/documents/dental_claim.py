@@ -30,6 +30,7 @@ from x12.documents.claim_parts import (
     BillingProvider,
     Dependent,
     Identifier,
+    MedicareOutpatientAdjudication,
     OtherCoverage,
     OtherPayerBillingProvider,
     OtherPayerName,
@@ -130,10 +131,17 @@ class OtherPayerAssistantSurgeon(Document):
     other_payer_assistant_surgeon_identifier: Annotated[list[Identifier] | None, segments("REF")] = None
 
 
+class DentalOutpatientAdjudication(MedicareOutpatientAdjudication):
+    """MOA."""
+
+    end_stage_renal_disease_payment_amount: Annotated[Text, nowhere()] = None
+
+
 class DentalOtherSubscriber(OtherCoverage):
     """Loop 2320: another insurance of the patient, and what it paid."""
 
     patient_signature_generated_for_patient: Annotated[bool | None, nowhere()] = None
+    medicare_outpatient_adjudication: DentalOutpatientAdjudication | None = None
     other_subscriber_name: Annotated[DentalOtherSubscriberName | None, inside("2330A")] = None
     other_payer_name: Annotated[DentalOtherPayerName | None, inside("2330B")] = None
     other_payer_referring_provider: Annotated[list[OtherPayerReferringProvider] | None, inside("2330C")] = None
@@ -303,7 +311,9 @@ def _normalise_information(information: DentalClaimInformation, renamed: Renamed
 
 
 def _normalise_other(other: DentalOtherSubscriber, path: str, renamed: Renamed) -> None:
-    """The insured's further identifier joins the list, also where it stands with the payer."""
+    """The insured's further identifier joins the list, also where it stands with the payer; 2330D holds persons only."""
+    for rendering in other.other_payer_rendering_provider or ():
+        rendering.entity_type_qualifier = rendering.entity_type_qualifier or "1"
     name, payer = other.other_subscriber_name, other.other_payer_name
     if name is None:
         return
