@@ -16,10 +16,11 @@ where presence(frame) is `(frame.seen << base) & presence`. A loop that no rule 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from x12.guides import Guide, Loop, Segment
 from x12.situations.language import ANY_ELEMENT, PRESENT, Place, Rule, Side, Statement, Term, Test

@@ -21,8 +21,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+
+import msgspec
+from msgspec.structs import replace
 
 from x12.finding import Scope, Severity
 from x12.guides import Component, Guide, GuideError, Loop, Segment
@@ -38,8 +42,7 @@ class RuleError(GuideError):
     """A rule file is wrong: names the file and the line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """What a finding says of a rule that is broken.
 
     `loop`, `segment`, `element` and `component` are the place of the fault, `code` is IK304 or IK403 by `scope`, `trigger`
@@ -65,8 +68,7 @@ class Rule:
 # --- values --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
+class Test(msgspec.Struct, frozen=True):
     """What is asked of one value. An empty value passes no test, a negated one neither: it is not there."""
 
     kind: str = "present"
@@ -121,8 +123,7 @@ PRESENT = Test()
 # --- places --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """A place of the guide: the children of a loop that it means, and an element of them where it is one.
 
     `children` are (loop id, order) pairs: loops with one id are the same loop standing twice. `whole` is False where the
@@ -175,8 +176,7 @@ def qualifies(place: Place, row: Sequence[str], component: str, repetition: str)
     return value in place.qualifiers
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(msgspec.Struct, frozen=True):
     """A place and what is asked of it, or that nothing there passes (`negated`)."""
 
     place: Place
@@ -190,8 +190,7 @@ class Term:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(msgspec.Struct, frozen=True):
     """One side of a comparison: the value at a place, or the date that it is or that a range starts or ends with."""
 
     edge: str
@@ -205,8 +204,7 @@ class Side:
         return (last if self.edge == "end" and dash else first)[:_DATE_LENGTH]
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(msgspec.Struct, frozen=True):
     """A rule as written: when all groups of `when` have a term that holds, then one of the rest must be so.
 
     `blamed` is the place that a finding names; of several alternatives the first.
@@ -262,14 +260,31 @@ class _Block:
         return [(line, text) for line, w, text in self.lines if w == word]
 
 
+@lru_cache(64)
+def _listed(guide: Guide) -> dict[str, list[Loop]]:
+    """The loops of a guide by id; those with one id are one loop that stands in several places."""
+    found: dict[str, list[Loop]] = {}
+    for loop in guide.loops():
+        found.setdefault(loop.id, []).append(loop)
+    for loop_id, loops in found.items():
+        if len({tuple(child.id for child in loop.children) for loop in loops}) > 1:
+            raise RuleError(f"{guide.id}: loops called {loop_id} differ, so a rule cannot name one")
+    return found
+
+
+@lru_cache(4096)
+def _inside(loop: Loop) -> frozenset[str]:
+    """The ids of a loop and of all loops inside it."""
+    inner = [_inside(child) for child in loop.children if isinstance(child, Loop)]
+    return frozenset((loop.id,)).union(*inner)
+
+
 class _Parser:
     def __init__(self, source: str, guide: Guide) -> None:
         self.source = source
         self.guide = guide
         self.lists: dict[str, tuple[str, ...]] = {}
-        self.loops: dict[str, list[Loop]] = {}
-        for loop in guide.loops():
-            self.loops.setdefault(loop.id, []).append(loop)
+        self.loops = _listed(guide)
 
     def fail(self, line: int, message: str) -> RuleError:
         return RuleError(f"{self.source}:{line}: {message}")
@@ -413,18 +428,14 @@ class _Parser:
 
     def _is_known(self, loop: Loop, loop_id: str, order: int) -> bool:
         """Whether a loop's facts are complete, as far as `loop` may see them, when `loop` ends."""
-        if any(inner.id == loop_id for inner in self.guide.loops(loop)):
+        if loop_id in _inside(loop):
             return True
         branch, around = loop, loop.parent
         while around is not None:
             if around.id == loop_id:
                 return order < branch.order
-            for inner in self.guide.loops(around):
-                if inner.id == loop_id:
-                    child = inner
-                    while child.parent is not around:
-                        assert child.parent is not None
-                        child = child.parent
+            for child in around.children:
+                if isinstance(child, Loop) and loop_id in _inside(child):
                     return child.order < branch.order
             branch, around = around, around.parent
         return False
@@ -513,8 +524,8 @@ class _Parser:
         if element is None:
             return place
         # Of the segments that qualify, only those that use the element are looked at.
-        used = tuple(c for c in place.children if (p := self._part(replace(place, children=(c,)))) and p.usage != "N")
-        if not used:
+        used = place.children if len(place.children) == 1 else tuple(c for c in place.children if self._uses(place, c))
+        if not any(self._uses(place, child) for child in used):
             raise self.fail(line, f"{place}: the guide does not use this element")
         place = replace(place, children=used)
         whole = self._part(place, whole=True)
@@ -523,6 +534,10 @@ class _Parser:
     @staticmethod
     def _fits(child: Segment, wanted: frozenset[str]) -> bool:
         return not wanted or (child.qualifier is not None and bool(wanted & (child.qualifier.codes or frozenset())))
+
+    def _uses(self, place: Place, child: tuple[str, int]) -> bool:
+        part = self._part(replace(place, children=(child,)))
+        return part is not None and part.usage != "N"
 
     def _part(self, place: Place, whole: bool = False) -> Component | None:
         """The guide's element or component at a place; of the first segment that uses it."""
