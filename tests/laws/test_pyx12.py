@@ -156,7 +156,7 @@ def interchange(sets: Sequence[Sequence[str]], group: str, version: str) -> str:
         body += segments
     body += [e.join(("GE", str(len(sets)), "1")), e.join(("IEA", "1", "000000001"))]
     text = sealed(body, ENVELOPE)
-    (back,) = x12.read(text.encode("ascii"))
+    (back,) = x12.read(text.encode("ascii"), levels=(1, 2))
     assert [[]] * (len(sets) + 2) == [back.findings, back.groups[0].findings, *(s.findings for s in back.sets)]
     return text
 
