@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
+from itertools import chain, repeat
 from typing import overload
 
 from x12 import guides
@@ -130,13 +131,23 @@ def _kind(passed: TransactionSet) -> tuple[str, str, Guide | None]:
 class Group:
     """One GS to GE. `elements` are GS01.. at index 0.."""
 
-    __slots__ = ("complete", "control_number", "declared_sets", "elements", "findings", "interchange", "sets")
+    __slots__ = (
+        "complete",
+        "control_number",
+        "declared_sets",
+        "elements",
+        "findings",
+        "interchange",
+        "sets",
+        "trailer",
+    )
 
     def __init__(self, interchange: Interchange, elements: Sequence[str]) -> None:
         self.interchange = interchange
         self.elements = (*elements, *[""] * 8)[:8]
         self.control_number = self.elements[5]
-        # GE01, once the trailer is there and says a number.
+        # GE01 and GE02 as they came, and GE01 where it is a number.
+        self.trailer: tuple[str, ...] = ()
         self.declared_sets: int | None = None
         self.sets: Sequence[TransactionSet] = []
         self.findings: list[Finding] = []
@@ -156,17 +167,37 @@ class Group:
 
 
 class Interchange:
-    """One ISA to IEA. `elements` are ISA01.. at index 0.., padding kept; `acknowledgements` the elements of its TA1s."""
+    """One ISA to IEA. `elements` are ISA01.. at index 0.., padding kept; `acknowledgements` the elements of its TA1s.
 
-    __slots__ = ("acknowledgements", "complete", "delimiters", "elements", "findings", "groups", "sets_count")
+    `trailer` are IEA01 and IEA02 as they came; `lead` and `trail` what stood before it and, of the last one in a file, behind it.
+    """
+
+    __slots__ = (
+        "acknowledgements",
+        "complete",
+        "cut",
+        "delimiters",
+        "elements",
+        "findings",
+        "gaps",
+        "groups",
+        "lead",
+        "trail",
+        "trailer",
+    )
 
     def __init__(self, elements: Sequence[str], delimiters: Delimiters) -> None:
         self.elements = (*elements, *[""] * 16)[:16]
         self.delimiters = delimiters
         self.groups: list[Group] = []
         self.acknowledgements: list[tuple[str, ...]] = []
+        self.trailer: tuple[str, ...] = ()
         self.findings: list[Finding] = []
         self.complete = False
+        # How it was laid out: so many segments with these gaps before them, and whether the last has no terminator.
+        self.gaps: list[tuple[int, str | list[str]]] = []
+        self.lead = self.trail = ""
+        self.cut = False
 
     @property
     def control_number(self) -> str:
@@ -191,6 +222,32 @@ class Interchange:
     @property
     def sets(self) -> list[TransactionSet]:
         return [s for g in self.groups for s in g.sets]
+
+    def segments(self) -> Iterator[str]:
+        """Its segments in their order, ISA to IEA, but for those that stood where none belongs; ValueError where they were not kept."""
+        separator = self.delimiters.element
+        yield separator.join(("ISA", *self.elements))
+        yield from (separator.join(("TA1", *elements)) for elements in self.acknowledgements)
+        for group in self.groups:
+            yield separator.join(("GS", *group.elements))
+            for received in group.sets:
+                if not received.segments:
+                    raise ValueError("the segments of this interchange were not kept")
+                yield from received.segments
+            yield separator.join(("GE", *group.trailer))
+        yield separator.join(("IEA", *self.trailer))
+
+    def text(self) -> str:
+        """The interchange as it is written: what was received, to the byte, where nothing is wrong with its envelope.
+
+        Line breaks and blanks between segments are those that were received.
+        """
+        terminator = self.delimiters.segment
+        gaps = (g for count, g in self.gaps for g in (repeat(g, count) if isinstance(g, str) else g))
+        next(gaps, "")
+        first, *rest = self.segments()
+        told = (f"{terminator}{gap}{segment}" for segment, gap in zip(rest, chain(gaps, repeat("")), strict=False))
+        return f"{self.lead}{first}{''.join(told)}{'' if self.cut else terminator}{self.trail}"
 
 
 class _Skim:
@@ -272,6 +329,12 @@ class _Reader:
         if interchange is None:
             return
         interchange.findings += run.findings
+        if not run.segments:
+            interchange.trail = run.lead
+            return
+        interchange.cut = run.cut
+        if self.keep:
+            interchange.gaps.append((len(run.segments), run.gaps))
         segments, index = run.segments, 1 if run.isa else 0
         if self.begun is not None:
             segments, self.begun = [self.begun, *segments], None
@@ -345,6 +408,7 @@ class _Reader:
     def begin_interchange(self, run: Run) -> None:
         elements = run.segments[0].split(run.delimiters.element)[1:]
         self.interchange = Interchange(elements, run.delimiters)
+        self.interchange.lead = run.lead
         self.interchange.findings += _judge_isa(self.interchange)
         self.seen_groups = set()
 
@@ -442,6 +506,7 @@ class _Reader:
         if group is None:
             interchange.findings.append(_interchange("022", "GE", "A GE stands where no functional group is open."))
             return
+        group.trailer = tuple(elements)
         count, number = (*elements, "", "")[:2]
         group.declared_sets = number_of(count)
         if group.declared_sets != len(group.sets):
@@ -461,6 +526,7 @@ class _Reader:
         if self.group is not None:
             self.group.findings.append(_group("3", "GE", "The functional group has no GE trailer."))
             self.group = None
+        interchange.trailer = tuple(elements)
         count, number = (*elements, "", "")[:2]
         groups, counted = len(interchange.groups), number_of(count)
         if counted != groups:

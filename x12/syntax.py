@@ -86,14 +86,15 @@ class Run(Discreet):
     """Consecutive segments of one interchange, without terminators.
 
     The first run of an interchange has `isa` (True) and starts with the ISA segment; `findings` are lexical ones. `lead` is
-    what stood before the ISA and `gap` what follows each terminator where that is the same throughout, else None.
+    what stood before the ISA, `gaps` what stands before each segment: one text where it is the same before all but the ISA,
+    else a list. A run without segments that follows an interchange has what stood behind it in `lead`.
     """
 
     delimiters: Delimiters
     segments: list[str]
     isa: bool = False
     lead: str = ""
-    gap: str | None = ""
+    gaps: str | list[str] = ""
     findings: list[Finding] = msgspec.field(default_factory=list[Finding])
     cut: bool = False
 
@@ -161,29 +162,43 @@ def _utf8(segment: str) -> str:
         return segment
 
 
-def _split(body: str, delimiters: Delimiters) -> tuple[list[str], str | None]:
-    """Segments of terminated text and the gap after each terminator (None where gaps differ)."""
+def _split(body: str, delimiters: Delimiters, isa: bool) -> tuple[list[str], str | list[str], str]:
+    """Segments of terminated text, the gaps before them as a `Run` has them, and empty segments at the end."""
     terminator = delimiters.segment
     pieces = body.split(terminator)
-    tail = pieces.pop()
-    first = pieces[1] if len(pieces) > 1 else tail
+    pieces.pop()
+    first = pieces[-1] if pieces else ""
     width = len(first) - len(first.lstrip(_BLANK))
     gap = first[:width]
-    if not gap and "\n" not in body and "\r" not in body:
-        segments = (
-            [p.strip(_BLANK) for p in pieces if p.strip(_BLANK)] if "" in pieces or pieces[0][:1] == " " else pieces
-        )
-        same = segments is pieces and not tail
+    gaps: str | list[str] = gap
+    empty = ""
+    if not gap and "\n" not in body and "\r" not in body and "" not in pieces and body[:1] != " ":
+        segments = pieces
     else:
         segments = [s for p in pieces if (s := p.lstrip(_BLANK))]
-        same = (
-            len(segments) == len(pieces)
-            and body.count(terminator + gap) == len(pieces)
-            and len(body) == sum(map(len, segments)) + len(pieces) * (1 + width)
-        )
+        end = body.rfind(terminator) + 1
+        alike = len(segments) == len(pieces) and body.startswith("" if isa else gap)
+        alike = alike and body.count(terminator + gap, 0, end) >= len(pieces) - 1
+        if not alike or sum(map(len, segments)) + len(pieces) * (1 + width) - (width if isa else 0) != end:
+            *gaps, empty = _gaps(pieces, terminator)
     if not body.isascii():
         segments = [s if s.isascii() else _utf8(s) for s in segments]
-    return segments, gap if same else None
+    return segments, gaps, empty
+
+
+def _gaps(pieces: Sequence[str], terminator: str) -> list[str]:
+    """What stands before each segment, and behind the last: blanks and empty segments."""
+    gaps: list[str] = []
+    before = ""
+    for piece in pieces:
+        bare = piece.lstrip(_BLANK)
+        before += piece[: len(piece) - len(bare)]
+        if bare:
+            gaps.append(before)
+            before = ""
+        else:
+            before += terminator
+    return [*gaps, before]
 
 
 class _Scanner:
@@ -194,6 +209,8 @@ class _Scanner:
         self.at = 0
         self.delimiters: Delimiters | None = None
         self.lead = ""
+        # Empty segments behind the last run, which belong to the gap before the next one.
+        self.empty = ""
         self.fresh = False
         self.pending: list[Finding] = []
         self.noise = 0
@@ -235,7 +252,7 @@ class _Scanner:
                 continue
             self.skip(found)
             self.delimiters, _, findings = declared
-            self.fresh = True
+            self.fresh, self.empty = True, ""
             self.pending += findings
             return True
 
@@ -292,7 +309,9 @@ class _Scanner:
         if size and size <= BINARY_BYTES_MAX:
             end = head.end() + size
             if text[end : end + 1] == segment:
-                return Run(delimiters, [text[self.at : end].lstrip(_BLANK)]), end + 1
+                held = text[self.at : end]
+                bare = held.lstrip(_BLANK)
+                return Run(delimiters, [bare], gaps=[held[: len(held) - len(bare)]]), end + 1
             if end >= len(text) and not final:
                 self.awaited = end + 1 - len(text)
                 return None, 0
@@ -308,8 +327,12 @@ class _Scanner:
             or not body.rstrip(_BLANK)
             or body.rstrip(_BLANK).endswith(delimiters.segment)
         )
-        segments, gap = _split(body if terminated else body + delimiters.segment, delimiters)
-        run = Run(delimiters, segments, gap=gap if terminated else None)
+        segments, gaps, empty = _split(body if terminated else body + delimiters.segment, delimiters, self.fresh)
+        if self.empty and segments:
+            gaps = [gaps] * len(segments) if isinstance(gaps, str) else gaps
+            gaps[0], self.empty = self.empty + gaps[0], ""
+        self.empty += empty
+        run = Run(delimiters, segments, gaps=gaps)
         if self.fresh:
             run.isa, run.lead = True, self.lead
             if self.noise:
@@ -331,7 +354,7 @@ class _Scanner:
 def runs(pieces: Iterable[bytes] | bytes) -> Iterator[Run]:
     """Cut bytes into runs of segments, interchange by interchange, in memory that does not grow with the file.
 
-    The last run may have no segments: then it only carries findings about what was no interchange at all.
+    The last run may have no segments: then it only carries what stood behind the last interchange, and findings about it.
     """
     scanner = _Scanner()
     if isinstance(pieces, (bytes, bytearray, memoryview)):
@@ -342,11 +365,14 @@ def runs(pieces: Iterable[bytes] | bytes) -> Iterator[Run]:
             yield from _drain(scanner, final=False)
     scanner.take("", final=True)
     yield from _drain(scanner, final=True)
+    findings: list[Finding] = []
     if scanner.noise:
         message = (
             f"{scanner.noise} characters belong to no interchange: an interchange begins with ISA and ends with IEA."
         )
-        yield Run(STANDARD, [], findings=[Finding(1, "file", "", message)], lead=scanner.lead)
+        findings.append(Finding(1, "file", "", message))
+    if scanner.lead:
+        yield Run(STANDARD, [], findings=findings, lead=scanner.lead)
 
 
 def _drain(scanner: _Scanner, final: bool) -> Iterator[Run]:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tests.corpus import report
-from tests.corpus.listed import DOCUMENT, Entry, findings, invalid, received, valid
+from tests.corpus.listed import DOCUMENT, Entry, content, findings, invalid, received, valid
 from x12.documents import dental_claim
 from x12.documents.binding import Document
 from x12.documents.claim_acknowledgement import ReportClaim, claim_verdicts, read_claim_report
@@ -83,6 +83,14 @@ def test_no_transaction_set_of_a_file_is_lost(entry: Entry) -> None:
 def test_a_wrong_envelope_gets_the_code_that_its_source_expects(entry: Entry) -> None:
     assert entry.expected is not None
     assert set(entry.expected["pyx12_error_code"]) <= {f.code for f in findings(received(entry))}
+
+
+def test_every_file_without_a_fault_is_written_as_it_was_read() -> None:
+    clean = [v.entry for v in report.verdicts() if v.accepted]
+    assert len(clean) > 90
+    for entry in clean:
+        text = "".join(i.text() for i in received(entry))
+        assert (entry.file, content(entry)) == (entry.file, text.encode("latin-1"))
 
 
 # --- documents -------------------------------------------------------------------------------------------------------

@@ -5,9 +5,10 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import x12
 from tests import synthetic
 from x12.syntax import (
     CANONICAL,
@@ -62,6 +63,34 @@ def test_the_size_of_the_pieces_changes_nothing(size: int, gap: str, lead: str) 
     whole = [(r.isa, r.delimiters) for r in runs(data) if r.isa]
     assert 3 == len(whole)
     assert segments_of(data) == segments_of(data, size)
+
+
+@settings(deadline=None)
+@given(
+    seed=st.integers(0, 1_000_000),
+    size=st.integers(1, 2_000),
+    ends=st.sampled_from(["~", "", "~\n", "~\r\n\r\n", "~ \n\n"]),
+    lead=st.sampled_from(["", "\r\n", "\ufeff"]),
+)
+def test_what_is_read_is_written_to_the_byte_whatever_stands_between_segments(
+    seed: int, size: int, ends: str, lead: str
+) -> None:
+    random = Random(seed)
+    # One gap throughout, or another one after each segment; an empty segment among them.
+    kinds = random.choice([[""], ["\n"], ["\r\n"], ["", "\n", "\n\n", " \r\n", "\n~", "\t"]])
+    many = [synthetic.claims_837p(2, seed=s).rstrip("~").split("~") for s in range(2)]
+    files = ["".join(f"{s}~{random.choice(kinds)}" for s in segments[:-1]) + segments[-1] for segments in many]
+    data = (lead + f"~{random.choice(kinds)}".join(files) + ends).encode()
+    interchanges = x12.read(data[i : i + size] for i in range(0, len(data), size))
+    assert [2, 2] == [len(i.sets[0].tree().inside("2000A")[0].inside("2000B")) for i in interchanges]
+    assert data.decode("latin-1") == "".join(i.text() for i in interchanges)
+
+
+def test_an_interchange_whose_segments_were_not_kept_has_no_text() -> None:
+    for part in x12.stream(CLAIMS, keep=False):
+        if isinstance(part, x12.Interchange):
+            with pytest.raises(ValueError, match="not kept"):
+                part.text()
 
 
 def test_interchanges_with_different_delimiters_stand_in_one_file() -> None:
