@@ -40,9 +40,9 @@ def made_of(case: Case) -> tuple[list[str], list[str]]:
     return case.broken(), case.mended()
 
 
-def by_facts(root: Instance, guide: Guide) -> Counter[str]:
+def by_facts(root: Instance, guide: Guide, payer: tuple[str, ...] = ()) -> Counter[str]:
     """The rules that are broken, found as the walk finds them: with bits, from the inside out."""
-    compiled = situations.situations(guide, STANDARD)
+    compiled = situations.situations(guide, STANDARD, payer)
     found: Counter[str] = Counter()
 
     def close(instance: Instance, around: int, texts: dict[int, str]) -> int:
@@ -190,3 +190,34 @@ def test_a_rule_says_where_it_comes_from_and_never_ends_in_the_air() -> None:
     for statement in STATEMENTS.values():
         assert statement.rule.source.split()[0] in {g.id for g in RULED}
         assert statement.rule.message.endswith("."), statement.rule.id
+
+
+PAYER = """
+rules 005010X222A1  Sample Health Plan
+X-2300-001  7 error  2300
+  when CLM05-3 = 8
+  needs NTE
+  say A void needs a note: send NTE.
+  from the plan's companion guide
+"""
+
+
+def test_a_payer_has_rules_of_its_own_in_the_same_language() -> None:
+    case = next(c for c in CASES if c.rule == "C-2300-001" and c.guide.id == "005010X222A1" and "8" in c.fail[0])
+    segments = case.mended()
+    root = walked(case.guide, segments)[1]
+    assert [] == situations.judge_tree(root, case.guide)
+    found = situations.judge_tree(root, case.guide, (PAYER,))
+    assert [("X-2300-001", 7)] == [(f.rule, f.level) for f in found]
+    assert Counter({"X-2300-001": 1}) == by_facts(root, case.guide, (PAYER,))
+    institutional = guides.load("005010X223A2", "837")
+    assert situations.rules(institutional) == situations.rules(institutional, (PAYER,))
+
+
+def test_a_patched_guide_keeps_the_rules_of_the_guide() -> None:
+    case = next(c for c in CASES if c.rule == "C-2300-001" and c.guide.id == "005010X222A1")
+    patch = "companion 005010X222A1 837  Sample Health Plan\n2300 REF[F8] R\n2300 CLM12 = 02\n"
+    patched = guides.patch(case.guide, patch)
+    assert situations.rules(case.guide) == situations.rules(patched)
+    broken, mended = (walked(patched, segments)[1] for segments in made_of(case))
+    assert (Counter({case.rule: 1}), Counter()) == (by_facts(broken, patched), by_facts(mended, patched))

@@ -1,7 +1,8 @@
 """Situational rules (SNIP levels 4 and 6): what a guide requires or forbids where something else is so.
 
-The rules are text, one `*.rules` file a guide, to be read beside the printed guide; `language` reads them, `facts` compiles
-them for the walk, `tree` judges them plainly. Rules of a payer (level 7) are written in the same language.
+The rules are text, one `*.rules` file a guide and one for what several guides say alike, to be read beside the printed guides;
+`language` reads them, `facts` compiles them for the walk, `tree` judges them plainly. Rules of a payer (level 7) are written in
+the same language and handed in as text.
 
 Sources: docs/situations.md, which also lists every rule.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 from functools import cache, lru_cache
 from importlib import resources
 
+from x12 import guides
 from x12.finding import Finding
 from x12.guides import Guide
 from x12.situations.facts import LoopFacts, Situations
@@ -24,32 +26,49 @@ __all__ = ["LoopFacts", "Rule", "Situations", "Statement", "finding", "judge_tre
 
 
 @cache
-def _files() -> dict[str, tuple[str, ...]]:
-    """Guide id -> its rule files in this folder; a file may serve several guides, and a guide may have several files."""
-    found: dict[str, tuple[str, ...]] = {}
-    for name in sorted(entry.name for entry in resources.files(__name__).iterdir() if entry.name.endswith(".rules")):
-        with resources.files(__name__).joinpath(name).open("r", encoding="utf-8") as file:
-            guide_ids = next(line for line in file if line.startswith("rules ")).split()[1]
-        for guide_id in guide_ids.split(","):
-            found[guide_id] = (*found.get(guide_id, ()), name)
-    return found
+def _files() -> dict[str, str]:
+    """The rule files of this folder by name, in the order in which they are read."""
+    names = sorted(entry.name for entry in resources.files(__name__).iterdir() if entry.name.endswith(".rules"))
+    return {name: resources.files(__name__).joinpath(name).read_text("utf-8") for name in names}
+
+
+def _is_for(guide: Guide, text: str) -> bool:
+    """Whether the `rules` line of a text names this guide: by id, or by id and set where two sets share it."""
+    named = next((line.split()[1].split(",") for line in text.split("\n") if line.startswith("rules ")), list[str]())
+    return guide.id in named or f"{guide.id}/{guide.set_id}" in named
 
 
 @lru_cache(64)
-def rules(guide: Guide) -> tuple[Statement, ...]:
-    """The situational rules of a guide, in file order; () where there are none."""
+def rules(guide: Guide, payer: tuple[str, ...] = ()) -> tuple[Statement, ...]:
+    """The situational rules of a guide and those of the payer's texts that are for it; () where there are none.
+
+    GuideError names file and line of a rule that is wrong. A guide that a companion has patched has the rules of the guide.
+    """
     found: list[Statement] = []
-    for name in (*_files().get(guide.id, ()), *_files().get(f"{guide.id}/{guide.set_id}", ())):
-        found += parse(resources.files(__name__).joinpath(name).read_text("utf-8"), guide, name)
+    table = _unpatched(guide)
+    for name, text in _files().items():
+        if _is_for(guide, text):
+            found += parse(text, table, name)
+    for text in payer:
+        if _is_for(guide, text):
+            found += parse(text, table, "<payer>")
     return tuple(found)
 
 
+def _unpatched(guide: Guide) -> Guide:
+    """The table that rules are written for: a companion narrows what a place takes, not which places there are."""
+    if not guide.companions:
+        return guide
+    chosen = min(guide.chosen.codes) if guide.chosen else ""
+    return guides.load(guide.id, guide.set_id, chosen)
+
+
 @lru_cache(64)
-def situations(guide: Guide, delimiters: Delimiters = STANDARD) -> Situations:
-    """The rules of a guide compiled for these delimiters; kept for the next file."""
-    return Situations(guide, delimiters, rules(guide))
+def situations(guide: Guide, delimiters: Delimiters = STANDARD, payer: tuple[str, ...] = ()) -> Situations:
+    """The rules of a guide, and of a payer, compiled for these delimiters; kept for the next file."""
+    return Situations(guide, delimiters, rules(guide, payer))
 
 
-def judge_tree(root: Instance, guide: Guide) -> list[Finding]:
-    """What the loops of a walked set break of their guide's situational rules: the plain reference."""
-    return _judge_tree(root, rules(guide))
+def judge_tree(root: Instance, guide: Guide, payer: tuple[str, ...] = ()) -> list[Finding]:
+    """What the loops of a walked set break of the rules: plainly, rule by rule, as a reference."""
+    return _judge_tree(root, rules(guide, payer))

@@ -16,7 +16,6 @@ where presence(frame) is `(frame.seen << base) & presence`. A loop that no rule 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -27,7 +26,7 @@ from x12.situations.language import ANY_ELEMENT, PRESENT, Place, Rule, Side, Sta
 from x12.situations.tree import POINTERS, breaks_alone, is_local, outer_groups
 from x12.syntax import Delimiters
 
-__all__ = ["LoopFacts", "Situations", "compile_rules"]
+__all__ = ["LoopFacts", "Situations"]
 
 # How many answers are remembered before all are forgotten: claims have few kinds, hostile files as many as they like.
 MEMORY_ENTRIES = 4096
@@ -455,9 +454,3 @@ def _key(readers: Sequence[_Reader], separator: str) -> Callable[[str], object]:
         return pick(row), row[flag] != ""
 
     return by_flag
-
-
-@lru_cache(64)
-def compile_rules(guide: Guide, delimiters: Delimiters, statements: tuple[Statement, ...]) -> Situations:
-    """The rules compiled; kept for the next file."""
-    return Situations(guide, delimiters, statements)
