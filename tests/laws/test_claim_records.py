@@ -113,18 +113,21 @@ def test_nothing_received_makes_telling_fail(kind: str, seed: int) -> None:
     segments = translated(together(kind, seed, 3))
     one = set_of([*mutated(Draw(seed), segments[:-1]), "SE*1*0001"], "HC", KINDS[kind][2])
     found = check(one)
-    # Also a segment without a place is in the claim, or in the level, that it stands in.
-    if found:
-        assert set(range(found[0].own[0][0], found[-1].own[-1][0] + 1)) <= covered(found) | above(one)
+    own = {position for claim in found for position, _ in claim.own}
+    assert inside_claims(one) == own
+    begun = {p for p, node in enumerate(one.nodes, 1) if node is not None and node.opens and node.loop.id == "2300"}
+    assert begun <= {claim.own[0][0] for claim in found}
 
 
-def above(one: TransactionSet) -> set[int]:
-    """Positions of levels that have no claim: a level that is replaced before one comes belongs to none."""
-    return {
-        position
-        for position, node in enumerate(one.nodes, 1)
-        if node is None or not node.loop.id.startswith(("23", "24"))
-    }
+def inside_claims(one: TransactionSet) -> set[int]:
+    """Positions of the segments of claims; one without a place belongs where the segment before it does."""
+    found: set[int] = set()
+    inside = False
+    for position, node in enumerate(one.nodes, 1):
+        inside = node.loop.id.startswith(("23", "24")) if node is not None else inside
+        if inside:
+            found.add(position)
+    return found
 
 
 def test_files_of_others_are_told_claim_by_claim() -> None:
