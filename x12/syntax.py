@@ -172,7 +172,7 @@ def _split(body: str, delimiters: Delimiters, isa: bool) -> tuple[list[str], str
     gap = first[:width]
     gaps: str | list[str] = gap
     empty = ""
-    if not gap and "\n" not in body and "\r" not in body and "" not in pieces and body[:1] != " ":
+    if not gap and body[:1] not in _BLANK and "" not in pieces and not any(terminator + b in body for b in _BLANK):
         segments = pieces
     else:
         segments = [s for p in pieces if (s := p.lstrip(_BLANK))]
