@@ -22,7 +22,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from x12.guides import Guide, Loop, Segment
-from x12.situations.language import ANY_ELEMENT, PRESENT, Place, Rule, Side, Statement, Term, Test
+from x12.situations.language import ANY_ELEMENT, COMPARISONS, PRESENT, Place, Rule, Side, Statement, Term, Test
 from x12.situations.tree import POINTERS, breaks_alone, is_local, outer_groups
 from x12.syntax import Delimiters
 
@@ -412,45 +412,70 @@ def _watcher(readers: Sequence[_Reader], delimiters: Delimiters) -> Callable[[st
     return facts_of
 
 
+def _sign(text: str) -> str:
+    """What a comparison with zero sees of a number; what is not a plain number stands for itself."""
+    bare = text.replace(".", "", 1)
+    if bare.isdecimal():
+        return "+" if bare.strip("0") else "0"
+    if bare[:1] == "-" and bare[1:].isdecimal():
+        return "-" if bare[1:].strip("0") else "0"
+    return text
+
+
+def _same(text: str) -> str:
+    return text
+
+
+def _part(test: Test, place: Place) -> Callable[[str], object]:
+    """How much of an element decides a test: whether it is there, its sign, or all of it."""
+    if place.component is None and not place.repeats:
+        if test == PRESENT:
+            return bool
+        if test.text == "0" and test.kind in COMPARISONS:
+            return _sign
+    return _same
+
+
 def _key(readers: Sequence[_Reader], separator: str) -> Callable[[str], object]:
     """What of a raw segment decides its bits."""
-    values: set[int] = set()
-    flags: set[int] = set()
+    parts: dict[int, Callable[[str], object]] = {}
     pattern = False
     for reader in readers:
         for place, test in ((term.place, term.test) for term in reader.reads):
             if not place.whole:
-                values.add(3 if place.segment == "HL" else 1)
+                parts[3 if place.segment == "HL" else 1] = _same
             if place.element == ANY_ELEMENT:
-                if test != PRESENT or place.component:
+                if test.kind not in ("present", "gapless") or place.component:
                     return str
                 pattern = True
             elif place.element is not None:
-                only_presence = test == PRESENT and place.component is None and not place.repeats
-                (flags if only_presence else values).add(place.element)
-    flags -= values
-    last = max((*values, *flags), default=0)
+                part = _part(test, place)
+                known = parts.setdefault(place.element, part)
+                # A sign tells whether something is there as well; else two tests see the whole together.
+                parts[place.element] = part if known is part else _sign if _same not in (known, part) else _same
+    last = max(parts, default=0)
     padding = [""] * (last + 1)
-    pick = itemgetter(*sorted(values)) if values else itemgetter(0)
-
-    def by_values(raw: str) -> object:
-        row = raw.split(separator, last + 1)
-        return pick(row if len(row) > last else row + padding)
-
-    if not flags and not pattern:
-        return by_values
-    if pattern or len(flags) > 1:
+    chosen = sorted(parts.items())
+    if pattern:
 
         def by_pattern(raw: str) -> object:
             row = raw.split(separator)
-            return pick(row if len(row) > last else row + padding), tuple(map(bool, row))
+            padded = row if len(row) > last else row + padding
+            return tuple([part(padded[at]) for at, part in chosen]), tuple(map(bool, row))
 
         return by_pattern
-    (flag,) = flags
+    if all(part is _same for part in parts.values()):
+        pick = itemgetter(*parts) if parts else itemgetter(0)
 
-    def by_flag(raw: str) -> object:
+        def by_values(raw: str) -> object:
+            row = raw.split(separator, last + 1)
+            return pick(row if len(row) > last else row + padding)
+
+        return by_values
+
+    def by_parts(raw: str) -> object:
         row = raw.split(separator, last + 1)
-        row = row if len(row) > last else row + padding
-        return pick(row), row[flag] != ""
+        padded = row if len(row) > last else row + padding
+        return tuple([part(padded[at]) for at, part in chosen])
 
-    return by_flag
+    return by_parts

@@ -19,8 +19,9 @@ Source: the guides' situational rules; the language is ours.
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -31,7 +32,19 @@ from msgspec.structs import replace
 from x12.finding import Scope, Severity
 from x12.guides import Component, Guide, GuideError, Loop, Segment
 
-__all__ = ["ANY_ELEMENT", "Place", "Rule", "Side", "Statement", "Term", "Test", "parse", "read_values"]
+__all__ = [
+    "ANY_ELEMENT",
+    "COMPARISONS",
+    "PRESENT",
+    "Place",
+    "Rule",
+    "Side",
+    "Statement",
+    "Term",
+    "Test",
+    "parse",
+    "read_values",
+]
 
 ANY_ELEMENT = -1
 # Of a date with a time only the date is compared.
@@ -113,11 +126,18 @@ def _compared(one: Decimal | None, sign: str, other: Decimal | None) -> bool:
     """Whether the comparison is known to hold; what is not a number holds nowhere, nor is found."""
     if one is None or other is None:
         return False
-    comparisons = {">": one > other, ">=": one >= other, "<": one < other, "<=": one <= other, "==": one == other}
-    return one != other if sign == "!=" else comparisons[sign]
+    return COMPARISONS[sign](one, other)
 
 
 PRESENT = Test()
+COMPARISONS: Mapping[str, Callable[[Decimal, Decimal], bool]] = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
 
 
 # --- places --------------------------------------------------------------------------------------------------------
@@ -140,6 +160,7 @@ class Place(msgspec.Struct, frozen=True):
     composite: bool = False
     repeats: bool = False
     is_loop: bool = False
+    data: str | None = None
 
     def __str__(self) -> str:
         name = self.segment
@@ -176,6 +197,17 @@ def qualifies(place: Place, row: Sequence[str], component: str, repetition: str)
     return value in place.qualifiers
 
 
+def gap(row: Sequence[str]) -> int | None:
+    """The first element that is empty although a later one is not."""
+    empty = 0
+    for number, text in enumerate(row):
+        if not text:
+            empty = empty or number
+        elif empty:
+            return empty
+    return None
+
+
 class Term(msgspec.Struct, frozen=True):
     """A place and what is asked of it, or that nothing there passes (`negated`)."""
 
@@ -185,9 +217,11 @@ class Term(msgspec.Struct, frozen=True):
 
     def of_segment(self, row: Sequence[str], component: str, repetition: str) -> bool:
         """Whether this one segment fulfils it, apart from negation."""
-        return qualifies(self.place, row, component, repetition) and any(
-            self.test.holds(value) for value in read_values(self.place, row, component, repetition)
-        )
+        if not qualifies(self.place, row, component, repetition):
+            return False
+        if self.test.kind == "gapless":
+            return gap(row) is None
+        return any(self.test.holds(value) for value in read_values(self.place, row, component, repetition))
 
 
 class Side(msgspec.Struct, frozen=True):
@@ -242,7 +276,7 @@ _HEAD = re.compile(r"([A-Z]{1,3}-[0-9A-Z]+-\d{3})  ([467]) (error|warning)  ([\w
 _PLACE = re.compile(
     r"(?:(?P<loop>\d{3,4}[A-Z]{0,2}) )?"
     r"(?:loop (?P<child>\w+)|(?P<segment>[A-Z][A-Z0-9]{1,2}?)(?P<element>\d\d|xx)?(?:-(?P<component>\d+))?"
-    r"(?:\*(?P<qualifiers>[A-Z0-9,]+))?)(?: (?P<test>(?:=|in|not|>|<|>=|<=|like|ordered|spanning).*))?"
+    r"(?:\*(?P<qualifiers>[A-Z0-9,]+))?)(?: (?P<test>(?:=|in|not|>|<|>=|<=|like|ordered|spanning|gapless).*))?"
 )
 _ORDER = re.compile(r"(?:(start|end) )?(.+?) (<=|<|==|!=) (?:(start|end) )?(.+)")
 _WORDS = ("when", "needs", "forbids", "points", "order", "each", "say", "from")
@@ -345,7 +379,7 @@ class _Parser:
         points = next((self._points(line, loop_id, text) for line, text in block.all("points")), None)
         order = next((self._order(line, loop_id, text) for line, text in block.all("order")), None)
         blamed, code = self._blame(block, needs, forbids, points, order)
-        element, component, data = self._data(blamed)
+        element = None if blamed.element == ANY_ELEMENT else blamed.element
         whens = [term for group in when for term in group if not term.negated]
         rule = Rule(
             name,
@@ -356,8 +390,8 @@ class _Parser:
             code,
             blamed.segment,
             element,
-            component,
-            data,
+            blamed.component,
+            blamed.data,
             block.all("say")[0][1],
             str(whens[0].place) if whens else str(order[2].place) if order else str(points[0]) if points else None,
             product,
@@ -395,7 +429,7 @@ class _Parser:
             return term.place, "I6" if needs else "I9"
         if term.test.kind == "present":
             return term.place, "I9" if needs else "I13"
-        return term.place, {"in": "7", "ordered": "8"}.get(term.test.kind, "I12")
+        return term.place, {"in": "7", "ordered": "8", "gapless": "I9"}.get(term.test.kind, "I12")
 
     def _must_be_free(self, line: int, place: Place) -> None:
         """What the guide requires is there, or found missing by the walk: its presence says nothing to a rule."""
@@ -459,6 +493,8 @@ class _Parser:
             test = self._test(line, match["test"] or "")
             if test.kind != "present" and place.element is None:
                 raise self.fail(line, f"{place} is a segment: only an element has a value")
+            if test.kind == "gapless" and place.element != ANY_ELEMENT:
+                raise self.fail(line, f"{place}: gapless is said of all elements of a segment, with xx")
             self._codes_exist(line, place, test)
             terms.append(Term(place, test, negated))
         return tuple(terms)
@@ -528,8 +564,9 @@ class _Parser:
         if not any(self._uses(place, child) for child in used):
             raise self.fail(line, f"{place}: the guide does not use this element")
         place = replace(place, children=used)
-        whole = self._part(place, whole=True)
-        return replace(place, repeats=whole is not None and whole.repeat > 1)
+        whole, part = self._part(place, whole=True), self._part(place)
+        number = part.data.number if part is not None and part.data.type != "C" else None
+        return replace(place, repeats=whole is not None and whole.repeat > 1, data=number)
 
     @staticmethod
     def _fits(child: Segment, wanted: frozenset[str]) -> bool:
@@ -559,20 +596,13 @@ class _Parser:
             unused = part
         return unused
 
-    def _data(self, place: Place) -> tuple[int | None, int | None, str | None]:
-        if place.element is None or place.is_loop:
-            return None, None, None
-        part = self._part(place)
-        element = None if place.element == ANY_ELEMENT else place.element
-        return element, place.component, part.data.number if part is not None else None
-
     def _test(self, line: int, text: str) -> Test:
         if not text:
             return PRESENT
         negated = text.startswith("not ")
         text = text.removeprefix("not ")
         match text.split(maxsplit=1) if text.startswith("like ") else text.split():
-            case [("ordered" | "spanning") as kind]:
+            case [("ordered" | "spanning" | "gapless") as kind]:
                 return Test(kind, negated)
             case ["like", pattern]:
                 try:

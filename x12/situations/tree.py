@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import inf
 
+from msgspec.structs import replace
+
 from x12.finding import Finding
-from x12.situations.language import ANY_ELEMENT, Place, Side, Statement, Term, qualifies
+from x12.situations.language import ANY_ELEMENT, PRESENT, Place, Side, Statement, Term, gap, qualifies
 from x12.walk import Instance
 
 __all__ = ["finding", "is_broken", "judge_tree"]
@@ -53,16 +55,12 @@ def is_broken(statement: Statement, instance: Instance) -> bool:
 
 def finding(statement: Statement, instance: Instance) -> Finding:
     """The finding of a rule that this occurrence of its loop breaks: at the element or segment at fault, or where one is missing."""
-    rule = statement.rule
-    place, position = _fault(statement, instance)
+    rule, code = statement.rule, statement.rule.code
+    place, position, element = _fault(statement, instance)
     trigger, trigger_position = _trigger(statement, instance)
-    code, element, component, data = rule.code, rule.element, rule.component, rule.data
     if position is None:
         # The segment of a missing element is missing as a whole.
-        position, code, element, component, data = _expected(place, instance), "I6", None, None, None
-    elif place != statement.blamed:
-        element = place.element if place.element != ANY_ELEMENT else None
-        component = place.component
+        position, code = _expected(place, instance), "I9" if statement.forbids else "I6"
     return Finding(
         rule.level,
         "element" if element else "segment",
@@ -73,8 +71,8 @@ def finding(statement: Statement, instance: Instance) -> Finding:
         segment=place.segment,
         position=position,
         element=element,
-        component=component,
-        data=data,
+        component=place.component if element else None,
+        data=place.data if element else None,
         rule=rule.id,
         trigger=str(trigger) if trigger else None,
         trigger_position=trigger_position,
@@ -150,7 +148,7 @@ def _holds(term: Term, instance: Instance) -> bool:
 
 def _position(term: Term, instance: Instance) -> int | None:
     """Where a term holds: the first segment that fulfils it, negation apart."""
-    place, delimiters = term.place, instance.delimiters
+    place = term.place
     if place.is_loop:
         parents = {loop_id for loop_id, _ in place.children}
         for loop_id in parents:
@@ -159,21 +157,31 @@ def _position(term: Term, instance: Instance) -> int | None:
                     if _first(child) < _known_until(where, instance):
                         return _first(child)
         return None
-    for row, position, _ in _rows(place, instance):
+    found = _first_row(term, instance)
+    return None if found is None else found[1]
+
+
+def _first_row(term: Term, instance: Instance) -> tuple[Row, int] | None:
+    """The first segment that fulfils a term, and its position; None for a loop, which is no segment."""
+    delimiters = instance.delimiters
+    if term.place.is_loop:
+        position = _position(term, instance)
+        return None if position is None else ([term.place.segment], position)
+    for row, position, _ in _rows(term.place, instance):
         if term.of_segment(row, delimiters.component, delimiters.repetition):
-            return position
+            return row, position
     return None
 
 
-def _broken_rows(statement: Statement, instance: Instance) -> Iterator[int]:
-    """Positions of the segments that break a rule on each segment."""
+def _broken_rows(statement: Statement, instance: Instance) -> Iterator[tuple[Row, int]]:
+    """The segments that break a rule on each segment, with their positions."""
     each, delimiters = statement.each, instance.delimiters
     assert each is not None
     for row, position, _ in _rows(each, instance):
         if breaks_alone(statement, row, delimiters.component, delimiters.repetition) and all(
             any(_holds(term, instance) for term in group) for group in outer_groups(statement)
         ):
-            yield position
+            yield row, position
 
 
 def is_local(statement: Statement, term: Term) -> bool:
@@ -257,22 +265,40 @@ def _trigger(statement: Statement, instance: Instance) -> tuple[Place | None, in
                 if (position := _position(term, instance)) is not None:
                     return term.place, position
             elif not term.negated:
-                return term.place, next(_broken_rows(statement, instance), None)
+                return term.place, next((position for _, position in _broken_rows(statement, instance)), None)
     place = statement.order[2].place if statement.order else statement.points[0] if statement.points else None
     return place, next((position for _, position, _ in _rows(place, instance)), None) if place else None
 
 
-def _fault(statement: Statement, instance: Instance) -> tuple[Place, int | None]:
-    """What is at fault and the position of its segment; None where the segment is not there."""
+def _fault(statement: Statement, instance: Instance) -> tuple[Place, int | None, int | None]:
+    """What is at fault, the position of its segment and the element there; None where the segment is not there."""
     if statement.each is not None:
-        return statement.blamed, next(_broken_rows(statement, instance), None)
+        terms = [*statement.needs, *statement.forbids]
+        row, position = next(_broken_rows(statement, instance))
+        return statement.blamed, position, _element(terms[0], row, instance)
     for term in statement.forbids:
-        if (position := _position(term, instance)) is not None:
-            return term.place, position
+        if (found := _first_row(term, instance)) is not None:
+            return term.place, found[1], _element(term, found[0], instance)
     place = statement.blamed
     if place.element is None:
-        return place, None
-    return place, next((position for _, position, _ in _rows(place, instance)), None)
+        return place, None, None
+    for row, position, _ in _rows(place, instance):
+        term = statement.needs[0] if statement.needs else Term(place, PRESENT)
+        return place, position, _element(term, row, instance)
+    return place, None, None
+
+
+def _element(term: Term, row: Row, instance: Instance) -> int | None:
+    """The element at fault: the one that the place names, or of any the first that is as it must not be."""
+    place, delimiters = term.place, instance.delimiters
+    if place.element != ANY_ELEMENT:
+        return place.element
+    if term.test.kind == "gapless":
+        return gap(row)
+    for number in range(1, len(row)):
+        if Term(replace(place, element=number), term.test).of_segment(row, delimiters.component, delimiters.repetition):
+            return number
+    return None
 
 
 def _expected(place: Place, instance: Instance) -> int:
