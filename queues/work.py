@@ -203,10 +203,9 @@ async def next_run_at(tx: Transaction) -> int | None:
 
 
 async def due_by(tx: Transaction, kind: str, run_at: int) -> bool:
-    """Whether work of a kind is due by that time, in microseconds, leased work included."""
-    return bool(
-        await tx.row("SELECT 1 FROM work WHERE buried_at IS NULL AND kind = $1 AND run_at <= $2 LIMIT 1", kind, run_at)
-    )
+    """Whether work of a kind is leased, or due by that time, in microseconds."""
+    sql = "SELECT 1 FROM work WHERE buried_at IS NULL AND kind = $1 AND (run_at <= $2 OR owner IS NOT NULL) LIMIT 1"
+    return bool(await tx.row(sql, kind, run_at))
 
 
 async def discard(tx: Transaction, tenant_id: str, kind: str, subject: str) -> bool:
