@@ -135,22 +135,21 @@ def _lies_in(finding: Finding, owners: list[Instance], guide: Guide) -> Instance
     here = owners[position]
     if not is_missing(finding):
         return here
-    loops = _homes(guide).get(finding.loop or "", frozenset())
-    for start in (owners[position - 1], here):
-        found = next((i for i in _around(start, itself=True) if i.loop.id in loops), None)
-        if found is not None:
-            return found
+    for homes in _homes(guide).get(finding.loop or "", ()):
+        for start in (owners[position - 1], here):
+            found = next((i for i in _around(start, itself=True) if i.loop.id in homes), None)
+            if found is not None:
+                return found
     return owners[position - 1]
 
 
 @cache
-def _homes(guide: Guide) -> dict[str, frozenset[str]]:
-    """Where what is missing in a loop belongs: in that loop, or in the one around it where the loop itself is missing."""
-    found: dict[str, frozenset[str]] = {}
+def _homes(guide: Guide) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
+    """Where what is missing in a loop belongs: in that loop, else in the one around it, where the loop itself is missing."""
+    around: dict[str, set[str]] = {}
     for loop in guide.loops():
-        around = (loop.parent.id,) if loop.parent is not None else ()
-        found[loop.id] = found.get(loop.id, frozenset()) | {loop.id, *around}
-    return found
+        around.setdefault(loop.id, set()).update((loop.parent.id,) if loop.parent is not None else ())
+    return {name: (frozenset((name,)), frozenset(outer)) for name, outer in around.items()}
 
 
 def _around(instance: Instance, *, itself: bool = False) -> Iterator[Instance]:

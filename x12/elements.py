@@ -143,7 +143,15 @@ class _Judge:
         if bare != text and len(bare) >= part.min:
             self.find(part, "6", *here, message="ends in spaces, which X12 leaves out", severity="warning")
             text = bare
-        length = sum(c.isdigit() for c in text) if kind == "R" or kind.startswith("N") else len(text)
+        number = _DECIMAL if kind == "R" else _INTEGER if kind.startswith("N") else None
+        if number is not None and not number.fullmatch(text):
+            # What is no number has no length that could be wrong.
+            if part.codes is not None and part.external is None:
+                self.find(part, "7", *here, allowed=lambda guide: _takes(guide, text))
+            else:
+                self.find(part, "6", *here, message="is not a number in X12's form")
+            return
+        length = sum(c.isdigit() for c in text) if number is not None else len(text)
         if length > part.max:
             self.find(part, "5", *here, allowed=lambda guide: length <= guide.max)
         elif length < part.min:
@@ -151,8 +159,6 @@ class _Judge:
         if part.codes is not None and part.external is None:
             if text not in part.codes:
                 self.find(part, "7", *here, allowed=lambda guide: _takes(guide, text))
-        elif (kind == "R" and not _DECIMAL.fullmatch(text)) or (kind.startswith("N") and not _INTEGER.fullmatch(text)):
-            self.find(part, "6", *here, message="is not a number in X12's form")
         elif kind == "DT" and not _is_date(text):
             self.find(part, "8", *here)
         elif kind == "TM" and not _TIME.fullmatch(text):
@@ -227,10 +233,10 @@ def judge_segment(segment: Segment, raw: str, delimiters: Delimiters, position: 
     """Everything wrong with the elements of a segment at its place in a guide, at once; [] when it is clean."""
     judge = _Judge(segment, delimiters, position)
     parts = split_segment(raw, delimiters)[1:]
-    if not any(parts):
-        message = f"{segment.id} ({segment.name}) carries no data."
-        return [Finding(1, "segment", "8", message, "error", segment.loop.id, segment.id, position)]
-    if parts[-1].rstrip(delimiters.component) == "" and segment.id != BINARY:
+    empty = not any(parts)
+    if empty:
+        parts = []
+    elif parts[-1].rstrip(delimiters.component) == "" and segment.id != BINARY:
         message = f"{segment.id} ends in empty elements, whose separators X12 leaves out."
         judge.findings.append(Finding(1, "segment", "8", message, "warning", segment.loop.id, segment.id, position))
     extra = parts[len(segment.elements) :]
@@ -252,4 +258,7 @@ def judge_segment(segment: Segment, raw: str, delimiters: Delimiters, position: 
             judge.element(element, text, qualifier)
         qualifier = text if element.data.number == "1250" else qualifier
     judge.notes(segment.notes, parts, segment.elements, None)
+    if empty and not judge.findings:
+        message = f"{segment.id} ({segment.name}) carries no data."
+        judge.findings.append(Finding(1, "segment", "8", message, "error", segment.loop.id, segment.id, position))
     return judge.findings

@@ -161,9 +161,11 @@ class Walk:
             last = step.opens[-1]
             for scope in step.opens:
                 self._stack.append((self._scope, self._seen, self._counts))
-                self._scope, self._counts = scope, None
-                # Of a loop that is only passed through, its first segment stays unseen, and is found missing.
-                self._seen = 0 if scope is last else 1 << step.opens[step.opens.index(scope) + 1].loop.order
+                self._scope, self._counts, self._seen = scope, None, 0
+                if scope is not last:
+                    # Of a loop that is only passed through, the first segment is missing here and nowhere later.
+                    self._missing(scope.loop, 1 << scope.loop.first.order)
+                    self._seen |= 1 << step.opens[step.opens.index(scope) + 1].loop.order
             self._seen = step.node.bit
 
     def arrive(self, position: int, seen: int, counts: dict[int, int] | None) -> None:

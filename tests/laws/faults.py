@@ -68,7 +68,7 @@ def unknown(random: Random, lines: Lines) -> None:
 
 
 def foreign(random: Random, lines: Lines) -> None:
-    lines.insert(_inside(random, lines), "BPR*I*1*C*NON")
+    lines.insert(_inside(random, lines), "EQ*30")
 
 
 def blank(random: Random, lines: Lines) -> None:

@@ -24,11 +24,10 @@ from tests.laws import test_institutional_claim as institutional
 from tests.laws import test_professional_claim as professional
 from tests.laws.faults import FAULTS, faulted
 from tests.laws.pyx12_opinion import Note, Opinion, opinion
-from tests.laws.status_values import ENVELOPE, HEADER, Draw
-from tests.laws.test_claim_acknowledgement import report
+from tests.laws.status_values import ENVELOPE, HEADER
 from x12.acknowledge import acknowledgement, addressed, sealed
+from x12.claim_acknowledgement import Acknowledger, acknowledge_claims
 from x12.documents.acknowledgements import read_999
-from x12.documents.claim_acknowledgement import write_claim_report
 from x12.documents.institutional_claim import write_claim as write_institutional
 from x12.documents.professional_claim import write_claim
 from x12.envelope import TransactionSet, read
@@ -36,7 +35,7 @@ from x12.syntax import CANONICAL
 
 SEED = os.environ.get("CLAIMWIRE_SEED", "1")
 # Files a fault and kind of set; the campaign takes more.
-SHARE, CAMPAIGN = 4, 60
+SHARE, CAMPAIGN = 3, 60
 DOCUMENT = Path(__file__).parents[2] / "docs" / "acknowledgements.md"
 # pyx12 checks levels 1 and 2; what we find at others is not compared.
 LEVELS = (1, 2)
@@ -58,36 +57,59 @@ class Difference(NamedTuple):
 DIFFERENCES = (
     Difference(
         "unplaced",
-        r"\w+ 1",
-        r"\w+ [267]",
+        r"[A-Z0-9]{2,3} 1",
+        r"[A-Z0-9]{2,3} [267]",
         "IK304 1 is for an id that X12 does not have; pyx12 says it of every segment that it cannot place. An id of another "
         "set is 6, one that came too late 7, any other 2.",
     ),
     Difference(
         "qualifier",
-        r"\w+ [13]",
-        r"\w+01(-1)? [457]",
+        r"[A-Z0-9]{2,3} [13]",
+        r"\w+01(-1)? [1457]|[A-Z0-9]{2,3} 5",
         "A segment whose qualifier no code list has keeps its place where it can stand in one only: the qualifier is what is "
         "wrong (IK403 7). pyx12 calls the segment unknown.",
     ),
     Difference(
+        "loop opener",
+        r"[A-Z0-9]{2,3} 1",
+        r"[A-Z0-9]{2,3} 3|HL0\d 7",
+        "A loop whose first segment is missing is entered by the next: what is missing is told (IK304 3). pyx12 calls every "
+        "segment of the loop unknown.",
+        ("drop", "swapped"),
+    ),
+    Difference(
         "too late",
         "",
-        r"\w+ [27]|\w+\d\d(-\d+)? \w+",
+        r"[A-Z0-9]{2,3} [237]|\w+\d\d(-\d+)? \w+",
         "A segment that came too late is judged at the place that it should have; pyx12 does not look into it.",
         ("drop", "swapped"),
     ),
     Difference(
+        "missed before it came",
+        r"[A-Z0-9]{2,3} 3",
+        "",
+        "A required segment that came too late is told where it stands (IK304 7), one that may stand there is not told at all; "
+        "pyx12 misses it before.",
+        ("swapped",),
+    ),
+    Difference(
         "repeated loop",
         "",
-        r"\w+ 3",
+        r"[A-Z0-9]{2,3} 3",
         "What a guide requires in a loop it requires in each; of a loop that is begun again at once pyx12 does not miss it.",
         ("twice",),
     ),
     Difference(
+        "repeats of the 277CA",
+        "",
+        r"(HL|NM1|TRN) 4",
+        "Loops 2000A, 2200A and 2100C of the 277CA do not repeat (docs/guides.md); in pyx12's map they do.",
+        ("twice",),
+    ),
+    Difference(
         "header loop",
-        r"(BHT|HI|BPR|TRN|\w+) 4",
-        r"\w+ 5",
+        r"[A-Z0-9]{2,3} 4",
+        r"[A-Z0-9]{2,3} 5",
         "pyx12's map has loops of its own around single segments; the guide counts segments there (IK304 5).",
         ("twice",),
     ),
@@ -98,10 +120,23 @@ DIFFERENCES = (
         "IK403 3 names the first element too many; pyx12 says only that the segment has errors (IK304 8).",
     ),
     Difference(
+        "number of a person",
+        r"NM10[89] 1",
+        r"NM10[89] 2",
+        "The subscriber's number is situational; one half of it without the other breaks the syntax note (IK403 2). pyx12's "
+        "map requires both.",
+    ),
+    Difference(
         "syntax note",
         "",
         r"\w+\d\d(-\d+)? (2|10)",
         "A syntax note that is not kept is told at the element (IK403 2 or 10); pyx12 says only IK304 8.",
+    ),
+    Difference(
+        "level numbers",
+        "",
+        r"HL0[12] 7",
+        "HL01 counts the levels, HL02 names the one above. pyx12 sees it, under codes of its own which no 999 can carry.",
     ),
     Difference(
         "line numbers",
@@ -115,6 +150,30 @@ DIFFERENCES = (
         "",
         "The length of a number is that of its digits; what is no number is told as that (IK403 6) and not as too long.",
         ("too_long",),
+    ),
+    Difference(
+        "source of admission",
+        "",
+        r"CL10[13] 1",
+        "CL101 and CL103 are required where CL1 is (docs/guides.md); pyx12's map leaves them open.",
+    ),
+    Difference(
+        "diagnosis pointer",
+        r"SV107-\d 6",
+        "",
+        "SV107 points to one of twelve diagnoses; what is no number is none of these codes (IK403 7). pyx12 adds 6.",
+    ),
+    Difference(
+        "date in a composite",
+        "",
+        r"HI\d\d-4 [89]",
+        "The date of an occurrence is one in the form that its qualifier names; pyx12 does not look at dates in composites.",
+    ),
+    Difference(
+        "lists of others",
+        r"(STC(01|10|11)-[12]|PRV03|CAS(02|05|08|11|14|17)) 7",
+        "",
+        "Values that somebody else lists (claim status, taxonomy, reasons) are judged at level 5, which is not compared.",
     ),
     Difference(
         "set number",
@@ -138,15 +197,24 @@ VERDICTS = {
     "tells the sets accepted in a group that it refuses.",
     "set number": "A set with a control number that no acknowledgment can repeat is refused; pyx12 accepts it with IK502 7.",
     "trailer": "pyx12 has IK502 5 and AK905 3 for a set without its SE, we IK502 2: the group has its trailer.",
+    "what one of both finds": "Where only one of the two has notes (see above), only that one refuses the set.",
     "guide": "IK502 I5 where only the guide is not kept, 5 where the standard is not; pyx12 has 5 for both.",
 }
 _STRUCTURE = frozenset("1234567")
 AFTER = "behind a fault of structure"
+EARLY = "place of what is missing"
+# What no pattern over one segment can name.
+OTHERS = {
+    AFTER: "How a reader finds its way again behind a segment without a place, or behind a missing one, no guide rules.",
+    EARLY: "What is missing is told at the segment that stands where it should; pyx12 tells it at the one before, or at both.",
+}
 
 
 # --- files that both find clean --------------------------------------------------------------------------------------
 
 
+# How many files of chance are tried; those that pyx12 finds fault with for reasons of its own are left out.
+_SEEDS = {"837P": 40, "837I": 8, "277CA": 8}
 # What is drawn by chance has these in it; the faults are made with them as delimiters.
 _PLAIN = str.maketrans("*:^~>!", "XXXXXX")
 
@@ -163,7 +231,7 @@ def _candidates(kind: str) -> Iterator[list[str]]:
     for seed in range(3):
         if kind in plain:
             yield plain[kind](3, seed).rstrip("~").split("~")
-    for seed in range(12):
+    for seed in range(_SEEDS.get(kind, 0)):
         match kind:
             case "837P":
                 written = write_claim(professional.filled(seed, 0.05 * (seed % 4)), HEADER)
@@ -171,10 +239,15 @@ def _candidates(kind: str) -> Iterator[list[str]]:
             case "837I":
                 written = write_institutional(institutional.filled(seed, 0.05 * (seed % 4)), HEADER)
                 yield _file(written.segments, "HC", "005010X223A2")
-            case "277CA":
-                yield _file(write_claim_report(report(Draw(seed)), HEADER).segments, "HN", "005010X214")
             case _:
-                return
+                yield _acknowledged(seed)
+
+
+def _acknowledged(seed: int) -> list[str]:
+    """A 277CA that accepts some claims and rejects others."""
+    lines = synthetic.claims_837p(6, seed).rstrip("~").split("~")
+    one = read(("~".join(faulted("drop", Random(seed), lines)) + "~").encode())[0].sets[0]
+    return _file(acknowledge_claims(one, Acknowledger("CLAIMWIRE", "CW01"), HEADER).segments, "HN", "005010X214")
 
 
 @cache
@@ -229,10 +302,17 @@ def differences(fault: str, theirs: Opinion, own: Opinion) -> tuple[Counter[str]
     unnamed: list[str] = []
     broken = [n.position for n in theirs.notes | own.notes if not n.element and n.code in _STRUCTURE]
     first = min(broken, default=1 << 30)
+    early = {n for n in theirs.notes - own.notes if n.code == "3" and n._replace(position=n.position + 1) in own.notes}
+    named[EARLY] += len(early)
+    late = {n._replace(position=n.position + 1) for n in early}
     for position in sorted({n.position for n in theirs.notes ^ own.notes}):
         # IK3 8 follows from the IK4 below it, or is all that pyx12 says of an element.
         they, we = (
-            {_said(n) for n in one.notes - other.notes if n.position == position and (n.element or n.code != "8")}
+            {
+                _said(n)
+                for n in one.notes - other.notes - early - late
+                if n.position == position and (n.element or n.code != "8")
+            }
             for one, other in ((theirs, own), (own, theirs))
         )
         for one in DIFFERENCES:
@@ -256,7 +336,12 @@ def verdicts(fault: str, theirs: Opinion, own: Opinion) -> tuple[Counter[str], l
     if theirs.set_errors != own.set_errors and "I5" in own.set_errors:
         named["guide"] += 1
     they, we = (
-        (o.set_code.replace("E", "A"), {c.replace("I5", "5") for c in o.set_errors}, _as_accepted(o.group), o.group_errors)
+        (
+            o.set_code.replace("E", "A"),
+            {c.replace("I5", "5") for c in o.set_errors},
+            _as_accepted(o.group),
+            o.group_errors,
+        )
         for o in (theirs, own)
     )
     if they == we and (theirs.set_code == own.set_code or own.set_code != "E"):
@@ -267,6 +352,8 @@ def verdicts(fault: str, theirs: Opinion, own: Opinion) -> tuple[Counter[str], l
         named["set number"] += 1
     elif fault == "no_trailer":
         named["trailer"] += 1
+    elif bool(theirs.notes) != bool(own.notes) and (theirs.set_code == "R") == bool(theirs.notes):
+        named["what one of both finds"] += 1
     elif own.set_code == "E" and theirs.set_code == "R" and {"8"} == {n.code for n in own.notes if not n.element}:
         named["separators at the end"] += 1
     else:
@@ -281,11 +368,21 @@ def _as_accepted(group: tuple[str, int, int, int]) -> tuple[str, int, int, int]:
 # --- the law ---------------------------------------------------------------------------------------------------------
 
 
-def compared(kinds: tuple[str, ...], share: int) -> tuple[Counter[str], list[str], int, int]:
-    """Every disagreement by name, those without one, how many files were compared, and how many pyx12 could not read."""
+class Comparison(NamedTuple):
+    """Disagreements by name, those without one; how many files were compared, in how many all was equal, how many pyx12 cannot read."""
+
+    named: Counter[str]
+    unnamed: list[str]
+    files: int
+    equal: int
+    unread: int
+
+
+def compared(kinds: tuple[str, ...], share: int) -> Comparison:
+    """A share of every fault in files of every kind."""
     named: Counter[str] = Counter()
     unnamed: list[str] = []
-    files = unread = 0
+    files = unread = equal = 0
     for kind in kinds:
         for fault in FAULTS:
             for number in range(share):
@@ -296,13 +393,14 @@ def compared(kinds: tuple[str, ...], share: int) -> tuple[Counter[str], list[str
                 if theirs is None:
                     unread += 1
                     continue
-                for names, rest in (
-                    differences(fault, theirs, own),
-                    verdicts(fault, theirs, own) if theirs.told else (Counter[str](), list[str]()),
-                ):
-                    named += names
-                    unnamed += [f"seed {SEED}, {kind} {number}, {one}" for one in rest]
-    return named, unnamed, files, unread
+                over, rest = differences(fault, theirs, own)
+                if theirs.told:
+                    more, others = verdicts(fault, theirs, own)
+                    over, rest = over + more, rest + others
+                named += over
+                unnamed += [f"seed {SEED}, {kind} {number}, {one}" for one in rest]
+                equal += not over - Counter({"guide": 9}) and not rest
+    return Comparison(named, unnamed, files, equal, unread)
 
 
 KINDS = ("837P", "837I", "835", "277CA")
@@ -313,19 +411,30 @@ def test_both_find_files_of_each_kind_clean() -> None:
 
 
 def test_the_999_of_faulty_files_is_that_of_pyx12_but_for_what_is_named() -> None:
-    named, unnamed, files, unread = compared(KINDS, SHARE)
-    assert [] == unnamed
-    assert files - unread > files * 0.9
-    # Most files are acknowledged in the same words, to the place and the code.
-    print(dict(named), files, unread)
+    found = compared(KINDS, SHARE)
+    assert [] == found.unnamed
+    assert found.unread < found.files / 10
+    assert found.equal > found.files / 4
 
 
 @pytest.mark.campaign
+@pytest.mark.skipif("CLAIMWIRE_CAMPAIGN" not in os.environ, reason="the long run: CLAIMWIRE_CAMPAIGN=1")
 def test_the_999_of_many_faulty_files_is_that_of_pyx12_but_for_what_is_named() -> None:
-    named, unnamed, files, unread = compared(KINDS, CAMPAIGN)
-    print(f"seed {SEED}: {files} files, {unread} of them pyx12 cannot read; {dict(named.most_common())}")
-    assert [] == unnamed
-    assert set() == {d.name for d in DIFFERENCES} | set(VERDICTS) | {AFTER} - set(named)
+    found = compared(KINDS, CAMPAIGN)
+    print(f"seed {SEED}: {found.files} files, {found.equal} equal, {found.unread} that pyx12 cannot read")
+    print(found.named.most_common())
+    assert [] == found.unnamed
+    assert set() == set(_reasons()) - set(found.named)
+
+
+def _reasons() -> dict[str, str]:
+    return {d.name: d.why for d in DIFFERENCES} | VERDICTS | OTHERS
+
+
+def test_the_document_names_every_difference_and_its_reason() -> None:
+    section = DOCUMENT.read_text("utf-8").split("## Where pyx12 says something else\n", 1)[1].split("\n## ", 1)[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("|")][2:]
+    assert [[name, why] for name, why in _reasons().items()] == rows
 
 
 def test_reading_a_map_once_changes_no_opinion() -> None:

@@ -140,7 +140,7 @@ ONE_FAULT: list[tuple[str, dict[str, str | list[str]], tuple[str, str]]] = [
     ("element not used", {"N4*PORTLAND": "N4*PORTLAND*OR*972010000**XX"}, ("I10", "2010AA N405")),
     ("paired element missing", {"PER*": "PER*IC*DESK*TE*5035550100*EM"}, ("2", "1000A PER06")),
     ("simple element with components", {"N3*12": "N3*12:ALDER"}, ("13", "2010AA N301")),
-    ("segment without data", {"N3*12": "N3**"}, ("8", "2010AA N3")),
+    ("segment without data", {"N3*12": "N3**"}, ("1", "2010AA N301")),
     ("required segment missing", {"N3*12": []}, ("3", "2010AA N3")),
     ("required loop missing", {"NM1*40": []}, ("3", "1000B NM1")),
     ("segment too often", {"N3*12": ["N3*A", "N3*B"]}, ("5", "2010AA N3")),
