@@ -221,3 +221,11 @@ def test_a_patched_guide_keeps_the_rules_of_the_guide() -> None:
     assert situations.rules(case.guide) == situations.rules(patched)
     broken, mended = (walked(patched, segments)[1] for segments in made_of(case))
     assert (Counter({case.rule: 1}), Counter()) == (by_facts(broken, patched), by_facts(mended, patched))
+
+
+def test_a_finding_is_told_of_a_tree_that_has_lost_its_segments() -> None:
+    for case in CASES:
+        statement = STATEMENTS[case.guide.id + case.guide.set_id, case.rule]
+        loop = next(loop for loop in case.guide.loops() if loop.id == statement.loop)
+        found = situations.finding(statement, Instance(loop, None, STANDARD))
+        assert (case.rule, statement.rule.level) == (found.rule, found.level)

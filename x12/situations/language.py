@@ -58,13 +58,15 @@ class RuleError(GuideError):
 class Rule(msgspec.Struct, frozen=True):
     """What a finding says of a rule that is broken.
 
-    `loop`, `segment`, `element` and `component` are the place of the fault, `code` is IK304 or IK403 by `scope`, `trigger`
-    the place that made the rule apply, `product` what level 6 is about, `source` the guide and its note.
+    It is judged when an occurrence of the loop `judged_at` ends. `loop`, `segment`, `element` and `component` are the place of
+    the fault, `code` is IK304 or IK403 by `scope`, `trigger` the place that made the rule apply, `product` what level 6 is about,
+    `source` the guide and its note.
     """
 
     id: str
     level: int
     severity: Severity
+    judged_at: str
     loop: str
     scope: Scope
     code: str
@@ -385,6 +387,7 @@ class _Parser:
             name,
             int(level),
             "error" if severity == "error" else "warning",
+            loop_id,
             blamed.loop,
             "element" if blamed.element else "segment",
             code,

@@ -54,7 +54,10 @@ def is_broken(statement: Statement, instance: Instance) -> bool:
 
 
 def finding(statement: Statement, instance: Instance) -> Finding:
-    """The finding of a rule that this occurrence of its loop breaks: at the element or segment at fault, or where one is missing."""
+    """The finding of a rule that this occurrence of its loop breaks: at the element or segment at fault, or where one is missing.
+
+    Of a tree that is not whole, because a stream has let go of its beginning, it tells what it can.
+    """
     rule, code = statement.rule, statement.rule.code
     place, position, element = _fault(statement, instance)
     trigger, trigger_position = _trigger(statement, instance)
@@ -273,9 +276,9 @@ def _trigger(statement: Statement, instance: Instance) -> tuple[Place | None, in
 def _fault(statement: Statement, instance: Instance) -> tuple[Place, int | None, int | None]:
     """What is at fault, the position of its segment and the element there; None where the segment is not there."""
     if statement.each is not None:
-        terms = [*statement.needs, *statement.forbids]
-        row, position = next(_broken_rows(statement, instance))
-        return statement.blamed, position, _element(terms[0], row, instance)
+        term = (*statement.needs, *statement.forbids)[0]
+        for row, position in _broken_rows(statement, instance):
+            return statement.blamed, position, _element(term, row, instance)
     for term in statement.forbids:
         if (found := _first_row(term, instance)) is not None:
             return term.place, found[1], _element(term, found[0], instance)
