@@ -183,7 +183,7 @@ def test_answers_are_forgotten_before_they_fill_the_memory() -> None:
     memories: list[Any] = [c.cell_contents for watch in watchers for c in getattr(watch, "__closure__", ())]
     sizes = [len(cast("dict[str, int]", memory)) for memory in memories if type(memory) is dict]
     assert len(watchers) == len(sizes)
-    assert max(sizes) <= 4096
+    assert max(sizes) <= 2048
 
 
 def test_a_rule_says_where_it_comes_from_and_never_ends_in_the_air() -> None:

@@ -29,7 +29,7 @@ from x12.syntax import Delimiters
 __all__ = ["LoopFacts", "Situations"]
 
 # How many answers are remembered before all are forgotten: claims have few kinds, hostile files as many as they like.
-MEMORY_ENTRIES = 4096
+MEMORY_ENTRIES = 2048
 # Longer segments are read each time.
 MEMORY_LENGTH = 160
 
