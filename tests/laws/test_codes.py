@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -435,3 +437,14 @@ def test_a_list_that_dates_its_codes_overrides_code_by_code() -> None:
 @pytest.mark.parametrize("name", _TABLES)
 def test_a_packaged_table_is_read_in_one_go(name: str) -> None:
     assert codes.table(name) == codes.packaged(name).words
+
+
+def test_importing_reads_no_list_and_asking_one_reads_only_it() -> None:
+    program = (
+        "import x12, x12.codes, x12.codes.lists as lists;"
+        "before = x12.codes.packaged.cache_info().currsize;"
+        "lists.shipped().check('state', 'OR');"
+        "print(before, x12.codes.packaged.cache_info().currsize)"
+    )
+    told = subprocess.run([sys.executable, "-c", program], cwd=_ROOT, capture_output=True, text=True, check=True)
+    assert ["0", "1"] == told.stdout.split()
