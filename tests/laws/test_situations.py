@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
 from random import Random
 from typing import Any, cast
@@ -11,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests import synthetic
 from tests.laws.situation_cases import Case, all_cases, walked
 from x12 import guides, situations
 from x12.balancing import balance_835, balance_837
+from x12.envelope import read
 from x12.finding import Finding
 from x12.guides import Guide, GuideError
 from x12.situations.language import parse
@@ -229,3 +232,13 @@ def test_a_finding_is_told_of_a_tree_that_has_lost_its_segments() -> None:
         loop = next(loop for loop in case.guide.loops() if loop.id == statement.loop)
         found = situations.finding(statement, Instance(loop, None, STANDARD))
         assert (case.rule, statement.rule.level) == (found.rule, found.level)
+
+
+@pytest.mark.parametrize(
+    "made", [synthetic.claims_837p, synthetic.claims_837i, synthetic.claims_837d, synthetic.remittance_835,
+             synthetic.acknowledgement_277ca, synthetic.requests_270, synthetic.responses_271],
+)  # fmt: skip
+def test_synthetic_files_break_no_rule(made: Callable[[int], str]) -> None:
+    sets = [s for i in read(made(30).encode()) for s in i.sets]
+    assert sets
+    assert [] == [f.rule for s in sets if s.guide for f in situations.judge_tree(s.tree(), s.guide)]
