@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
+from functools import lru_cache
 from itertools import chain, repeat
 from typing import overload
 
 from x12 import guides
+from x12.codes.lists import Lists, shipped
 from x12.elements import period_is_valid
 from x12.finding import Finding, Severity
 from x12.guides import Guide
@@ -442,7 +444,7 @@ class _Reader:
             group = self.group
         made = self.open = TransactionSet(group, first, delimiters)
         table = self.table(made, delimiters, second)
-        self.walk = Walk(table, keep=self.keep) if table else _Skim(delimiters)
+        self.walk = self.walk_of(table, group) if table else _Skim(delimiters)
         if not self.keep:
             made.units = Units(made.set_id, delimiters)
         if group is None:
@@ -487,6 +489,11 @@ class _Reader:
                 guide = made.guide = guides.patched(guide, self.companions)
                 return compiled(guide, delimiters, self.judgement)
         return None
+
+    def walk_of(self, table: Table, group: Group | None) -> Walk:
+        """What walks a set of this group."""
+        usage = self.interchange.usage if self.interchange is not None else ""
+        return Walk(table, keep=self.keep, day=_day(group), usage=usage)
 
     def end_set(self) -> TransactionSet:
         done, walk = self.open, self.walk
@@ -549,6 +556,12 @@ class _Reader:
             interchange.findings.append(_interchange("024", "", "A segment stands outside any functional group."))
 
 
+def _day(group: Group | None) -> str:
+    """The day a group was made (GS04), as CCYYMMDD; "" where it tells none."""
+    said = group.elements[3] if group is not None else ""
+    return said if period_is_valid("D8", said) else ""
+
+
 def _group(code: str, segment: str, message: str) -> Finding:
     return Finding(1, "group", code, message, segment=segment)
 
@@ -578,21 +591,28 @@ def _judge_isa(interchange: Interchange) -> list[Finding]:
     return found
 
 
+@lru_cache(32)
+def _judgement(levels: frozenset[int], lists: Lists) -> Judgement:
+    return Judgement(levels, lists)
+
+
 def stream(
     source: Iterable[bytes] | bytes,
     *,
     levels: Iterable[int] = LEVELS,
-    keep: bool = True,
+    lists: Lists | None = None,
     companions: Sequence[str] = (),
+    keep: bool = True,
 ) -> Iterator[TransactionSet | Interchange]:
     """Each transaction set as soon as it is complete, each interchange after its last one, in file order.
 
     What belongs to no interchange comes as one last Interchange without elements that only has findings. `levels` are the SNIP
-    levels to judge. With `keep=False` the sets come without segments, and an interchange keeps of them what a 999 tells: memory
-    does not grow with the file, however long one set is. `companions` are the patches of companion guides (`x12.guides.patch`)
-    that apply, each to the sets of its guide: what they ask for is judged at level 7. Raises GuideError when one is wrong.
+    levels to judge, `lists` the code lists of level 5 where they are not those that come along. `companions` are the patches of
+    companion guides (`x12.guides.patch`) that apply, each to the sets of its guide: what they ask for is judged at level 7.
+    With `keep=False` the sets come without segments, and an interchange keeps of them what a 999 tells: memory does not grow
+    with the file, however long one set is. Raises GuideError when a companion is wrong.
     """
-    reader = _Reader(Judgement(frozenset(levels)), keep=keep, companions=companions)
+    reader = _Reader(_judgement(frozenset(levels), lists or shipped()), keep=keep, companions=companions)
     stray: list[Finding] = []
     for run in runs(source):
         yield from reader.run(run)
@@ -606,7 +626,12 @@ def stream(
 
 
 def read(
-    source: Iterable[bytes] | bytes, *, levels: Iterable[int] = LEVELS, companions: Sequence[str] = ()
+    source: Iterable[bytes] | bytes,
+    *,
+    levels: Iterable[int] = LEVELS,
+    lists: Lists | None = None,
+    companions: Sequence[str] = (),
 ) -> list[Interchange]:
-    """Every interchange of a file with its groups, transaction sets and findings; `levels` and `companions` as for `stream`."""
-    return [part for part in stream(source, levels=levels, companions=companions) if isinstance(part, Interchange)]
+    """Every interchange of a file with its groups, transaction sets and findings; what is judged is said as for `stream`."""
+    parts = stream(source, levels=levels, lists=lists, companions=companions)
+    return [part for part in parts if isinstance(part, Interchange)]

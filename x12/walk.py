@@ -41,7 +41,7 @@ class Walk:
     `FINDINGS_MAX`; `dropped` counts the others and `refused` tells whether any of all is an error.
     """
 
-    def __init__(self, table: Table, *, keep: bool = True) -> None:
+    def __init__(self, table: Table, *, keep: bool = True, day: str = "", usage: str = "P") -> None:
         self.table = table
         self.delimiters = table.delimiters
         self.keep = keep
@@ -59,6 +59,12 @@ class Walk:
         self.at = 0
         # What the judging of higher levels adds up and looks back to.
         self.sums: Any = None
+        # The day of the file's production, and what was found good for it. Of a segment at fault, its elements that are.
+        self.day = day
+        # ISA15: what a file for test may have, one for production may not.
+        self.usage = usage
+        self.known: dict[int, set[str]] = {}
+        self.faulted: set[int] = set()
         self._place = self.nodes.append if keep else deque[Node | None](maxlen=0).append
         self._here: Node = table.start
         self._scope: Scope = table.scope(table.guide.root)
@@ -305,20 +311,20 @@ class Walk:
 
     def _judge(self, node: Node, raw: str) -> None:
         """The slow road: find out what is wrong, if anything."""
-        clean = node.plain(raw) is not None
+        segment, clean = node.segment, node.plain(raw) is not None
+        if not clean:
+            if segment.usage == "N":
+                payer = segment.narrowed if segment.narrowed and segment.narrowed.before.usage != "N" else None
+                where = "for this payer" if payer else "in this guide"
+                self.find_segment("I4", f"{segment.id} ({segment.name}) is not used {where}.", segment, payer)
+            for finding in judge_segment(segment, raw, self.delimiters, self.position):
+                self.found(finding)
+                self.faulted.add(finding.element or 0)
         if node.act is not None:
             node.act(self, raw, clean)
-        segment = node.segment
+        self.faulted.clear()
         if segment.id == "SE":
             self._trailer(raw)
-        if clean:
-            return
-        if segment.usage == "N":
-            payer = segment.narrowed if segment.narrowed and segment.narrowed.before.usage != "N" else None
-            where = "for this payer" if payer else "in this guide"
-            self.find_segment("I4", f"{segment.id} ({segment.name}) is not used {where}.", segment, payer)
-        for finding in judge_segment(segment, raw, self.delimiters, self.position):
-            self.found(finding)
 
     def _trailer(self, raw: str) -> None:
         """SE01 counts the segments with ST and SE; SE02 repeats ST02 (X12.6)."""

@@ -1,0 +1,185 @@
+"""Checks the external code values of a guide's segments against the lists, where they stand: SNIP level 5.
+
+What was found good is remembered for each place and day, so that a value is looked up once and not a million times.
+
+Sources: the guides' code sources; the lists' own rules (`x12.codes.lists`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from x12.codes.lists import Lists, Reason, list_for
+from x12.finding import Finding
+from x12.guides import Component, Element, Segment
+from x12.syntax import Delimiters
+
+if TYPE_CHECKING:
+    from x12.walk import Walk
+
+__all__ = ["Memory", "Row", "checks_of"]
+
+# How many good values are remembered for one place before all are forgotten.
+_VALUES_MAX = 4096
+# Values that are remembered are codes; what is longer is looked at each time.
+_LENGTH_MAX = 64
+# How many days are remembered: a file has one.
+_DAYS_MAX = 16
+_QUALIFIER, _IDENTIFIER = "66", "67"
+# Element 66 says with XX that element 67 is a National Provider Identifier (45 CFR 162.406).
+_NPI = {"XX": "npi"}
+# Whose states the list has: where a country is named that is none of them, N402 is not judged.
+_STATES_OF = ("", "US", "CA")
+# No code of the guide (IK403 7) or not of the form that its list has (I12).
+_CODES: dict[Reason, str] = {"form": "I12", "check digit": "I12"}
+
+Row = Callable[["Walk", list[str], bool], None]
+
+
+class Memory:
+    """What was found good, by day and place; `of` gives the sets of a day, one for each place."""
+
+    def __init__(self) -> None:
+        self._days: dict[str, dict[int, set[str]]] = {}
+
+    def of(self, day: str) -> dict[int, set[str]]:
+        """The sets of a day (CCYYMMDD, "" for none), by the number of the place."""
+        known = self._days.get(day)
+        if known is None:
+            if len(self._days) >= _DAYS_MAX:
+                self._days.clear()
+            known = self._days[day] = {}
+        return known
+
+
+class _Coded(NamedTuple):
+    """A value at a place and the list it belongs to."""
+
+    part: Component
+    component: int | None
+    repeat: int | None
+    list: str
+    value: str
+
+
+class _Place:
+    """One element of a segment that has external codes, itself or in its components."""
+
+    def __init__(self, segment: Segment, element: Element, delimiters: Delimiters, lists: Lists) -> None:
+        self.segment = segment
+        self.element = element
+        self.delimiters = delimiters
+        self.lists = lists
+        before = segment.elements[element.position - 2] if element.position > 1 else None
+        self.behind_qualifier = bool(before and before.data.number == _QUALIFIER and element.data.number == _IDENTIFIER)
+        # The list depends on the element before it: without one, there is nothing to look up.
+        self.chosen_by_before = self.behind_qualifier or (
+            element.external is not None and list_for(element.external) is None
+        )
+        self.number = segment.index * 100 + element.position
+        self.repeats = element.repeat > 1 and bool(delimiters.repetition)
+
+    def list_of(self, qualifier: str) -> str | None:
+        """The list of the element's own value."""
+        if self.behind_qualifier:
+            return _NPI.get(qualifier)
+        return list_for(self.element.external or "", qualifier)
+
+    def coded(self, row: Sequence[str], text: str) -> list[_Coded]:
+        """The values at this place that belong to a list."""
+        element, found = self.element, list[_Coded]()
+        texts = text.split(self.delimiters.repetition) if self.repeats else [text]
+        for index, one in enumerate(texts, 1):
+            repeat = index if len(texts) > 1 else None
+            if not element.components:
+                name = self.list_of(row[element.position - 1])
+                if name is not None and one:
+                    found.append(_Coded(element, None, repeat, name, one))
+                continue
+            parts = [*one.split(self.delimiters.component), ""]
+            for component in element.components[: len(parts) - 1]:
+                value = parts[component.position - 1]
+                if value and component.external and component.usage != "N":
+                    # A facility code's qualifier stands behind it, every other in front of all.
+                    qualifier = parts[component.position if component.external == "facility_type" else 0]
+                    name = list_for(component.external, qualifier)
+                    if name is not None:
+                        found.append(_Coded(component, component.position, repeat, name, value))
+        return found
+
+    def look(self, walk: Walk, row: Sequence[str], text: str, good: set[str]) -> None:
+        """A value that is not known to be good."""
+        element, fine = self.element, True
+        if element.external == "state" and row[0] == "N4" and (row[4:5] or [""])[0] not in _STATES_OF:
+            return
+        if element.position in walk.faulted:
+            return
+        for coded in self.coded(row, text):
+            reason = self.lists.check(
+                coded.list, coded.value.rstrip(" "), walk.day if self.lists.dated(coded.list) == "production" else ""
+            )
+            if reason is not None:
+                fine = False
+                self.find(walk, coded, reason)
+        if fine and len(text) <= _LENGTH_MAX:
+            if len(good) >= _VALUES_MAX:
+                good.clear()
+            good.add(text)
+
+    def find(self, walk: Walk, coded: _Coded, reason: Reason) -> None:
+        """Word what is wrong with a value."""
+        segment, element, part = self.segment, self.element, coded.part
+        place = f"{segment.id}{element.position:02d}" + (f"-{coded.component}" if coded.component else "")
+        walk.found(
+            Finding(
+                5,
+                "element",
+                _CODES.get(reason, "7"),
+                f"{place} {part.name} {self.lists.message(coded.list, reason)}.",
+                self.lists.severity(coded.list, reason, walk.usage),
+                segment.loop.id,
+                segment.id,
+                walk.position,
+                element.position,
+                coded.component,
+                coded.repeat,
+                part.data.number,
+            )
+        )
+
+
+def checks_of(segment: Segment, delimiters: Delimiters, lists: Lists) -> Row | None:
+    """What checks the external codes of the segments at a place of a guide; None where there are none."""
+    places = [_Place(segment, e, delimiters, lists) for e in segment.elements if e.usage != "N"]
+    places = [
+        p
+        for p in places
+        if p.behind_qualifier or p.element.external or any(c.external and c.usage != "N" for c in p.element.components)
+    ]
+    if not places:
+        return None
+    plain = [(p.element.position, p.number, p) for p in places if not p.chosen_by_before]
+    chosen = [(p.element.position, p.number, p) for p in places if p.chosen_by_before]
+
+    def check(walk: Walk, row: list[str], clean: bool) -> None:
+        size, known = len(row), walk.known
+        for element, number, place in plain:
+            if element >= size:
+                break
+            text = row[element]
+            if text:
+                good = known.get(number)
+                if good is None:
+                    good = known[number] = set()
+                if text not in good:
+                    place.look(walk, row, text, good)
+        for element, number, place in chosen:
+            if element < size and place.list_of(row[element - 1]):
+                good = known.get(number)
+                if good is None:
+                    good = known[number] = set()
+                if row[element] not in good:
+                    place.look(walk, row, row[element], good)
+
+    return check
