@@ -306,6 +306,9 @@ class _Skim:
         """One more finding."""
         self.findings.append(finding)
 
+    def settle(self, segments: Sequence[str]) -> None:
+        """Nothing is left to be worded where no guide is known."""
+
 
 class _Reader:
     """Where in the envelopes the file stands."""
@@ -381,8 +384,10 @@ class _Reader:
         received.count = walk.position
         if self.keep:
             received.segments += segments[start:index] if start or index < len(segments) else segments
-        elif received.units is not None:
-            received.units.take(segments[start:index], first, walk.findings[known:])
+        else:
+            walk.settle(segments[start:index])
+            if received.units is not None:
+                received.units.take(segments[start:index], first, walk.findings[known:])
         return index
 
     def finish(self) -> Iterator[TransactionSet | Interchange]:
@@ -499,7 +504,12 @@ class _Reader:
         done, walk = self.open, self.walk
         assert done is not None
         assert walk is not None
+        known = len(walk.findings)
+        walk.settle(done.segments if self.keep else ())
+        if done.units is not None:
+            done.units.take((), walk.position + 1, walk.findings[known:])
         done.nodes, done.findings = walk.nodes, walk.findings
+        done.findings.sort(key=_order)
         done.dropped, done.refused = walk.dropped, walk.refused
         if done.units is not None and not done.findings:
             done.units = None
@@ -554,6 +564,11 @@ class _Reader:
             )
         else:
             interchange.findings.append(_interchange("024", "", "A segment stands outside any functional group."))
+
+
+def _order(finding: Finding) -> tuple[int, int, str]:
+    """In file order; at one place what is plainer first."""
+    return finding.position or 0, finding.level, finding.rule or ""
 
 
 def _day(group: Group | None) -> str:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from x12.balancing import LEDGERS
 from x12.codes.checking import Memory, Row, checks_of
 from x12.codes.lists import Lists, shipped
-from x12.guides import Loop, Segment
+from x12.guides import Guide, Loop, Segment
+from x12.situations import Rule, Situations, situations
+from x12.syntax import Delimiters
 
 if TYPE_CHECKING:
     from x12.table import Act, Close, Table
@@ -22,6 +24,8 @@ __all__ = ["LEVELS", "Judgement"]
 
 # The SNIP levels that are judged where nobody says otherwise; level 7 takes a companion guide.
 LEVELS = frozenset(range(1, 7))
+# Those that rules are for: situations, products, payers.
+_SITUATED = frozenset((4, 6, 7))
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,18 @@ class Judgement:
     memory: Memory = field(default_factory=Memory, compare=False, repr=False)
 
     def act(self, segment: Segment, table: Table) -> Act | None:
-        """What the segments at this place mean for sums and lists; None where they mean nothing."""
+        """What the segments at this place mean for sums, lists and rules; None where they mean nothing."""
+        rows, watch = self._rows(segment, table), _watch(segment, table)
+        if rows is None or watch is None:
+            return rows or watch
+
+        def act(walk: Walk, raw: str, clean: bool) -> None:
+            watch(walk, raw, clean)
+            rows(walk, raw, clean)
+
+        return act
+
+    def _rows(self, segment: Segment, table: Table) -> Act | None:
         rows = [row for row in (self._entry(segment, table), self._checks(segment, table)) if row is not None]
         separator = table.delimiters.element
         if not rows:
@@ -66,7 +81,25 @@ class Judgement:
         return checks_of(segment, table.delimiters, self.lists) if 5 in self.levels else None
 
     def close(self, loop: Loop, table: Table) -> Close | None:
-        """What is added up when an occurrence of this loop ends."""
+        """What is added up, and which rules are asked, when an occurrence of this loop ends."""
+        sums, rules = self._sums(loop, table), _rules(loop, table, self.levels)
+        if sums is None or rules is None:
+            return sums or rules
+
+        def close(walk: Walk) -> None:
+            sums(walk)
+            rules(walk)
+
+        return close
+
+    def situations(self, guide: Guide, delimiters: Delimiters) -> Situations | None:
+        """The rules of the guide, where their levels are judged."""
+        if self.levels.isdisjoint(_SITUATED):
+            return None
+        found = situations(guide, delimiters)
+        return found if found.statements else None
+
+    def _sums(self, loop: Loop, table: Table) -> Close | None:
         ledger = LEDGERS.get(table.guide.set_id) if 3 in self.levels else None
         name = ledger and ledger.closings.get(loop.id)
         if not name:
@@ -79,3 +112,48 @@ class Judgement:
         ledger = LEDGERS.get(walk.table.guide.set_id) if 3 in self.levels else None
         walk.sums = ledger and ledger(walk.found)
         walk.known = self.memory.of(walk.day)
+
+
+def _watch(segment: Segment, table: Table) -> Act | None:
+    """What a segment tells the situational rules."""
+    if table.situated is None:
+        return None
+    index = segment.index
+    facts_of, kept = table.situated.watched.get(index), index in table.situated.kept
+
+    def facts(walk: Walk, raw: str, clean: bool) -> None:
+        walk.facts |= facts_of(raw) if facts_of is not None else 0
+
+    def text(walk: Walk, raw: str, clean: bool) -> None:
+        walk.texts[index] = raw
+
+    def both(walk: Walk, raw: str, clean: bool) -> None:
+        facts(walk, raw, clean)
+        text(walk, raw, clean)
+
+    if facts_of is None:
+        return text if kept else None
+    return both if kept else facts
+
+
+def _rules(loop: Loop, table: Table, levels: frozenset[int]) -> Close | None:
+    """Which rules the loop that ends has broken, and what it passes on to the loop around."""
+    situated = table.situated
+    known = situated.loop(loop) if situated is not None else None
+    compare = situated.compare(loop) if situated is not None else None
+    if situated is None or (known is None and compare is None):
+        return None
+    statements = situated.statements
+
+    def close(walk: Walk) -> None:
+        broken: tuple[Rule, ...] = ()
+        if known is not None:
+            walk.facts |= walk.present() << known.base & known.presence
+            broken = known.broken(walk.facts | walk.around)
+        if compare is not None:
+            broken += compare(walk.texts)
+        for rule in broken:
+            if rule.level in levels:
+                walk.broken.append((statements[rule], loop, walk.begun))
+
+    return close

@@ -40,17 +40,16 @@ class _Piece(NamedTuple):
 class Proof:
     """`match` finds the segments at an offset of the file's text; `finish` brings the walk behind them.
 
-    `skim` is `finish` for walks that keep no nodes. `known` is how many of the loop's segments it was made of.
+    `known` is how many of the loop's segments it was made of.
     """
 
-    __slots__ = ("finish", "known", "match", "skim")
+    __slots__ = ("finish", "known", "match")
 
     def __init__(self, pieces: Sequence[_Piece], terminator: str) -> None:
         self.known = len(pieces)
         pattern = re.compile("".join(_source(piece, re.escape(terminator)) for piece in pieces))
         self.match = pattern.match
-        self.finish = _finish(pieces, pattern, terminator, keep=True)
-        self.skim = _finish(pieces, pattern, terminator, keep=False)
+        self.finish = _finish(pieces, pattern, terminator)
 
 
 def prove(loop: Loop, table: Table, before: Proof | None = None) -> Proof | None:
@@ -123,7 +122,7 @@ def _name(piece: _Piece) -> str:
     return f"n{piece.node.segment.index}"
 
 
-def _finish(pieces: Sequence[_Piece], pattern: re.Pattern[str], terminator: str, *, keep: bool) -> Finish:
+def _finish(pieces: Sequence[_Piece], pattern: re.Pattern[str], terminator: str) -> Finish:
     known: dict[str, Any] = {"terminator": terminator}
     needed = [p for p in pieces if p.run or not p.required or p.node.act is not None]
     groups = [f"g{p.node.segment.index}" for p in needed]
@@ -140,14 +139,14 @@ def _finish(pieces: Sequence[_Piece], pattern: re.Pattern[str], terminator: str,
     first = pieces[0].node.segment.index
     body += ["walk.take(step)", "at = walk.position", f"seen, here, counts = {seen}, node{first}, None"]
     for piece in pieces:
-        body += _steps(piece, keep, opens=piece is pieces[0])
+        body += _steps(piece, opens=piece is pieces[0])
     body += ["walk.arrive(at, seen, counts)", "return here"]
     source = "\n ".join(["def finish(walk, match, step, nodes):", *body])
     exec(source, known)  # noqa: S102 - see above
     return known["finish"]
 
 
-def _steps(piece: _Piece, keep: bool, opens: bool) -> list[str]:
+def _steps(piece: _Piece, opens: bool) -> list[str]:
     """The lines for one piece."""
     index, act = piece.node.segment.index, piece.node.act is not None
     if piece.run:
@@ -161,13 +160,13 @@ def _steps(piece: _Piece, keep: bool, opens: bool) -> list[str]:
             else []
         )
         lines += [] if act else [f" at += len(r{index})"]
-        lines += [f" nodes += [node{index}] * len(r{index})"] if keep else []
+        lines += [f" nodes += [node{index}] * len(r{index})"]
         if limited:
             count = f"if len(r{index}) > 1: counts = {{**(counts or {{}}), {piece.node.bit}: len(r{index})}}"
             lines += [f" {count}"]
         return lines
     lines = [] if opens else ["at += 1", f"here = node{index}"]
-    lines += [f"nodes.append(node{index})"] if keep else []
+    lines += [f"nodes.append(node{index})"]
     lines += [] if piece.required else [f"seen |= {piece.node.bit}"]
     lines += [f"{'' if opens else 'walk.position = at; '}act{index}(walk, g{index}, True)"] if act else []
     if piece.required:

@@ -20,6 +20,7 @@ from x12.syntax import STANDARD, Delimiters
 
 if TYPE_CHECKING:
     from x12.proofs import Proof
+    from x12.situations.facts import Situations
     from x12.walk import Walk
 
 __all__ = ["Act", "Close", "Judging", "Node", "Scope", "Step", "StepsByValue", "Table", "compiled"]
@@ -38,6 +39,10 @@ class Judging(Protocol):
 
     def close(self, loop: Loop, table: Table) -> Close | None:
         """What to do when an occurrence of this loop ends; the transaction set itself ends last."""
+        ...
+
+    def situations(self, guide: Guide, delimiters: Delimiters) -> Situations | None:
+        """The situational rules of the guide that are judged; None where there are none."""
         ...
 
     def begin(self, walk: Walk) -> None:
@@ -82,14 +87,37 @@ def _together(one: Act | None, other: Act | None) -> Act | None:
 class Scope:
     """One loop of a guide, compiled: what must be in it, what happens when it ends, and the proof of its own segments.
 
-    `opened` counts its occurrences until there is a proof, `failed` those that the proof did not match.
+    `opened` counts its occurrences until there is a proof, `failed` those that the proof did not match. What situational rules
+    know of it: `base`, `presence` and `own` as in `x12.situations`, and whether a rule here or further in looks at what lies
+    around (`looks_around`) or compares texts (`compares`).
     """
 
-    __slots__ = ("close", "failed", "loop", "opened", "patience", "proof", "required")
+    __slots__ = (
+        "base",
+        "close",
+        "compares",
+        "failed",
+        "looks_around",
+        "loop",
+        "opened",
+        "own",
+        "patience",
+        "presence",
+        "proof",
+        "required",
+    )
 
     def __init__(self, loop: Loop, table: Table) -> None:
         self.loop = loop
         self.required = _required(loop)
+        facts = table.situated.loop(loop) if table.situated else None
+        self.base, self.presence, self.own = (facts.base, facts.presence, facts.own) if facts else (0, 0, 0)
+        self.looks_around = self.compares = False
+        if table.situated:
+            within = list(table.guide.loops(loop))
+            known = [facts for inner in within if (facts := table.situated.loop(inner))]
+            self.looks_around = any(facts.inherits for facts in known)
+            self.compares = any(table.situated.compare(inner) for inner in within)
         self.close = table.judging.close(loop, table) if table.judging is not None else None
         self.proof: Proof | None = None
         self.opened = self.failed = self.patience = 0
@@ -141,6 +169,7 @@ class Table:
         self.guide = guide
         self.delimiters = delimiters
         self.judging = judging
+        self.situated = judging.situations(guide, delimiters) if judging is not None else None
         self.nodes: dict[int, Node] = {}
         self.scopes: dict[int, Scope] = {}
         self.ids = frozenset(s.id for s in guide.segments)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 
 from x12.guides import Guide, Loop, Segment
 from x12.syntax import BINARY, Delimiters, split_segment
@@ -63,11 +64,20 @@ class Instance:
             yield from child.all(*loop_ids)
 
 
-def tree(guide: Guide, nodes: Sequence[Node | None], segments: Sequence[str], delimiters: Delimiters) -> Instance:
-    """The loops of a walked transaction set; segments without a place are left out."""
+def tree(
+    guide: Guide,
+    nodes: Sequence[Node | None],
+    segments: Sequence[str],
+    delimiters: Delimiters,
+    positions: Iterable[int] | None = None,
+) -> Instance:
+    """The loops of a walked transaction set; segments without a place are left out.
+
+    `positions` are those of the segments, where they are not all the set has.
+    """
     root = Instance(guide.root, None, delimiters)
     stack = [root]
-    for position, (node, raw) in enumerate(zip(nodes, segments, strict=False), 1):
+    for position, node, raw in zip(count(1) if positions is None else positions, nodes, segments, strict=False):
         if node is None:
             continue
         loop = node.loop.parent if node.opens else node.loop

@@ -9,11 +9,11 @@ Sources: X12.6 (data element types, syntax notes), 005010X231A1 (codes of IK304 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
 from x12 import guides
+from x12.codes.checking import Known
 from x12.elements import judge_segment
 from x12.finding import Finding
 from x12.guides import Loop, Narrowed, Segment
@@ -21,11 +21,14 @@ from x12.proofs import prove
 from x12.syntax import number_of
 from x12.table import Node, Scope, Step, StepsByValue, Table, compiled
 from x12.tree import Instance, tree
+from x12.wording import Broken, Past, worded
 
 __all__ = ["FINDINGS_MAX", "Instance", "Node", "Table", "Walk", "compiled", "tree"]
 
 # A ruined file is told its first errors; more would help nobody.
 FINDINGS_MAX = 5_000
+# An open loop below the innermost: its scope, what it has seen, how often, and `missed`, `facts`, `around`, `texts`, `begun`.
+_Frame = tuple[Scope, int, dict[int, int] | None, int, int, int, dict[int, str], int]
 _ENVELOPE = frozenset(("ISA", "GS", "ST", "GE", "IEA", "TA1"))
 # A loop is proved as a whole from this occurrence on: making the proof costs about as much as walking it so often.
 _PROVED_FROM = 400
@@ -63,15 +66,21 @@ class Walk:
         self.day = day
         # ISA15: what a file for test may have, one for production may not.
         self.usage = usage
-        self.known: dict[int, set[str]] = {}
+        self.known: Known = {}
         self.faulted: set[int] = set()
-        self._place = self.nodes.append if keep else deque[Node | None](maxlen=0).append
+        # What situational rules look at: facts of the open loop and of those around it, texts that are compared, which
+        # children were only told missing, and where the loop began; then the rules that were broken and are to be worded.
+        self.facts = self.around = self.missed = 0
+        self.texts: dict[int, str] = {}
+        self.begun = 1
+        self.broken: list[Broken] = []
+        self._past = Past()
         self._here: Node = table.start
         self._scope: Scope = table.scope(table.guide.root)
         self._seen: int = 0
         self._counts: dict[int, int] | None = None
         # Of each open loop around the innermost: what it has seen so far.
-        self._stack: list[tuple[Scope, int, dict[int, int] | None]] = []
+        self._stack: list[_Frame] = []
         if table.judging is not None:
             table.judging.begin(self)
 
@@ -90,7 +99,7 @@ class Walk:
             self._begin(segments[start])
             at += len(segments[start]) + 1
             start += 1
-        element, place, keep = self.delimiters.element, self._place, self.keep
+        element, place = self.delimiters.element, self.nodes.append
         here, seen = self._here, self._seen
         offset, count, index = self.position + 1 - start, len(segments), start
         while index < count:
@@ -107,7 +116,7 @@ class Walk:
                         self._opened(node.scope)
                     elif match := proof.match(text, at):
                         self._seen, self.position = seen, offset + index
-                        last = (proof.finish if keep else proof.skim)(self, match, step, self.nodes)
+                        last = proof.finish(self, match, step, self.nodes)
                         if last is not None:
                             here, seen, index, at = last, self._seen, self.position - offset + 1, match.end()
                             continue
@@ -166,13 +175,24 @@ class Walk:
         if step.opens:
             last = step.opens[-1]
             for scope in step.opens:
-                self._stack.append((self._scope, self._seen, self._counts))
-                self._scope, self._counts, self._seen = scope, None, 0
+                self._enter(scope)
+                self._seen = 0
                 if scope is not last:
                     # Of a loop that is only passed through, the first segment is missing here and nowhere later.
                     self._missing(scope.loop, 1 << scope.loop.first.order)
                     self._seen |= 1 << step.opens[step.opens.index(scope) + 1].loop.order
             self._seen = step.node.bit
+
+    def _enter(self, scope: Scope) -> None:
+        """One loop further in."""
+        outer, seen = self._scope, self._seen
+        self._stack.append((outer, seen, self._counts, self.missed, self.facts, self.around, self.texts, self.begun))
+        if scope.looks_around:
+            there = (seen & ~self.missed & ~(1 << scope.loop.order)) << outer.base & outer.presence
+            self.around = (self.around | self.facts | there) & ~scope.own
+        if scope.compares:
+            self.texts = dict(self.texts)
+        self._scope, self._counts, self.missed, self.facts, self.begun = scope, None, 0, 0, self.position
 
     def arrive(self, position: int, seen: int, counts: dict[int, int] | None) -> None:
         """A proof has shown which children of the innermost loop there are up to this position."""
@@ -187,7 +207,7 @@ class Walk:
             self._unplaced(segment_id, raw)
             return
         node = self._here = step.node
-        self._place(node)
+        self.nodes.append(node)
         self.take(step)
         self._judge(node, raw)
         if self.ended:
@@ -204,7 +224,7 @@ class Walk:
         node = self.table.start
         self.position = 1
         self._seen = node.bit
-        self._place(node)
+        self.nodes.append(node)
         parts = raw.split(self.delimiters.element)
         self.control_number = parts[2] if len(parts) > 2 else ""
         self._judge(node, raw)
@@ -222,13 +242,14 @@ class Walk:
         leap = None if earlier is not None else self.table.leap(self._here, segment_id, raw)
         if leap is not None:
             self._here = leap.node
-            self._place(leap.node)
+            self.nodes.append(leap.node)
             self.take(leap)
             self._judge(leap.node, raw)
             return
-        self._place(earlier)
+        self.nodes.append(earlier)
         if earlier is not None:
             self._seen |= earlier.bit
+            self.missed &= ~earlier.bit
             self.find_segment("7", f"{segment_id} stands after segments that it must precede.", earlier.segment)
             self._judge(earlier, raw)
         else:
@@ -273,7 +294,18 @@ class Walk:
                 self._missing(scope.loop, gone)
             if scope.close is not None:
                 scope.close(self)
-            self._scope, self._seen, self._counts = self._stack.pop()
+            below = self.facts
+            (
+                self._scope,
+                self._seen,
+                self._counts,
+                self.missed,
+                self.facts,
+                self.around,
+                self.texts,
+                self.begun,
+            ) = self._stack.pop()
+            self.facts |= below
 
     def _close(self) -> None:
         self._leave(len(self._stack))
@@ -286,6 +318,7 @@ class Walk:
 
     def _missing(self, loop: Loop, gone: int) -> None:
         self._seen |= gone
+        self.missed |= gone
         for child in loop.children:
             if gone >> child.order & 1:
                 first = child.first if isinstance(child, Loop) else child
@@ -350,6 +383,32 @@ class Walk:
     def find_set(self, code: str, message: str) -> None:
         """Something is wrong with the set as a whole."""
         self.found(Finding(1, "set", code, message, position=self.position))
+
+    def present(self) -> int:
+        """The children of the innermost loop that are there, as bits by their order."""
+        return self._seen & ~self.missed
+
+    def settle(self, segments: Sequence[str]) -> None:
+        """Word what is still to be worded. `segments` are all since the last time: the whole set where nodes are kept."""
+        first = self.position - len(segments) + 1
+        if self.keep:
+            if self.broken:
+                past = Past()
+                past.add(first, self.nodes, segments)
+                self._word(past)
+            return
+        if self.table.situated:
+            self._past.add(first, self.nodes, segments)
+            if self.broken:
+                self._word(self._past)
+            frames = [(frame[0].loop, frame[7]) for frame in self._stack]
+            self._past.keep([*frames, (self._scope.loop, self.begun)])
+        self.nodes.clear()
+
+    def _word(self, past: Past) -> None:
+        for finding in worded(self.broken, past, self.table.guide, self.delimiters):
+            self.found(finding)
+        self.broken.clear()
 
     def find_segment(
         self, code: str, message: str, segment: Segment | str | None, payer: Narrowed | None = None

@@ -8,6 +8,7 @@ Sources: the guides' code sources; the lists' own rules (`x12.codes.lists`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from x12.codes.lists import Lists, Reason, list_for
@@ -18,7 +19,7 @@ from x12.syntax import Delimiters
 if TYPE_CHECKING:
     from x12.walk import Walk
 
-__all__ = ["Memory", "Row", "checks_of"]
+__all__ = ["Known", "Memory", "Row", "checks_of"]
 
 # How many good values are remembered for one place before all are forgotten.
 _VALUES_MAX = 4096
@@ -34,6 +35,10 @@ _STATES_OF = ("", "US", "CA")
 # No code of the guide (IK403 7) or not of the form that its list has (I12).
 _CODES: dict[Reason, str] = {"form": "I12", "check digit": "I12"}
 
+# Each place that is compiled gets a number of its own.
+_numbers = count()
+# (number of a place, list that its qualifier chose or "") -> values that are good.
+Known = dict[tuple[int, str], set[str]]
 Row = Callable[["Walk", list[str], bool], None]
 
 
@@ -41,10 +46,10 @@ class Memory:
     """What was found good, by day and place; `of` gives the sets of a day, one for each place."""
 
     def __init__(self) -> None:
-        self._days: dict[str, dict[int, set[str]]] = {}
+        self._days: dict[str, Known] = {}
 
-    def of(self, day: str) -> dict[int, set[str]]:
-        """The sets of a day (CCYYMMDD, "" for none), by the number of the place."""
+    def of(self, day: str) -> Known:
+        """The sets of a day (CCYYMMDD, "" for none), by the number of the place and the list that its qualifier chose."""
         known = self._days.get(day)
         if known is None:
             if len(self._days) >= _DAYS_MAX:
@@ -77,7 +82,7 @@ class _Place:
         self.chosen_by_before = self.behind_qualifier or (
             element.external is not None and list_for(element.external) is None
         )
-        self.number = segment.index * 100 + element.position
+        self.number = next(_numbers)
         self.repeats = element.repeat > 1 and bool(delimiters.repetition)
 
     def list_of(self, qualifier: str) -> str | None:
@@ -169,16 +174,16 @@ def checks_of(segment: Segment, delimiters: Delimiters, lists: Lists) -> Row | N
                 break
             text = row[element]
             if text:
-                good = known.get(number)
+                good = known.get((number, ""))
                 if good is None:
-                    good = known[number] = set()
+                    good = known[number, ""] = set()
                 if text not in good:
                     place.look(walk, row, text, good)
         for element, number, place in chosen:
-            if element < size and place.list_of(row[element - 1]):
-                good = known.get(number)
+            if element < size and (name := place.list_of(row[element - 1])):
+                good = known.get((number, name))
                 if good is None:
-                    good = known[number] = set()
+                    good = known[number, name] = set()
                 if row[element] not in good:
                     place.look(walk, row, row[element], good)
 

@@ -20,7 +20,7 @@ from x12.situations.language import Rule, Statement, parse
 from x12.situations.tree import finding
 from x12.situations.tree import judge_tree as _judge_tree
 from x12.syntax import STANDARD, Delimiters
-from x12.walk import Instance
+from x12.tree import Instance
 
 __all__ = ["LoopFacts", "Rule", "Situations", "Statement", "finding", "judge_tree", "parse", "rules", "situations"]
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from x12.finding import Finding
 from x12.situations.language import ANY_ELEMENT, PRESENT, Place, Side, Statement, Term, gap, qualifies
-from x12.walk import Instance
+from x12.tree import Instance
 
 __all__ = ["finding", "is_broken", "judge_tree"]
 
