@@ -607,8 +607,12 @@ def _judge_isa(interchange: Interchange) -> list[Finding]:
 
 
 @lru_cache(32)
-def _judgement(levels: frozenset[int], lists: Lists) -> Judgement:
-    return Judgement(levels, lists)
+def _judgement(levels: frozenset[int], lists: Lists, payer: tuple[str, ...]) -> Judgement:
+    return Judgement(levels, lists, payer)
+
+
+def _has_rules(companion: str) -> bool:
+    return any(line.startswith("rules ") for line in companion.split("\n"))
 
 
 def stream(
@@ -623,11 +627,14 @@ def stream(
 
     What belongs to no interchange comes as one last Interchange without elements that only has findings. `levels` are the SNIP
     levels to judge, `lists` the code lists of level 5 where they are not those that come along. `companions` are the patches of
-    companion guides (`x12.guides.patch`) that apply, each to the sets of its guide: what they ask for is judged at level 7.
+    companion guides (`x12.guides.patch`) that apply, each to the sets of its guide, and the texts of payers' rules
+    (`x12.situations`): what they ask for is judged at level 7.
     With `keep=False` the sets come without segments, and an interchange keeps of them what a 999 tells: memory does not grow
     with the file, however long one set is. Raises GuideError when a companion is wrong.
     """
-    reader = _Reader(_judgement(frozenset(levels), lists or shipped()), keep=keep, companions=companions)
+    rules = tuple(text for text in companions if _has_rules(text))
+    patches = [text for text in companions if not _has_rules(text)]
+    reader = _Reader(_judgement(frozenset(levels), lists or shipped(), rules), keep=keep, companions=patches)
     stray: list[Finding] = []
     for run in runs(source):
         yield from reader.run(run)

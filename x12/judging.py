@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LEVELS", "Judgement"]
 
-# The SNIP levels that are judged where nobody says otherwise; level 7 takes a companion guide.
-LEVELS = frozenset(range(1, 7))
+# The SNIP levels that are judged where nobody says otherwise; at level 7 there is nothing without a companion guide.
+LEVELS = frozenset(range(1, 8))
 # Those that rules are for: situations, products, payers.
 _SITUATED = frozenset((4, 6, 7))
 
@@ -34,6 +34,8 @@ class Judgement:
 
     levels: frozenset[int] = LEVELS
     lists: Lists = field(default_factory=shipped)
+    # Texts of payers' own rules, in the language of `x12.situations`.
+    payer: tuple[str, ...] = ()
     memory: Memory = field(default_factory=Memory, compare=False, repr=False)
 
     def act(self, segment: Segment, table: Table) -> Act | None:
@@ -96,7 +98,7 @@ class Judgement:
         """The rules of the guide, where their levels are judged."""
         if self.levels.isdisjoint(_SITUATED):
             return None
-        found = situations(guide, delimiters)
+        found = situations(guide, delimiters, self.payer)
         return found if found.statements else None
 
     def _sums(self, loop: Loop, table: Table) -> Close | None:
