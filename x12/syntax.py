@@ -58,6 +58,8 @@ _SEGMENT_CHOICES = "~"
 # The last choice of each stays out of what we send: else two claims, each fine by itself, could leave none for their file.
 RESERVED = frozenset(c[-1] for c in (_ELEMENT_CHOICES, _COMPONENT_CHOICES, _REPETITION_CHOICES, _SEGMENT_CHOICES))
 
+# Control characters that stand for a component separator where an ISA declares none that could be one.
+_NOWHERE = "\x1f\x1e\x1d"
 ISA_ELEMENTS = 16
 _ISA_LENGTH = 106
 _ISA_LENGTH_MAX = 400
@@ -148,6 +150,10 @@ def _declared(text: str, start: int, final: bool) -> tuple[Delimiters, int, list
             _envelope("027", "ISA", "ISA11 and ISA16 must declare characters that no other delimiter uses.")
         )
         repetition = "" if repetition in (element, component, segment) else repetition
+        # Nothing can be told apart by a character that parts the elements: none is taken that data may have.
+        component = (
+            next(c for c in _NOWHERE if c not in (element, segment)) if component in (element, segment) else component
+        )
     return Delimiters(element, component, repetition, segment), last + 2, findings
 
 

@@ -16,7 +16,7 @@ from x12 import codes, guides
 from x12.acknowledge import FINDINGS_MAX, acknowledgement, addressed, answer_999, answer_ta1
 from x12.documents.acknowledgements import GroupAcknowledgement, read_999, read_ta1
 from x12.elements import judge_segment
-from x12.envelope import Group, Interchange, TransactionSet, read
+from x12.envelope import Group, Interchange, TransactionSet, read, stream
 from x12.finding import Finding
 from x12.guides import Guide, Segment
 from x12.syntax import CANONICAL, STANDARD, InterchangeHeader, interchange_header
@@ -175,6 +175,19 @@ def test_the_999_of_a_partly_good_group_is_partial() -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_a_written_acknowledgement_says_what_was_found(name: str) -> None:
     check(FILES[name].encode())
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_acknowledgement_is_the_same_where_segments_are_not_kept(name: str) -> None:
+    data = FILES[name].encode()
+    answers = [
+        acknowledgement(part, HEADER, 1)
+        for keep in (True, False)
+        for part in stream(data, keep=keep)
+        if isinstance(part, Interchange)
+    ]
+    assert answers[0] == answers[1]
+    assert ("wrong" in name) == ("CTX*CLM01:" in answers[0])
 
 
 def test_an_acknowledgement_is_not_acknowledged() -> None:
