@@ -31,6 +31,7 @@ __all__ = [
     "Run",
     "Unwritable",
     "choose_delimiters",
+    "declared",
     "interchange_header",
     "reserved_findings",
     "runs",
@@ -155,6 +156,12 @@ def _declared(text: str, start: int, final: bool) -> tuple[Delimiters, int, list
             next(c for c in _NOWHERE if c not in (element, segment)) if component in (element, segment) else component
         )
     return Delimiters(element, component, repetition, segment), last + 2, findings
+
+
+def declared(text: str, start: int) -> tuple[Delimiters, int] | None:
+    """Delimiters of the ISA at an offset and the offset of its terminator; None when there is no usable ISA there."""
+    found = _declared(text, start, final=True)
+    return found[:2] if found is not None else None
 
 
 def _envelope(code: str, segment: str, message: str) -> Finding:
