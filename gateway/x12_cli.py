@@ -8,16 +8,31 @@ it runs, so that it starts quickly.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.x12_files import ACCEPTED, FINDINGS, UNREADABLE, Unreadable, chunks, put, shown_name
+from gateway.x12_files import (
+    ACCEPTED,
+    FINDINGS,
+    UNREADABLE,
+    AsJson,
+    Files,
+    Judged,
+    Out,
+    Unreadable,
+    complain,
+    console_of,
+    content,
+    interchanges_of,
+    parts,
+    put_out,
+    shown_name,
+    written,
+)
+from gateway.x12_telling import diff, explain, fix
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from gateway.x12_verdicts import Verdict
     from x12.envelope import Interchange, TransactionSet
     from x12.finding import Finding
@@ -29,51 +44,6 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Read, judge, acknowledge, write and explain X12 files. Exit code: 0 accepted, 1 findings, 2 unreadable.",
 )
-
-Files = Annotated[list[str], typer.Argument(help="Files, or - for standard input.", metavar="FILE...")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for each file.")]
-Out = Annotated[Path | None, typer.Option("--out", help="Write to this file instead of standard output.")]
-
-
-class _Judged:
-    """What a command has to say at its end: the worst of what it met."""
-
-    def __init__(self) -> None:
-        self.code = ACCEPTED
-
-    def add(self, code: int) -> None:
-        self.code = max(self.code, code)
-
-    def leave(self) -> None:
-        raise typer.Exit(self.code)
-
-
-def _console(*, errors: bool = False) -> Console:
-    """Coloured on a terminal that wants it (NO_COLOR is honoured), plain elsewhere."""
-    from rich.console import Console
-
-    return Console(stderr=errors, highlight=False, markup=False, emoji=False)
-
-
-def _complain(name: str, error: Unreadable) -> None:
-    typer.echo(f"{shown_name(name)}: {error}.", err=True)
-
-
-def _written(text: str) -> None:
-    typer.echo(text, nl=False)
-
-
-def _parts(name: str) -> Iterator[TransactionSet | Interchange]:
-    """The parts of a file as they are complete. Unreadable, at the end, where it holds no interchange at all."""
-    from x12.envelope import Interchange, stream
-
-    found = False
-    for part in stream(chunks(name)):
-        if isinstance(part, Interchange):
-            found = found or any(part.elements)
-        yield part
-    if not found:
-        raise Unreadable("holds no X12 interchange: one begins with ISA and ends with IEA")
 
 
 def _levels(text: str) -> frozenset[int]:
@@ -94,25 +64,40 @@ def _levels(text: str) -> frozenset[int]:
 def validate(
     files: Files,
     levels: Annotated[str, typer.Option(help="SNIP levels to judge at: 1-7, or a list of them.")] = "1-7",
+    oracle: Annotated[
+        bool, typer.Option("--oracle", help="Ask pyx12 too (claimwire[oracle]) and list where it differs.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Judge files by their implementation guides: what is wrong, where, and what to do."""
     from gateway.x12_verdicts import JsonVerdict, TextVerdict
 
-    wanted, judged = _levels(levels), _Judged()
-    console = _console()
+    wanted, judged = _levels(levels), Judged()
+    console = console_of()
     for name in files:
         shown = shown_name(name)
-        verdict = JsonVerdict(_written, shown) if as_json else TextVerdict(console, shown)
-        accepted, problem = True, None
+        verdict = JsonVerdict(written, shown) if as_json else TextVerdict(console, shown)
+        accepted, problem, further = True, None, dict[str, Any]()
         try:
-            for part in _parts(name):
+            data = content(name) if oracle else None
+            for part in parts(name, data):
                 accepted = _judge(part, wanted, verdict) and accepted
+            further = _second_opinion(data) if data is not None else {}
         except Unreadable as error:
             accepted, problem = False, str(error)
-        verdict.end(accepted, problem, {})
+        verdict.end(accepted, problem, further)
         judged.add(UNREADABLE if problem else ACCEPTED if accepted else FINDINGS)
     judged.leave()
+
+
+def _second_opinion(data: bytes) -> dict[str, Any]:
+    """What pyx12 says of the same bytes."""
+    from x12.oracle import Absent, second_opinion
+
+    try:
+        return {"oracle": second_opinion(data)}
+    except Absent as error:
+        raise typer.BadParameter(str(error), param_hint="--oracle") from error
 
 
 def _judge(part: TransactionSet | Interchange, levels: frozenset[int], verdict: Verdict) -> bool:
@@ -145,13 +130,13 @@ def ack(
     """Write the acknowledgement of each interchange: its TA1 and a 999 for each functional group."""
     import msgspec
 
-    judged, number = _Judged(), control_number
+    judged, number = Judged(), control_number
     answers: list[str] = []
     for name in files:
         made: list[str] = []
         accepted, problem = True, None
         try:
-            for part in _interchanges(name):
+            for part in interchanges_of(name):
                 accepted = accepted and _wholly_accepted(part)
                 answer = _answered(part, number, ta1=ta1, implementation=implementation)
                 if answer:
@@ -160,35 +145,19 @@ def ack(
         except Unreadable as error:
             accepted, problem = False, str(error)
             if not as_json:
-                _complain(name, error)
+                complain(name, error)
         if as_json:
             said = {"file": shown_name(name), "accepted": accepted, "acknowledgements": made}
             said |= {"unreadable": problem} if problem else {}
-            _written(msgspec.json.encode(said).decode() + "\n")
+            written(msgspec.json.encode(said).decode() + "\n")
         answers += made
         judged.add(UNREADABLE if problem else ACCEPTED if accepted else FINDINGS)
         if not (as_json or out):
             for answer in made:
-                _written(answer)
+                written(answer)
     if out is not None:
-        _put(out, answers, judged)
+        put_out(out, answers, judged)
     judged.leave()
-
-
-def _put(out: Path, parts: list[str], judged: _Judged) -> None:
-    try:
-        put(out, parts)
-    except Unreadable as error:
-        _complain(str(out), error)
-        judged.add(UNREADABLE)
-
-
-def _interchanges(name: str) -> Iterator[Interchange]:
-    from x12.envelope import Interchange
-
-    for part in _parts(name):
-        if isinstance(part, Interchange) and any(part.elements):
-            yield part
 
 
 def _wholly_accepted(received: Interchange) -> bool:
@@ -250,10 +219,10 @@ def read(
     """Print what files say as JSON, one line for each transaction set: `transactionType`, envelope, findings, documents."""
     from x12.envelope import Interchange
 
-    judged = _Judged()
+    judged = Judged()
 
     def lines(name: str) -> Iterator[str]:
-        for part in _parts(name):
+        for part in parts(name):
             if isinstance(part, Interchange):
                 judged.add(ACCEPTED if part.accepted and all(g.accepted for g in part.groups) else FINDINGS)
                 yield from _ta1_lines(part, name)
@@ -267,30 +236,22 @@ def read(
             try:
                 yield from lines(name)
             except Unreadable as error:
-                _complain(name, error)
+                complain(name, error)
                 judged.add(UNREADABLE)
 
     if out is None:
         for line in everything():
-            _written(line)
+            written(line)
     else:
-        _put_lines(out, everything(), judged)
+        put_out(out, everything(), judged)
     judged.leave()
-
-
-def _put_lines(out: Path, lines: Iterator[str], judged: _Judged) -> None:
-    try:
-        put(out, lines)
-    except Unreadable as error:
-        _complain(str(out), error)
-        judged.add(UNREADABLE)
 
 
 def _set_line(received: TransactionSet, name: str, *, raw: bool) -> str:
     import msgspec
 
     from gateway.x12_verdicts import told
-    from x12.transactions import documents, kind_of
+    from x12.transactions import documents_of, kind_of
 
     kind, group = kind_of(received), received.group
     said: dict[str, Any] = {
@@ -312,7 +273,7 @@ def _set_line(received: TransactionSet, name: str, *, raw: bool) -> str:
             "version": group.version,
         }
     said |= {"accepted": received.accepted, "findings": [told(f) for f in received.findings]}
-    said["documents"] = documents(received)
+    said["documents"] = documents_of(received)
     if raw:
         said["delimiters"] = received.delimiters._asdict()
         said["raw"] = received.segments
@@ -344,3 +305,78 @@ def _envelope(received: Interchange) -> dict[str, Any]:
             "usage": received.usage,
         }
     }
+
+
+# --- write ---------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def write(
+    files: Files,
+    kind: Annotated[
+        str, typer.Option("--type", help="What documents are that do not say it: 270, 837P, 835, ...", metavar="TYPE")
+    ] = "",
+    sender: Annotated[str, typer.Option(help="ISA06 and GS02; else what the JSON says.")] = "",
+    receiver: Annotated[str, typer.Option(help="ISA08 and GS03; else what the JSON says.")] = "",
+    sender_qualifier: Annotated[str, typer.Option(help="ISA05; ZZ where nothing else is said.")] = "",
+    receiver_qualifier: Annotated[str, typer.Option(help="ISA07; ZZ where nothing else is said.")] = "",
+    usage: Annotated[str, typer.Option(help="ISA15: T for a test, P for production; T where nothing is said.")] = "",
+    control_number: Annotated[int, typer.Option(help="ISA13 of the first interchange.", min=1, max=999_999_999)] = 1,
+    reference: Annotated[str, typer.Option(help="BHT03; else made of date, time and control number.")] = "",
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write X12 from JSON: lines as `read` prints them, or documents of one --type. Refuses with the path of what is wrong."""
+    import msgspec
+
+    from gateway.x12_verdicts import finding_lines, told
+    from gateway.x12_writing import TYPES, Given, interchanges
+
+    if kind and kind not in TYPES:
+        raise typer.BadParameter(f"must be one of {', '.join(TYPES)}", param_hint="--type")
+    if usage not in ("", "T", "P"):
+        raise typer.BadParameter("must be T or P", param_hint="--usage")
+    judged, answers = Judged(), list[str]()
+    for name in files:
+        given = Given(
+            kind,
+            sender,
+            sender_qualifier,
+            receiver,
+            receiver_qualifier,
+            usage,
+            control_number + len(answers),
+            reference,
+        )
+        try:
+            made = interchanges(content(name), given)
+        except Unreadable as error:
+            if as_json:
+                said: dict[str, Any] = {"file": shown_name(name), "accepted": False, "unreadable": str(error)}
+                written(msgspec.json.encode(said).decode() + "\n")
+            else:
+                complain(name, error)
+            judged.add(UNREADABLE)
+            continue
+        judged.add(ACCEPTED if made.accepted else FINDINGS)
+        answers += made.texts
+        findings = [told(f) for f in made.findings]
+        if as_json:
+            said = {"file": shown_name(name), "accepted": made.accepted, "x12": made.texts, "findings": findings}
+            written(msgspec.json.encode(said).decode() + "\n")
+            continue
+        for text in made.texts if out is None else ():
+            written(text)
+        console = console_of(errors=True)
+        if made.anonymous and made.accepted:
+            typer.echo(f"{shown_name(name)}: nobody said who sends or receives: say --sender and --receiver.", err=True)
+        for finding in made.findings:
+            for line in finding_lines(finding, ""):
+                console.print(line, soft_wrap=True)
+    if out is not None and answers:
+        put_out(out, answers, judged)
+    judged.leave()
+
+
+for command in (explain, diff, fix):
+    app.command()(command)

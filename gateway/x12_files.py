@@ -1,23 +1,50 @@
-"""The files that `claimwire x12` reads and writes: paths and `-`, in pieces, with progress on a terminal, and what went wrong."""
+"""What the commands of `claimwire x12` have in common: files and `-`, in pieces, with progress; options; and the exit code.
+
+Files are read part by part and written whole or not at all. A file that cannot be read is told on standard error and does not
+stop the others.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from x12.envelope import Interchange, TransactionSet
 
 __all__ = [
     "ACCEPTED",
     "FINDINGS",
+    "NO_INTERCHANGE",
     "STANDARD_INPUT",
     "UNREADABLE",
+    "AsJson",
+    "Files",
+    "Judged",
+    "Out",
     "Unreadable",
-    "chunks",
+    "complain",
+    "console_of",
     "content",
+    "interchanges_of",
+    "parts",
     "put",
+    "put_out",
     "shown_name",
+    "written",
 ]
+
+Files = Annotated[list[str], typer.Argument(help="Files, or - for standard input.", metavar="FILE...")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for each file.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Write to this file instead of standard output.")]
+
+NO_INTERCHANGE = "holds no X12 interchange: one begins with ISA and ends with IEA"
 
 # The exit codes of every x12 command.
 ACCEPTED, FINDINGS, UNREADABLE = 0, 1, 2
@@ -93,3 +120,70 @@ def _watched(file: BinaryIO, size: int, name: str) -> Iterator[bytes]:
         for piece in _pieces(file):
             yield piece
             progress.advance(task, len(piece))
+
+
+# --- what commands do with them --------------------------------------------------------------------------------------
+
+
+class Judged:
+    """What a command has to say at its end: the worst of what it met."""
+
+    def __init__(self) -> None:
+        self.code = ACCEPTED
+
+    def add(self, code: int) -> None:
+        self.code = max(self.code, code)
+
+    def leave(self) -> None:
+        raise typer.Exit(self.code)
+
+
+def console_of(*, errors: bool = False) -> Console:
+    """Coloured on a terminal that wants it (NO_COLOR is honoured), plain elsewhere."""
+    from rich.console import Console
+
+    return Console(stderr=errors, highlight=False, markup=False, emoji=False)
+
+
+def complain(name: str, error: Unreadable) -> None:
+    """Tell on standard error what is wrong with a file."""
+    typer.echo(f"{shown_name(name)}: {error}.", err=True)
+
+
+def written(text: str) -> None:
+    """Print text as it is."""
+    typer.echo(text, nl=False)
+
+
+def parts(name: str, data: bytes | None = None) -> Iterator[TransactionSet | Interchange]:
+    """The parts of a file as they are complete. Unreadable, at the end, where it holds no interchange at all.
+
+    `data` are its bytes where they were read already.
+    """
+    from x12.envelope import Interchange, stream
+
+    found = False
+    for part in stream(chunks(name) if data is None else data):
+        if isinstance(part, Interchange):
+            found = found or any(part.elements)
+        yield part
+    if not found:
+        raise Unreadable(NO_INTERCHANGE)
+
+
+def put_out(out: Path, said: Iterable[str], judged: Judged) -> None:
+    """Write the file that `--out` names."""
+    try:
+        put(out, said)
+    except Unreadable as error:
+        complain(str(out), error)
+        judged.add(UNREADABLE)
+
+
+def interchanges_of(name: str) -> Iterator[Interchange]:
+    """The interchanges of a file."""
+    from x12.envelope import Interchange
+
+    for part in parts(name):
+        if isinstance(part, Interchange) and any(part.elements):
+            yield part

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from x12.envelope import Group, Interchange, TransactionSet
 from x12.finding import Finding
+from x12.oracle import SecondOpinion
 
 __all__ = ["JsonVerdict", "TextVerdict", "Verdict", "finding_lines", "told", "without_findings"]
 
@@ -215,8 +216,28 @@ class TextVerdict:
         sets = ", ".join(f"{count} {kind}" for kind, count in sorted(self._kinds.items())) or "no transaction set"
         counts.append(f"{_counted(self._interchanges, 'interchange')}: {sets}")
         self._line(verdict.append(f": {'; '.join(counts)}", style="not bold default"))
-        for name, value in further.items():
-            self._line(Text(f"  {name}: {value}"))
+        for value in further.values():
+            if isinstance(value, SecondOpinion):
+                self._opinion(value)
+
+    def _opinion(self, said: SecondOpinion) -> None:
+        """What pyx12 says otherwise."""
+        line = Text("  pyx12: ", style="bold")
+        if said.broke:
+            self._line(line.append(said.broke.removeprefix("pyx12 "), style="not bold"))
+            return
+        verdict = "accepted" if said.accepted else "rejected"
+        self._line(
+            line.append(f"{verdict}; {said.agreed} errors in common, {len(said.disagreements)} differ", "not bold")
+        )
+        for one in said.disagreements:
+            where = f"segment {one.position}" if one.position else "set"
+            text = Text(f"    only {one.by:<10}", style="yellow").append(f"{one.place or 'set'}", style="bold cyan")
+            text.append(f"  {where}, transaction {one.transaction}, code {one.code}", style="not bold bright_black")
+            self._line(text)
+            reason = one.reason or one.message
+            if reason:
+                self._line(Text(f"        {reason}"))
 
     def _tell(self, found: list[Finding]) -> None:
         for finding in found:
@@ -241,8 +262,9 @@ def finding_lines(finding: Finding, indent: str = "    ") -> Iterator[Text]:
     """A finding for people: severity and place, then what is wrong and what to do."""
     mark, style = _MARKS[finding.severity]
     line = Text(f"{indent}{mark:<8}", style=style)
-    line.append(finding.place or finding.scope, style="bold cyan")
-    numbers = [f"segment {finding.position}"] if finding.position else []
+    line.append(finding.path or finding.place or finding.scope, style="bold cyan")
+    numbers = [finding.place] if finding.path and finding.place else []
+    numbers += [f"segment {finding.position}"] if finding.position else []
     numbers += [f"repeat {finding.repeat}"] if finding.repeat else []
     numbers += [f"level {finding.level}"]
     numbers += [f"code {finding.code}"] if finding.code else []

@@ -10,7 +10,7 @@ Sources: X12.5 (interchange control), X12.6 (segments: no trailing separators; S
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -25,6 +25,7 @@ _PADDED = (2, 4, 6, 8)
 _ISA_CONTROL_NUMBER = 13
 _BOM = "\xef\xbb\xbf"
 _BLANK = " \t\r\n\x00\x0b\x0c"
+_ENDS = "\t\r\n"
 _BREAKS = re.compile(r"[\r\n]")
 _ID = re.compile(r"[A-Z][A-Z0-9]{1,2}")
 # Lines shorter than this are segments of a line each rather than a stream of segments wrapped at a width.
@@ -220,7 +221,9 @@ class _Fixer:
         odd = sum(lead != gap for lead in leads)
         if odd:
             said = "a line break each" if gap else "nothing"
-            self.change("white space", "file", f"White space before {odd} segments was made the same: {said} between them.")
+            self.change(
+                "white space", "file", f"White space before {odd} segments was made the same: {said} between them."
+            )
         return gap
 
     def bare(self, piece: _Piece, delimiters: Delimiters) -> str:
@@ -228,21 +231,29 @@ class _Fixer:
         text, e = piece.text, delimiters.element
         if text.startswith(f"ISA{e}"):
             return text
-        stripped = text.rstrip("\t\r\n")
-        if stripped != text:
-            self.change("white space", _name(stripped, e), "White space before the terminator was removed.")
-            text = stripped
-        if _BREAKS.search(text):
-            self.leave("line break", _name(text, e), "A line break stands inside a segment: only its sender knows why.")
-        end = len(text)
-        while end and text[end - 1] in (e, delimiters.component):
-            end -= 1
-        # Component separators behind data belong to a composite and stay.
-        kept = text[:end] + text[end:].partition(e)[0] if e in text[end:] else text
-        if kept != text and e in kept:
-            self.change("empty elements", _name(kept, e), "Separators of empty elements at the end were removed.")
-            return kept
-        return text
+        # What one of them takes away may uncover what the other one does.
+        bare = _without_empty(text.rstrip(_ENDS), delimiters)
+        while (barer := _without_empty(bare.rstrip(_ENDS), delimiters)) != bare:
+            bare = barer
+        removed = text[len(bare) :]
+        if removed.strip(e + delimiters.component):
+            self.change("white space", _name(bare, e), "White space before the terminator was removed.")
+        if removed.strip(_ENDS):
+            self.change("empty elements", _name(bare, e), "Separators of empty elements at the end were removed.")
+        if _BREAKS.search(bare):
+            self.leave("line break", _name(bare, e), "A line break stands inside a segment: only its sender knows why.")
+        return bare
+
+
+def _without_empty(text: str, delimiters: Delimiters) -> str:
+    """A segment without empty elements at its end, which may be composites of nothing; what is only an id stays as it is."""
+    e = delimiters.element
+    end = len(text)
+    while end and text[end - 1] in (e, delimiters.component):
+        end -= 1
+    # Component separators behind data belong to a composite and stay.
+    kept = text[:end] + text[end:].partition(e)[0] if e in text[end:] else text
+    return kept if e in kept else text
 
 
 def _name(text: str, element: str) -> str:

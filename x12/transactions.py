@@ -18,13 +18,14 @@ import msgspec
 from x12.acknowledge import sealed
 from x12.batch import assemble
 from x12.discreet import Discreet
+from x12.documents.acknowledgements import InterchangeAcknowledgement, read_ta1
 from x12.documents.binding import Document
 from x12.documents.parts import Header
 from x12.documents.writing import Written
 from x12.envelope import Interchange, TransactionSet
 from x12.finding import Finding
 from x12.guides import Guide
-from x12.syntax import CANONICAL, InterchangeHeader, Unwritable
+from x12.syntax import CANONICAL, InterchangeHeader, Unwritable, unwritable_character
 from x12.tree import Instance
 
 __all__ = [
@@ -33,8 +34,8 @@ __all__ = [
     "Parcel",
     "Sealed",
     "acknowledgements",
-    "document",
-    "documents",
+    "document_of",
+    "documents_of",
     "kind_of",
     "kind_of_document",
     "write",
@@ -127,7 +128,7 @@ def kind_of(received: TransactionSet) -> Kind | None:
     return _of_guide(received.guide) if received.guide is not None else None
 
 
-def documents(received: TransactionSet) -> list[Document]:
+def documents_of(received: TransactionSet) -> list[Document]:
     """What a transaction set says, as the dialect's documents: a claim each, a patient each, or the one advice.
 
     [] for a set whose kind has no document. Never raises on content: what is not there is absent, and what is wrong is in
@@ -137,14 +138,13 @@ def documents(received: TransactionSet) -> list[Document]:
     return kind.read(received) if kind is not None else []
 
 
-def document(received: TransactionSet) -> Document | None:
+def document_of(received: TransactionSet) -> Document | None:
     """The first document of a transaction set; None where it has none. An 835, a 277CA and a 999 are always one document."""
-    return next(iter(documents(received)), None)
+    return next(iter(documents_of(received)), None)
 
 
 def acknowledgements(interchange: Interchange) -> list[Document]:
     """The TA1 segments that stood in an interchange, as documents."""
-    read_ta1 = import_module("x12.documents.acknowledgements").read_ta1
     return [read_ta1(elements) for elements in interchange.acknowledgements]
 
 
@@ -161,9 +161,10 @@ def kind_of_document(made: Document) -> Kind:
 
 
 class Parcel(Discreet):
-    """Documents that go into one functional group, and what its envelope says. Blank fields take the interchange's.
+    """Documents that go into one functional group, and what its envelope says. A blank sender or receiver is the interchange's.
 
-    `reference` is BHT03 (with a number appended where several sets are made), `version` GS08.
+    `reference` is BHT03, with a number appended where several sets are made. `paths` are what findings call the documents;
+    `documents[N]` where they are left out.
     """
 
     documents: list[Document]
@@ -172,6 +173,7 @@ class Parcel(Discreet):
     receiver: str = ""
     control_number: int = 1
     reference: str = "1"
+    paths: list[str] = msgspec.field(default_factory=list[str])
 
 
 class Sealed(Discreet):
@@ -185,8 +187,16 @@ class Sealed(Discreet):
         return not any(f.severity == "error" for f in self.findings)
 
 
-def write(parcels: Sequence[Parcel] | Sequence[Document], header: InterchangeHeader, *, gap: str = "") -> Sealed:
+def write(
+    parcels: Sequence[Parcel] | Sequence[Document],
+    header: InterchangeHeader,
+    *,
+    acknowledgements: Sequence[InterchangeAcknowledgement] = (),
+    gap: str = "",
+) -> Sealed:
     """One interchange with a functional group for each parcel, or one group for each run of documents of one kind.
+
+    `acknowledgements` are TA1s that stand before the groups.
 
     Refuses with findings, and without text, when any document cannot be sent as it is. Raises KeyError for a document that
     is no whole transaction.
@@ -194,10 +204,10 @@ def write(parcels: Sequence[Parcel] | Sequence[Document], header: InterchangeHea
     groups = [p for p in parcels if isinstance(p, Parcel)] or _parcelled(
         [d for d in parcels if isinstance(d, Document)]
     )
-    body: list[str] = []
     findings: list[Finding] = []
-    for number, parcel in enumerate(groups):
-        sets = _sets(parcel, header, findings, f"groups[{number}]." if len(groups) > 1 else "")
+    body = [_ta1(said, findings) for said in acknowledgements]
+    for parcel in groups:
+        sets = _sets(parcel, header, findings)
         body += _group(parcel, sets, header)
     if any(f.severity == "error" for f in findings):
         return Sealed("", findings)
@@ -230,14 +240,23 @@ def _group(parcel: Parcel, sets: Sequence[Sequence[str]], header: InterchangeHea
     return lines
 
 
-def _sets(parcel: Parcel, header: InterchangeHeader, findings: list[Finding], prefix: str) -> list[list[str]]:
+def _ta1(said: InterchangeAcknowledgement, findings: list[Finding]) -> str:
+    values = [said.control_number, said.date, said.time, said.code, said.note]
+    for number, value in enumerate(values, 1):
+        if not value or unwritable_character(value) is not None:
+            message = f"TA1{number:02d} is missing or has characters that X12 cannot carry."
+            findings.append(Finding(1, "interchange", "024", message, segment="TA1", element=number))
+    return _E.join(("TA1", *(value or "" for value in values)))
+
+
+def _sets(parcel: Parcel, header: InterchangeHeader, findings: list[Finding]) -> list[list[str]]:
     """The transaction sets of a group; what is wrong with them goes to `findings`."""
     date, time = f"20{header.date}", header.time
     made: list[list[str]] = []
     numbers = _set_numbers(parcel)
     for index, (one, number) in enumerate(zip(parcel.documents, numbers, strict=True)):
         written = parcel.kind.write(one, Header(number, f"{parcel.reference}{index or ''}", date, time))
-        path = f"{prefix}documents[{index}]"
+        path = parcel.paths[index] if index < len(parcel.paths) else f"documents[{index}]"
         findings += [msgspec.structs.replace(f, path=f"{path}.{f.path}" if f.path else path) for f in written.findings]
         made.append(written.segments)
     if parcel.kind.set_id == "837" and not any(f.severity == "error" for f in findings):

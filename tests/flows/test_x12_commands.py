@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,7 +18,12 @@ from typer.testing import CliRunner, Result
 
 import x12
 from gateway.cli import app
+from gateway.x12_pages import html_page
+from gateway.x12_writing import Given, interchanges
 from tests import synthetic
+from tests.flows.test_docs_page import BROWSER, browser, pixels
+from tests.laws.test_explaining import PLANTED, leaked
+from x12.transactions import kind_of
 
 ROOT = Path(__file__).resolve().parents[2]
 ALWAYS = {"level", "severity", "code", "loop", "segment", "position", "element", "message"}
@@ -67,17 +75,23 @@ def test_the_exit_code_tells_accepted_findings_and_unreadable(
 ) -> None:
     nothing = saved(tmp_path, "nothing.x12", "no interchange in here")
     empty = saved(tmp_path, "empty.x12", "")
-    assert 0 == process(command, clean)[0]
-    assert 1 == process(command, clean, faulty)[0]
+    assert 0 == run(command, clean).exit_code
+    assert 1 == run(command, clean, faulty).exit_code
     for unreadable in (nothing, empty, tmp_path / "missing.x12", tmp_path):
-        code, _, complained = process(command, faulty, unreadable, clean)
-        assert (2, "Traceback" in complained) == (code, False)
+        assert 2 == run(command, faulty, unreadable, clean).exit_code
+
+
+def test_the_exit_code_is_that_of_the_process(clean: Path, faulty: Path, tmp_path: Path) -> None:
+    missing = tmp_path / "missing.x12"
+    told = [process("validate", *files) for files in ([clean], [clean, faulty], [faulty, missing])]
+    assert [0, 1, 2] == [code for code, _, _ in told]
+    assert [False] * 3 == ["Traceback" in complained for _, _, complained in told]
 
 
 @pytest.mark.parametrize("command", ["validate", "ack", "read"])
 def test_standard_input_is_a_file_like_any_other(command: str, clean: Path, faulty: Path) -> None:
     for path, code in ((clean, 0), (faulty, 1)):
-        assert code == process(command, "-", stdin=path.read_bytes())[0]
+        assert code == run(command, "-", stdin=path.read_bytes()).exit_code
 
 
 def test_json_is_one_object_a_file(clean: Path, faulty: Path, tmp_path: Path) -> None:
@@ -158,6 +172,166 @@ def test_reading_gives_a_line_for_each_set_with_its_documents_and_raw_segments(c
     assert [f"PCN{n:08d}" for n in range(3)] == names
 
 
+# --- write -------------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_read_is_written_and_read_again(clean: Path) -> None:
+    lines = process("read", clean)[1]
+    code, text, complained = process("write", "-", stdin=lines.encode())
+    assert (0, "") == (code, complained)
+    again = process("read", "-", stdin=text.encode())[1]
+    first, second = objects(lines), objects(again)
+    assert [line["documents"] for line in first] == [line["documents"] for line in second]
+    assert ["SYNTHSEND"] == [line["interchange"]["sender"] for line in second]
+
+
+def test_writing_takes_a_document_alone_and_the_envelope_from_options(clean: Path) -> None:
+    (line,) = objects(run("read", clean).stdout)
+    alone = msgspec.json.encode(line["documents"][0])
+    options = ("--type", "837P", "--sender", "ME", "--receiver", "YOU", "--usage", "P", "--control-number", "12")
+    (made,) = x12.read(run("write", "-", *options, stdin=alone).stdout.encode())
+    assert ("ME", "YOU", "P", "000000012") == (made.sender, made.receiver, made.usage, made.control_number)
+    assert [True] == [s.accepted for s in made.sets]
+
+
+def test_writing_refuses_with_the_path_of_what_is_wrong(clean: Path, tmp_path: Path) -> None:
+    (line,) = objects(run("read", clean).stdout)
+    line["documents"][1]["claimInformation"]["patientControlNumber"] = "7|7"
+    out = tmp_path / "out.x12"
+    refused = run("write", "-", "--json", "--out", out, stdin=msgspec.json.encode([line, {"transactionType": "9"}, 3]))
+    (told,) = objects(refused.stdout)
+    assert (1, False, False) == (refused.exit_code, told["accepted"], out.exists())
+    paths = [f["path"] for f in told["findings"] if f["severity"] == "error"]
+    assert {"[0].documents[1].claimInformation.patientControlNumber", "[1].transactionType", "[2]"} <= set(paths)
+    assert "7|7" not in refused.output
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff", b"ISA*00*"])
+def test_what_is_no_json_is_unreadable(data: bytes) -> None:
+    assert 2 == run("write", "-", stdin=data).exit_code
+
+
+# --- explain, diff, fix --------------------------------------------------------------------------------------------------
+
+
+def test_an_explanation_names_loops_segments_elements_and_findings(clean: Path, faulty: Path) -> None:
+    code, told, _ = process("explain", faulty)
+    (received,) = x12.read(faulty.read_bytes())
+    assert 1 == code
+    assert [] == [f.message for f in received.sets[0].findings if f.message not in told]
+    assert all(w in told for w in ("2010BA Subscriber Name", "Total Claim Charge Amount", "sends 3 claims", "[masked]"))
+    assert ("PCN00000001" in told, "PCN00000001" in process("explain", "--reveal", clean)[1]) == (False, True)
+    (said,) = objects(run("explain", "--json", clean).stdout)
+    assert ["837P"] == [t["kind"] for t in said["interchanges"][0]["transactions"]]
+
+
+def test_a_page_needs_nothing_from_anywhere_and_runs_nothing(faulty: Path, tmp_path: Path) -> None:
+    name = tmp_path / "<script>alert(1)<script>.x12"
+    name.write_bytes(faulty.read_bytes().replace(b"SYNTHETIC HEALTH PLAN", b"<img src=x> & <b>"))
+    out = tmp_path / "page.html"
+    assert 1 == run("explain", name, "--html", out).exit_code
+    page = out.read_text("utf-8")
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert "default-src 'none'; style-src 'sha256-" in policy
+    style = page.split("<style>")[1].split("</style>")[0]
+    assert base64.b64encode(hashlib.sha256(style.encode()).digest()).decode() in policy
+    assert [] == re.findall(r"<(?:script|link|img|iframe|object|form)\b", page)
+    assert [] == re.findall(r'<[^>]*\s(?:src|on\w+|href="(?!#))', page)
+    assert [] == re.findall(r"url\(|@import|https?:", page)
+    assert "&lt;img src=x&gt; &amp; &lt;b&gt;" in page
+
+
+def test_a_difference_is_told_and_counted(clean: Path, tmp_path: Path) -> None:
+    other = saved(tmp_path, "other.x12", clean.read_text().replace("*CI~", "*MB~", 1).replace("MEM0000001", "MEM7", 1))
+    result = run("diff", clean, other)
+    code, told = result.exit_code, result.stdout
+    assert (1, True, True, False) == (code, "2 differences" in told, "SBR09" in told, "MEM7" in told)
+    assert "MEM7" in run("diff", "--reveal", clean, other).stdout
+    same = run("diff", clean, "-", stdin=clean.read_bytes())
+    assert (0, "no difference\n") == (same.exit_code, same.stdout)
+    (said,) = objects(run("diff", "--json", clean, other).stdout)
+    assert ["SBR09", "NM109"] == [d["place"] for d in said["differences"]]
+    assert 2 == run("diff", clean, tmp_path / "missing").exit_code
+
+
+def test_a_fix_is_told_on_standard_error_and_the_file_goes_to_standard_output(clean: Path, tmp_path: Path) -> None:
+    damaged = saved(tmp_path, "damaged.x12", clean.read_text().replace("~SE*", "~SE*9"))
+    code, mended, told = process("fix", damaged)
+    assert (0, clean.read_text(), True) == (code, mended, "SE01" in told)
+    assert (0, clean.read_text()) == process("fix", "-", stdin=mended.encode())[:2]
+
+
+def test_a_fix_in_place_keeps_what_was(clean: Path, faulty: Path, tmp_path: Path) -> None:
+    text = clean.read_text().replace("~SE*", "~SE*9")
+    damaged = saved(tmp_path, "damaged.x12", text)
+    result = run("fix", "--in-place", "--json", damaged, faulty)
+    assert (1, clean.read_text(), text) == (result.exit_code, damaged.read_text(), Path(f"{damaged}.bak").read_text())
+    assert ([["count"], []], [True, False]) == (
+        [[c["kind"] for c in o["changes"]] for o in objects(result.stdout)],
+        [o["accepted"] for o in objects(result.stdout)],
+    )
+    assert not Path(f"{faulty}.bak").exists()
+    assert 2 == run("fix", damaged, faulty).exit_code
+
+
+@pytest.mark.parametrize("command", ["explain", "diff", "fix", "write"])
+def test_what_cannot_be_read_is_told_without_a_traceback(command: str, clean: Path, tmp_path: Path) -> None:
+    words = [tmp_path / "missing.x12", clean] if command == "diff" else [tmp_path / "missing.x12"]
+    result = run(command, *words)
+    assert (2, True) == (result.exit_code, "does not exist" in result.stderr)
+
+
+# --- pyx12 beside ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_second_opinion_lists_where_it_differs(faulty: Path, clean: Path, tmp_path: Path) -> None:
+    (told,) = objects(run("validate", "--oracle", "--json", clean).stdout)
+    assert (True, []) == (told["oracle"]["accepted"], told["oracle"].get("disagreements", []))
+    question = saved(tmp_path, "270.x12", synthetic.interchange("HS", "005010X279A1", [["ST*270*{ST02}*005010X279A1"]]))
+    assert "it has no guide for this GS08" in run("validate", "--oracle", question).stdout
+    broken = saved(tmp_path, "broken.x12", clean.read_text().replace("*472*D8*20251202", "*472*RD8*2025-12-02"))
+    (told,) = objects(run("validate", "--oracle", "--json", broken).stdout)
+    assert (None, True) == (told["oracle"]["accepted"], "raises" in told["oracle"]["broke"])
+
+
+# --- what is never shown -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", PLANTED)
+@pytest.mark.parametrize("command", ["validate", "explain", "html", "diff", "fix", "oracle"])
+def test_what_tells_who_somebody_is_is_never_printed(command: str, version: str, tmp_path: Path) -> None:
+    path = saved(tmp_path, "planted.x12", PLANTED[version])
+    page = tmp_path / "page.html"
+    words: dict[str, list[list[str | Path]]] = {
+        "validate": [["validate", path], ["validate", "--json", path]],
+        "explain": [["explain", path], ["explain", "--json", path]],
+        "html": [["explain", path, "--html", page]],
+        "diff": [["diff", path, saved(tmp_path, "other.x12", PLANTED[version].replace("CANARY", "CANARYX"))]],
+        "fix": [["fix", "--json", path, "--out", tmp_path / "fixed.x12"]],
+        "oracle": [["validate", "--oracle", path], ["validate", "--oracle", "--json", path]],
+    }
+    for line in words[command]:
+        result = run(*line)
+        assert result.exit_code in (0, 1)
+        assert [] == leaked(result.output)
+    assert [] == leaked(page.read_text() if page.exists() else "")
+
+
+# --- in a browser ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(BROWSER is None, reason="there is no Chromium here")
+async def test_a_page_is_laid_out_in_a_browser(faulty: Path, tmp_path: Path) -> None:
+    page, picture = tmp_path / "page.html", tmp_path / "page.png"
+    run("explain", faulty, "--html", page)
+    profile = f"--user-data-dir={tmp_path / 'profile'}"
+    shown = (await browser(profile, "--dump-dom", page.as_uri())).decode()
+    await browser(profile, "--window-size=1200,1600", f"--screenshot={picture}", page.as_uri())
+    (received,) = x12.read(synthetic.claims_837p(3, wrong=True).encode())
+    assert len(received.sets[0].segments) + 2 == shown.count('<details class="segment')
+    assert 8 < len(set(pixels(picture.read_bytes())))
+
+
 # --- the corpus --------------------------------------------------------------------------------------------------------
 
 
@@ -171,10 +345,63 @@ def corpus_files() -> Sequence[Path]:
 
 @pytest.mark.skipif(not corpus_files(), reason="CLAIMWIRE_CORPUS names no folder with a corpus of X12 files")
 @pytest.mark.parametrize(
-    "command", [("validate",), ("validate", "--json"), ("ack",), ("ack", "--json"), ("read", "--raw")]
+    "command",
+    [
+        ("validate",),
+        ("validate", "--json"),
+        ("ack",),
+        ("ack", "--json"),
+        ("read", "--raw"),
+        ("explain",),
+        ("explain", "--json"),
+    ],
 )
 def test_no_file_of_the_corpus_is_too_much_for_a_command(command: tuple[str, ...]) -> None:
     result = run(*command, *corpus_files())
     assert 2 == result.exit_code
     if "--json" in command:
         assert [str(p) for p in corpus_files()] == [told["file"] for told in objects(result.stdout)]
+
+
+@pytest.mark.skipif(not corpus_files(), reason="CLAIMWIRE_CORPUS names no folder with a corpus of X12 files")
+def test_every_file_of_the_corpus_is_mended_in_place(tmp_path: Path) -> None:
+    copies = [tmp_path / f"{number}.x12" for number, _ in enumerate(corpus_files())]
+    for copy, path in zip(copies, corpus_files(), strict=True):
+        copy.write_bytes(path.read_bytes())
+    told = objects(run("fix", "--in-place", "--json", *copies).stdout)
+    assert [str(c) for c in copies] == [t["file"] for t in told]
+    again = objects(run("fix", "--in-place", "--json", *copies).stdout)
+    assert [] == [t["file"] for t in again if t.get("changes")]
+
+
+@pytest.mark.skipif(not corpus_files(), reason="CLAIMWIRE_CORPUS names no folder with a corpus of X12 files")
+def test_no_file_of_the_corpus_differs_from_itself_and_each_is_laid_out() -> None:
+    for path in corpus_files():
+        parts = x12.read(path.read_bytes())
+        assert [] == list(x12.difference(parts, parts)), path
+        chapters = [(x12.explain(i), [x12.explain(s) for s in i.sets]) for i in parts]
+        assert "</html>" in "".join(html_page(path.name, chapters, reveal=False)), path
+
+
+@pytest.mark.skipif(not corpus_files(), reason="CLAIMWIRE_CORPUS names no folder with a corpus of X12 files")
+def test_every_accepted_set_of_the_corpus_is_written_and_read_again() -> None:
+    refused: set[str] = set()
+    compared = 0
+    for path in corpus_files():
+        sets = [s for i in x12.read(path.read_bytes()) for s in i.sets if s.accepted]
+        asked = [{"transactionType": k.name, "documents": x12.documents_of(s)} for s in sets if (k := kind_of(s))]
+        asked = [entry for entry in asked if entry["documents"]]
+        if not asked:
+            continue
+        made = interchanges(msgspec.json.encode(asked), Given())
+        if not made.accepted:
+            refused.add(path.name)
+            continue
+        written = "".join(made.texts).encode()
+        again = [d for i in x12.read(written) for s in i.sets for d in x12.documents_of(s)]
+        both = ([d for entry in asked for d in entry["documents"]], again)
+        assert sorted(map(msgspec.json.encode, both[0])) == sorted(map(msgspec.json.encode, both[1])), path
+        compared += 1
+    # A vertical bar in its data is a character that we keep for a delimiter.
+    assert {"kartik-hirijaganer__gainwell_271_redacted.edi"} == refused
+    assert 60 < compared
