@@ -7,7 +7,8 @@ it runs, so that it starts quickly.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from gateway.x12_verdicts import Verdict
     from x12.envelope import Interchange, TransactionSet
     from x12.finding import Finding
-    from x12.syntax import InterchangeHeader
 
 __all__ = ["app"]
 
@@ -64,6 +64,10 @@ def _levels(text: str) -> frozenset[int]:
 def validate(
     files: Files,
     levels: Annotated[str, typer.Option(help="SNIP levels to judge at: 1-7, or a list of them.")] = "1-7",
+    companion: Annotated[
+        list[Path] | None,
+        typer.Option("--companion", help="A companion guide's patch, judged at level 7; may be repeated."),
+    ] = None,
     oracle: Annotated[
         bool, typer.Option("--oracle", help="Ask pyx12 too (claimwire[oracle]) and list where it differs.")
     ] = False,
@@ -72,7 +76,7 @@ def validate(
     """Judge files by their implementation guides: what is wrong, where, and what to do."""
     from gateway.x12_verdicts import JsonVerdict, TextVerdict
 
-    wanted, judged = _levels(levels), Judged()
+    wanted, judged, companions = _levels(levels), Judged(), _companions(companion or ())
     console = console_of()
     for name in files:
         shown = shown_name(name)
@@ -80,7 +84,7 @@ def validate(
         accepted, problem, further = True, None, dict[str, Any]()
         try:
             data = content(name) if oracle else None
-            for part in parts(name, data):
+            for part in parts(name, data, keep=False, levels=wanted, companions=companions):
                 accepted = _judge(part, wanted, verdict) and accepted
             further = _second_opinion(data) if data is not None else {}
         except Unreadable as error:
@@ -90,10 +94,38 @@ def validate(
     judged.leave()
 
 
+def _companions(paths: Sequence[Path]) -> list[str]:
+    """The texts of companion guides, each tried on the guides that it is for."""
+    from x12 import guides
+    from x12.guides.companions import is_for
+
+    texts: list[str] = []
+    for path in paths:
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise typer.BadParameter(f"{path} cannot be read", param_hint="--companion") from error
+        known = [guide for key in guides.available() if is_for(guide := guides.load(*key), text)]
+        if not known:
+            message = f"{path} is for no guide here: its first line must be `companion GS08 ST01  Name`"
+            raise typer.BadParameter(message, param_hint="--companion")
+        try:
+            for guide in known:
+                guides.patch(guide, text, path.name)
+        except guides.GuideError as error:
+            raise typer.BadParameter(str(error), param_hint="--companion") from error
+        texts.append(text)
+    return texts
+
+
 def _second_opinion(data: bytes) -> dict[str, Any]:
     """What pyx12 says of the same bytes."""
+    import logging
+
     from x12.oracle import Absent, second_opinion
 
+    # It logs what it cannot read, patients' data too.
+    logging.getLogger("pyx12").setLevel(logging.CRITICAL + 1)
     try:
         return {"oracle": second_opinion(data)}
     except Absent as error:
@@ -111,7 +143,6 @@ def _judge(part: TransactionSet | Interchange, levels: frozenset[int], verdict: 
         return all(without_findings(chosen(of.findings)) for of in (part, *part.groups))
     found = chosen(part.findings)
     verdict.transaction(part, found)
-    part.segments, part.nodes, part.findings = [], [], []
     return without_findings(found)
 
 
@@ -121,27 +152,31 @@ def _judge(part: TransactionSet | Interchange, levels: frozenset[int], verdict: 
 @app.command()
 def ack(
     files: Files,
-    ta1: Annotated[bool, typer.Option("--ta1", help="Only the TA1, whether it was asked for or not.")] = False,
-    implementation: Annotated[bool, typer.Option("--999", help="Only the 999.")] = False,
-    control_number: Annotated[int, typer.Option(help="ISA13 and GS06 of the first acknowledgement.", min=1)] = 1,
+    ta1: Annotated[bool, typer.Option("--ta1", help="The TA1, whether it was asked for or not.")] = False,
+    implementation: Annotated[bool, typer.Option("--999", help="A 999 for each functional group.")] = False,
+    claims: Annotated[bool, typer.Option("--277ca", help="A 277CA for each set of claims, claim by claim.")] = False,
+    control_number: Annotated[
+        int, typer.Option(help="ISA13 and GS06 of the first acknowledgement.", min=1, max=999_999_999)
+    ] = 1,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the acknowledgement of each interchange: its TA1 and a 999 for each functional group."""
+    """Write the acknowledgement of each interchange: by itself, or as asked for, its TA1, 999 and 277CA."""
     import msgspec
 
-    judged, number = Judged(), control_number
-    answers: list[str] = []
+    from gateway.x12_answers import Wanted, answers
+
+    wanted = Wanted(ta1, implementation, claims)
+    judged, number, everything = Judged(), control_number, list[str]()
     for name in files:
         made: list[str] = []
         accepted, problem = True, None
         try:
-            for part in interchanges_of(name):
-                accepted = accepted and _wholly_accepted(part)
-                answer = _answered(part, number, ta1=ta1, implementation=implementation)
-                if answer:
-                    made.append(answer)
-                    number += max(len(part.groups), 1)
+            for received in interchanges_of(name, keep=claims):
+                accepted = accepted and _wholly_accepted(received)
+                for text, groups in answers(received, wanted, number):
+                    made.append(text)
+                    number += max(groups, 1)
         except Unreadable as error:
             accepted, problem = False, str(error)
             if not as_json:
@@ -150,58 +185,18 @@ def ack(
             said = {"file": shown_name(name), "accepted": accepted, "acknowledgements": made}
             said |= {"unreadable": problem} if problem else {}
             written(msgspec.json.encode(said).decode() + "\n")
-        answers += made
+        everything += made
         judged.add(UNREADABLE if problem else ACCEPTED if accepted else FINDINGS)
         if not (as_json or out):
             for answer in made:
                 written(answer)
     if out is not None:
-        put_out(out, answers, judged)
+        put_out(out, everything, judged)
     judged.leave()
 
 
 def _wholly_accepted(received: Interchange) -> bool:
     return received.accepted and all(g.accepted for g in received.groups) and all(s.accepted for s in received.sets)
-
-
-def _answered(received: Interchange, number: int, *, ta1: bool, implementation: bool) -> str:
-    """The interchange that answers a received one, with its TA1, its 999s, or both as X12 wants them."""
-    from x12.acknowledge import acknowledgement
-
-    header = _reply_header(received, number)
-    gap = "\n"
-    if ta1:
-        from x12.acknowledge import answer_ta1, sealed
-
-        return sealed([answer_ta1(received), f"IEA\x1d0\x1d{number:09d}"], header, gap)
-    if implementation:
-        received.elements = (*received.elements[:13], "0", *received.elements[14:])
-        if not received.accepted:
-            return ""
-    return acknowledgement(received, header, number, gap=gap)
-
-
-def _reply_header(received: Interchange, number: int) -> InterchangeHeader:
-    """An ISA back to the sender, stamped now. What does not fit its element is left blank or replaced."""
-    from gateway.world import SystemWorld
-    from x12.syntax import InterchangeHeader, unwritable_character
-
-    now = SystemWorld().now()
-
-    def fits(value: str, otherwise: str, most: int) -> str:
-        value = value.strip()
-        return value if value and len(value) <= most and unwritable_character(value) is None else otherwise
-
-    return InterchangeHeader(
-        fits(received.elements[6], "ZZ", 2).rjust(2, "0"),
-        fits(received.elements[7], "UNKNOWN", 15),
-        fits(received.elements[4], "ZZ", 2).rjust(2, "0"),
-        fits(received.elements[5], "UNKNOWN", 15),
-        f"{now:%y%m%d}",
-        f"{now:%H%M}",
-        number,
-        received.usage if received.usage in ("T", "P") else "T",
-    )
 
 
 # --- read ----------------------------------------------------------------------------------------------------------

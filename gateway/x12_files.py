@@ -7,7 +7,7 @@ stop the others.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -155,15 +155,24 @@ def written(text: str) -> None:
     typer.echo(text, nl=False)
 
 
-def parts(name: str, data: bytes | None = None) -> Iterator[TransactionSet | Interchange]:
+def parts(
+    name: str,
+    data: bytes | None = None,
+    *,
+    keep: bool = True,
+    levels: Iterable[int] | None = None,
+    companions: Sequence[str] = (),
+) -> Iterator[TransactionSet | Interchange]:
     """The parts of a file as they are complete. Unreadable, at the end, where it holds no interchange at all.
 
-    `data` are its bytes where they were read already.
+    `data` are its bytes where they were read already; the rest is as for `x12.stream`.
     """
     from x12.envelope import Interchange, stream
+    from x12.judging import LEVELS
 
     found = False
-    for part in stream(chunks(name) if data is None else data):
+    source = chunks(name) if data is None else data
+    for part in stream(source, levels=LEVELS if levels is None else levels, keep=keep, companions=companions):
         if isinstance(part, Interchange):
             found = found or any(part.elements)
         yield part
@@ -180,10 +189,10 @@ def put_out(out: Path, said: Iterable[str], judged: Judged) -> None:
         judged.add(UNREADABLE)
 
 
-def interchanges_of(name: str) -> Iterator[Interchange]:
+def interchanges_of(name: str, *, keep: bool = True) -> Iterator[Interchange]:
     """The interchanges of a file."""
     from x12.envelope import Interchange
 
-    for part in parts(name):
+    for part in parts(name, keep=keep):
         if isinstance(part, Interchange) and any(part.elements):
             yield part

@@ -19,7 +19,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from x12.acknowledge import acknowledgement
+from x12.acknowledge import acknowledgement, addressed
 from x12.claim_judgement import judge_claims, taken_in_parts
 from x12.envelope import Group, Interchange, TransactionSet, read, stream
 from x12.finding import Finding
@@ -44,6 +44,7 @@ __all__ = [
     "Unwritable",
     "acknowledge_claims",
     "acknowledgement",
+    "addressed",
     "claims",
     "difference",
     "document_of",

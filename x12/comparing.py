@@ -15,9 +15,9 @@ from x12.discreet import Discreet
 from x12.envelope import Group, Interchange, TransactionSet
 from x12.explaining import SegmentReader, control_segment, standard_segment
 from x12.guides import Segment
-from x12.syntax import Delimiters
+from x12.syntax import Delimiters, split_segment
 from x12.transactions import kind_of
-from x12.walk import Instance
+from x12.tree import Instance
 
 __all__ = ["Difference", "difference"]
 
@@ -298,7 +298,7 @@ class _Comparison:
             before, after = ("", said) if a is None else (said, "")
             yield Difference(kind, where, segment.id, segment.name, before, after, position_a, position_b)
             return
-        rows = a.split(one.delimiters.element), b.split(other.delimiters.element)
+        rows = split_segment(a, one.delimiters), split_segment(b, other.delimiters)
         yield from self.elements(
             segment, rows[0], rows[1], one.delimiters, other.delimiters, where, position_a, position_b
         )
@@ -348,7 +348,11 @@ class _Comparison:
     ) -> Iterator[Difference]:
         """Segments without a place in a guide, compared as lines of text are."""
         sides = [
-            [(n, tuple(raw.split(s.delimiters.element)), raw) for n, raw in enumerate(s.segments, 1) if n not in placed]
+            [
+                (n, tuple(split_segment(raw, s.delimiters)), raw)
+                for n, raw in enumerate(s.segments, 1)
+                if n not in placed
+            ]
             for s, placed in ((one, placed_a), (other, placed_b))
         ]
         keys = [[row for _, row, _ in side] for side in sides]

@@ -24,9 +24,9 @@ from x12.finding import Finding
 from x12.guides import Component, Element, Segment
 from x12.masking import MASK, list_name, may_show
 from x12.summary import Facts, summary
-from x12.syntax import Delimiters
+from x12.syntax import Delimiters, split_segment
 from x12.transactions import kind_of
-from x12.walk import Instance
+from x12.tree import Instance
 
 __all__ = [
     "Block",
@@ -176,7 +176,7 @@ class SegmentReader:
 
     def line(self, segment: Segment, raw: str, position: int, findings: list[Finding]) -> Line:
         """A segment at its place in a guide."""
-        row = raw.split(self.delimiters.element)
+        row = split_segment(raw, self.delimiters)
         values: list[Value] = []
         shown: list[str] = [segment.id]
         for number, text in enumerate(row[1:], 1):
@@ -271,7 +271,7 @@ class SegmentReader:
 
     def unplaced(self, raw: str, position: int, findings: list[Finding]) -> Line:
         """A segment for which there is no place in the guide, or no guide: named by the standard where it has such a segment."""
-        row = raw.split(self.delimiters.element)
+        row = split_segment(raw, self.delimiters)
         bare = standard_segment(row[0])
         if bare is not None:
             return self.line(bare, raw, position, findings)
@@ -300,7 +300,7 @@ def standard_segment(segment_id: str) -> Segment | None:
                 for n, u in enumerate(composite[0], 1)
             )
             data = guides.Data(use.number, "C", 0, 0, composite[2])
-            elements.append(Element(position, data, "S", composite[2], 0, 0, use.repeat, None, None, inner))
+            elements.append(Element(position, data, "S", composite[2], 0, 0, use.repeat, components=inner))
         else:
             data = dictionary.data[use.number]
             elements.append(Element(position, data, "S", data.name, 0, 0, use.repeat))

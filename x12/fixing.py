@@ -204,7 +204,7 @@ class _Fixer:
         envelope.end()
         terminator = delimiters.segment
         ended = pieces[-1].ended
-        if not ended and pieces[-1].text.startswith(f"IEA{delimiters.element}"):
+        if not ended and pieces[-1].text.split(delimiters.element, 1)[0] == "IEA":
             self.change("terminator", "IEA", "The terminator behind the last segment was missing: it was added.")
             ended = True
         elif not ended:

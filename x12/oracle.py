@@ -1,7 +1,8 @@
 """A second opinion: pyx12 judges the same file, and what the two say is compared, place by place.
 
 pyx12 (BSD) is an extra, `claimwire[oracle]`. Where it differs, the guide decides; what is known to be a fault of pyx12, or a
-choice that docs/guides.md gives reasons for, is named. Nothing of the file's content is told.
+choice that docs/guides.md gives reasons for, is named. Nothing of the file's content is told here; but pyx12 tells its log,
+`pyx12`, what it could not read, values and all: whoever asks it silences that.
 
 Sources: pyx12 4.0, found by running it.
 """
@@ -9,7 +10,6 @@ Sources: pyx12 4.0, found by running it.
 from __future__ import annotations
 
 import io
-import logging
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -133,8 +133,6 @@ def _asked(data: bytes) -> tuple[bool, Any] | str:
         from pyx12.x12n_document import x12n_document  # pyright: ignore[reportMissingTypeStubs]
     except ImportError:
         raise Absent from None
-    # What it cannot write it tells its log, with the patient's values.
-    logging.getLogger("pyx12").setLevel(logging.CRITICAL + 1)
     told = io.StringIO()
     try:
         accepted = x12n_document(params(), io.StringIO(data.decode("latin-1")), None, None, fd_json=told)

@@ -12,7 +12,7 @@ from decimal import Decimal
 from x12 import codes
 from x12.documents.standing import accepts, amount, day, status_codes
 from x12.envelope import TransactionSet
-from x12.walk import Instance
+from x12.tree import Instance
 
 __all__ = ["Facts", "summary"]
 

@@ -160,6 +160,25 @@ def test_one_kind_of_acknowledgement_can_be_asked_for(option: str, expected: tup
     assert expected == (len(answer.acknowledgements), len(answer.groups))
 
 
+def test_claims_are_acknowledged_one_by_one_when_asked(tmp_path: Path) -> None:
+    text = synthetic.claims_837p(3).replace("*11:B:1*", "*999:B:1*", 1)
+    path = saved(tmp_path, "one-wrong.x12", text)
+    first, report = x12.read(run("ack", "--999", "--277ca", path).stdout.encode())
+    assert ["FA", "HN"] == [i.groups[0].functional_id for i in (first, report)]
+    assert [True, True] == [s.accepted for i in (first, report) for s in i.sets]
+    statuses = [s.split("*")[3] for s in report.sets[0].segments if s.startswith(("STC*A7", "STC*A2"))]
+    assert (1, 2) == (statuses.count("U"), statuses.count("WQ"))
+
+
+def test_a_companion_guide_is_judged_at_level_7(clean: Path, tmp_path: Path) -> None:
+    rule = saved(tmp_path, "plan.companion", "companion 005010X222A1 837  Plan\n2000B SBR09 = MB  Medicare only\n")
+    (told,) = objects(run("validate", "--json", "--companion", rule, clean).stdout)
+    assert {7} == {f["level"] for f in told["findings"]}
+    assert 0 == run("validate", "--levels", "1-6", "--companion", rule, clean).exit_code
+    for text in ("no head\n", "companion 005010X222A1 837  Plan\n2000B ZZZ R\n"):
+        assert 2 == run("validate", "--companion", saved(tmp_path, "wrong.companion", text), clean).exit_code
+
+
 # --- read --------------------------------------------------------------------------------------------------------------
 
 

@@ -23,7 +23,7 @@ from x12.documents.remittance_claim import ClaimPayment
 from x12.documents.writing import Written
 from x12.envelope import TransactionSet
 from x12.syntax import STANDARD
-from x12.transactions import documents
+from x12.transactions import documents_of
 
 # Kind -> a claim out of chance, its writer, its guide.
 KINDS: dict[str, tuple[Callable[[int, float], Any], Callable[..., Written], str]] = {
@@ -47,13 +47,13 @@ def together(kind: str, seed: int, count: int) -> list[str]:
 
 
 def payments(one: TransactionSet) -> list[ClaimPayment]:
-    found = [d for d in documents(one) if isinstance(d, Remittance)]
+    found = [d for d in documents_of(one) if isinstance(d, Remittance)]
     return [p for r in found for d in r.detail_info or () for p in d.payment_info or ()]
 
 
 def expected(one: TransactionSet) -> list[Any]:
     """The documents of a set's claims, read all at once."""
-    return list(payments(one)) if one.set_id == "835" else list(documents(one))
+    return list(payments(one)) if one.set_id == "835" else list(documents_of(one))
 
 
 def check(one: TransactionSet) -> list[x12.Claim[Any]]:

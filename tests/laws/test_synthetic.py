@@ -12,7 +12,7 @@ from x12.batch import claims_of
 from x12.envelope import TransactionSet, read
 from x12.finding import Finding
 from x12.situations import judge_tree
-from x12.transactions import documents, kind_of
+from x12.transactions import documents_of, kind_of
 
 COUNT = 210
 CLAIMS = {"837P": synthetic.claims_837p, "837I": synthetic.claims_837i, "837D": synthetic.claims_837d}
@@ -58,7 +58,7 @@ def test_a_file_holds_what_was_asked_for(name: str) -> None:
     whole = sets(FILES[name](COUNT, 1))
     kinds = [kind_of(one) for one in whole]
     assert [name] * len(whole) == [kind.name for kind in kinds if kind is not None]
-    made = [d for one in whole for d in documents(one)]
+    made = [d for one in whole for d in documents_of(one)]
     assert (1 if name in ("835", "277CA") else COUNT) == len(made)
 
 
