@@ -45,13 +45,14 @@ _E = CANONICAL.element
 # TRN03 of a question that we ask for somebody: ten characters that name who assigned the number.
 _ASSIGNER = "9CLAIMWIRE"
 # The kinds whose document tells its ST02 as `controlNumber`.
-_NUMBERED = ("835", "277CA")
+_NUMBERED = ("275", "277CA", "278-request", "278-response", "835")
 
 
 class Kind(NamedTuple):
     """One kind of transaction set: its name, guide and group, and where its document type, reader and writer are.
 
-    `asks` tells that its writer also takes a trace number.
+    `asks` tells that its writer also takes a trace number, `chosen` is the code in the set that chooses its guide among those
+    that share its id.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Kind(NamedTuple):
     reader: str
     writer: str
     asks: str = ""
+    chosen: str = ""
 
     @property
     def type(self) -> type[Document]:
@@ -97,12 +99,18 @@ _ROWS = (
          "read_requests", "write_request", "number and assigner"),
     Kind("271", "005010X279A1", "271", "HB", "Eligibility answer", "eligibility", "EligibilityResponse",
          "read_responses", "write_response"),
+    Kind("275", "005010X210", "275", "PI", "Additional information for a claim", "attachment", "ClaimAttachment",
+         "read_attachments", "write_attachment"),
     Kind("276", "005010X212", "276", "HR", "Claim status question", "claim_status", "ClaimStatusRequest",
          "read_status_requests", "write_status_request", "number"),
     Kind("277", "005010X212", "277", "HN", "Claim status answer", "claim_status", "ClaimStatusResponse",
          "read_status_responses", "write_status_response"),
     Kind("277CA", "005010X214", "277", "HN", "Claim acknowledgement", "claim_acknowledgement", "ClaimReport",
          "read_claim_report", "write_claim_report"),
+    Kind("278-request", "005010X217", "278", "HI", "Services review question", "services_review", "ServicesReviewRequest",
+         "read_reviews", "write_review", chosen="13"),
+    Kind("278-response", "005010X217", "278", "HI", "Services review answer", "services_review", "ServicesReviewResponse",
+         "read_review_responses", "write_review_response", chosen="11"),
     Kind("835", "005010X221A1", "835", "HP", "Remittance advice", "remittance", "Remittance",
          "read_remittance", "write_remittance"),
     Kind("837P", "005010X222A1", "837", "HC", "Professional claim", "professional_claim", "ProfessionalClaim",
@@ -115,12 +123,13 @@ _ROWS = (
          "read_999", "write_999"),
 )  # fmt: skip
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _ROWS}
-_BY_GUIDE = {(kind.guide_id, kind.set_id): kind for kind in _ROWS}
 
 
 @cache
 def _of_guide(guide: Guide) -> Kind | None:
-    return next((k for e in guide.editions if (k := _BY_GUIDE.get((e, guide.set_id)))), None)
+    named = [k for e in guide.editions for k in _ROWS if (k.guide_id, k.set_id) == (e, guide.set_id)]
+    choice = guide.chosen
+    return next((k for k in named if choice is None or k.chosen in choice.codes), None)
 
 
 def kind_of(received: TransactionSet) -> Kind | None:

@@ -270,7 +270,7 @@ Of the files that their source calls valid, whose envelope is right, and whose g
 | 837P | submitted as it is to a service with its sandbox payer, each claim becomes a transaction of its own and ends with a 999, a 277CA and an 835 |
 | 270 | each question gets a 271 |
 | 276 | each question gets a 277 |
-| 271, 277, 277CA, 835, 837I, 837D | it is read into documents that JSON gives back as they were, with every claim and every person in them |
+| 271, 277, 277CA, 278, 835, 837I, 837D | it is read into documents that JSON gives back as they were, with every claim and every person in them |
 
 ## What the run came to
 Accepted is a file without an error at any level. `against source` are verdicts that differ from a source that says valid or

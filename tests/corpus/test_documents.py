@@ -21,11 +21,22 @@ from x12.documents.institutional_claim import read_claims as read_institutional_
 from x12.documents.professional_claim import read_claims
 from x12.documents.remittance import Remittance, read_remittance
 from x12.documents.remittance_claim import ClaimPayment
+from x12.documents.services_review import (
+    RequestedEvent,
+    RequestedService,
+    ReviewedEvent,
+    ReviewedService,
+    ServicesReviewRequest,
+    ServicesReviewResponse,
+)
 from x12.envelope import TransactionSet
+from x12.transactions import documents
 
 D = TypeVar("D", bound=Document)
 EVERYTHING = valid("270", "271", "276", "277", "277CA", "278", "835", "837D", "837I", "837P")
 INVALID = invalid()
+# Says 005010X217, and has a level 23 and a PT where that guide has the patient event.
+_OTHER_LEVELS = "278/mjkubba__edi278-demo-005010X217.edi"
 # Files with one fault in the envelope whose source names the code that a TA1, an AK9 or an IK5 reports it with.
 _CODES = ("pyx12file_test_GE_id", "pyx12file_test_IEA_count", "pyx12file_test_SE_", "pyx12file_test_missing_IEA")
 
@@ -197,6 +208,29 @@ def test_a_claim_acknowledgement_is_read_into_a_verdict_on_each_claim(entry: Ent
         assert verdicts
         names = [p.subscriber.last_name for p in patients if p.subscriber is not None]
         assert column(one, "NM1", 3, "QC") == names
+
+
+@pytest.mark.parametrize("entry", [e for e in valid("278") if e.file != _OTHER_LEVELS], ids=name)
+def test_a_services_review_is_read_into_its_event_and_services(entry: Entry) -> None:
+    for one in sets(entry):
+        reviews = [kept(r) for r in documents(one)]
+        assert column(one, "HL", 3).count("EV") == len(reviews)
+        for review in reviews:
+            assert isinstance(review, (ServicesReviewRequest, ServicesReviewResponse))
+            assert isinstance(review, ServicesReviewResponse) == (column(one, "BHT", 2) == ["11"])
+            event = review.patient_event
+            assert event is not None
+            assert column(one, "HL", 3).count("SS") == len(event.services or ())
+            parts: list[RequestedService | ReviewedService | RequestedEvent | ReviewedEvent] = [
+                event,
+                *(event.services or ()),
+            ]
+            decisions = [p.decision for p in parts if isinstance(p, (ReviewedEvent, ReviewedService))]
+            assert column(one, "HCR", 1) == [d.action_code for d in decisions if d is not None]
+            assert review.subscriber is not None
+            assert column(one, "NM1", 3, "IL") == [review.subscriber.last_name]
+            trace_numbers = [t.trace_number for p in parts for t in p.trace_numbers or ()]
+            assert set(trace_numbers) <= set(column(one, "TRN", 2))
 
 
 def payments(remittance: Remittance) -> list[ClaimPayment]:

@@ -38,6 +38,7 @@ __all__ = [
     "Plan",
     "Text",
     "at",
+    "binary",
     "by_hand",
     "coded",
     "composites",
@@ -147,6 +148,11 @@ def _meta(spec: Spec) -> msgspec.Meta:
 def at(place: str, default: str = "") -> msgspec.Meta:
     """The element or component at a place, `default` written where the field is absent. On an integer field the digits."""
     return _meta(Spec("at", parse_place(place), default=default))
+
+
+def binary(place: str) -> msgspec.Meta:
+    """The bytes of a BIN02, in JSON as Base64; its length goes to the element before it. `place` is the BIN02's."""
+    return _meta(Spec("binary", parse_place(place)))
 
 
 def coded(place: str, table: Mapping[str, str], default: str = "") -> msgspec.Meta:

@@ -6,6 +6,7 @@ What cannot be taken is told all at once, each fault with its field path, and ne
 from __future__ import annotations
 
 import typing
+from base64 import b64decode
 from functools import cache
 from typing import Any, TypeVar
 
@@ -127,6 +128,13 @@ def _fit_scalar(value: Any, kind: Any, path: str, findings: list[Finding]) -> An
         if isinstance(value, str) and value.isascii() and value.strip().isdigit():
             return int(value)
         findings.append(_finding(path, "must be a whole number"))
+    elif kind is bytes:
+        try:
+            if isinstance(value, str):
+                return b64decode(value, validate=True)
+        except ValueError:
+            pass
+        findings.append(_finding(path, "must be Base64"))
     elif kind is bool:
         if isinstance(value, bool):
             return value

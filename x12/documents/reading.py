@@ -356,6 +356,19 @@ def _take_at(field: Bound, place: Place) -> Take:
     return take
 
 
+def _take_binary(_: Bound, place: Place) -> Take:
+    """As received, a character is a byte; what somebody made of other text is taken as UTF-8."""
+
+    def take(row: list[str], delimiters: Delimiters) -> Any:
+        value = _get(row, place.element, 0, delimiters.component)
+        try:
+            return value.encode("latin-1") or None
+        except UnicodeEncodeError:
+            return value.encode("utf-8", "replace")
+
+    return take
+
+
 def _take_start(_: Bound, place: Place) -> Take:
     return lambda row, delimiters: (
         _get(row, place.element, place.component, delimiters.component).partition("-")[0] or None
@@ -478,6 +491,7 @@ def _take_groups(field: Bound, place: Place) -> Take:
 
 _TAKERS: dict[str, Callable[[Bound, Place], Take]] = {
     "at": _take_at,
+    "binary": _take_binary,
     "period": _take_at,
     "start": _take_start,
     "end": _take_end,

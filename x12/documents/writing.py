@@ -273,6 +273,10 @@ class Writer:
         match spec.kind:
             case "at":
                 self._put(segment, element, place.component, 0, str(value) if field.integer else value, path)
+            case "binary":
+                if value:
+                    segment.values |= {(element - 1, 0, 0): str(len(value)), (element, 0, 0): value.decode("latin-1")}
+                    segment.paths |= {(element - 1, 0, 0): path, (element, 0, 0): path}
             case "coded":
                 code = next((c for c, words in (spec.table or {}).items() if words == value), value)
                 self._put(segment, element, place.component, 0, code, path)
