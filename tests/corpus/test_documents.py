@@ -30,7 +30,7 @@ from x12.documents.services_review import (
     ServicesReviewResponse,
 )
 from x12.envelope import TransactionSet
-from x12.transactions import documents
+from x12.transactions import documents_of
 
 D = TypeVar("D", bound=Document)
 EVERYTHING = valid("270", "271", "276", "277", "277CA", "278", "835", "837D", "837I", "837P")
@@ -213,7 +213,7 @@ def test_a_claim_acknowledgement_is_read_into_a_verdict_on_each_claim(entry: Ent
 @pytest.mark.parametrize("entry", [e for e in valid("278") if e.file != _OTHER_LEVELS], ids=name)
 def test_a_services_review_is_read_into_its_event_and_services(entry: Entry) -> None:
     for one in sets(entry):
-        reviews = [kept(r) for r in documents(one)]
+        reviews = [kept(r) for r in documents_of(one)]
         assert column(one, "HL", 3).count("EV") == len(reviews)
         for review in reviews:
             assert isinstance(review, (ServicesReviewRequest, ServicesReviewResponse))

@@ -22,14 +22,14 @@ from x12.documents.attachment import (
 )
 from x12.documents.lenient import decode
 from x12.envelope import TransactionSet
-from x12.transactions import documents
+from x12.transactions import documents_of
 
 
 @settings(max_examples=150, deadline=None)
 @given(seeds, st.floats(0, 1))
 def test_an_attachment_that_is_written_is_read_back(seed: int, filled: float) -> None:
     made = attachment(seed, filled)
-    assert [made] == documents(returned(made))
+    assert [made] == documents_of(returned(made))
     assert (made, []) == decode(ClaimAttachment, msgspec.json.encode(made))
 
 
@@ -39,7 +39,7 @@ def test_any_bytes_come_through_whatever_the_pieces(data: bytes, gap: str, size:
     made = with_data(data)
     whole = transactions.write([made], ENVELOPE, gap=gap).text.encode("latin-1")
     pieces = [whole[at : at + size] for at in range(0, len(whole), size)]
-    assert [[made]] == [documents(one) for one in x12.stream(pieces) if isinstance(one, TransactionSet)]
+    assert [[made]] == [documents_of(one) for one in x12.stream(pieces) if isinstance(one, TransactionSet)]
 
 
 @settings(max_examples=100, deadline=None)
@@ -47,7 +47,7 @@ def test_any_bytes_come_through_whatever_the_pieces(data: bytes, gap: str, size:
 def test_nothing_received_makes_reading_fail(seed: int) -> None:
     made = returned(attachment(seed, 0.7))
     one = set_of(mutated(Draw(seed), translated(made.segments, made.delimiters)), "PI", "005010X210")
-    for document in documents(one):
+    for document in documents_of(one):
         assert document == msgspec.json.decode(msgspec.json.encode(document), type=ClaimAttachment)
 
 
@@ -123,4 +123,4 @@ def test_a_procedure_has_its_modifiers_beside_it() -> None:
     ]
     one = returned(made)
     assert "REF*CPT*99213**YJ:99214" in plain(one.segments, one)
-    assert [made] == documents(one)
+    assert [made] == documents_of(one)

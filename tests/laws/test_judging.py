@@ -172,9 +172,7 @@ def test_an_element_that_the_guide_faults_is_not_judged_by_its_list_too(seed: in
 
 
 def test_a_payers_own_rule_is_judged_at_level_7() -> None:
-    rule = (
-        "rules 005010X222A1  A payer\n\nX-2300-001  7 error  2300\n  needs REF*F8\n  say Send the number.\n  from the payer\n"
-    )
+    rule = "rules 005010X222A1  A payer\n\nX-2300-001  7 error  2300\n  needs REF*F8\n  say Send the number.\n  from the payer\n"
     text = synthetic.claims_837p(2).encode()
     found = [f for s in x12.read(text, companions=(rule,))[0].sets for f in s.findings]
     assert [(7, "X-2300-001"), (7, "X-2300-001")] == [(f.level, f.rule) for f in found]

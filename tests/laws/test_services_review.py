@@ -31,7 +31,7 @@ from x12.documents.services_review import (
     write_review,
     write_review_response,
 )
-from x12.transactions import documents, kind_of
+from x12.transactions import documents_of, kind_of
 
 GUIDE = "005010X217"
 richness = st.floats(0, 1)
@@ -43,18 +43,18 @@ _WRONG_PARENT = ("stupidedi__10X217_request-for-non-emergency-transportation.edi
 @given(seeds, richness)
 def test_a_request_that_is_written_is_read_back(seed: int, filled: float) -> None:
     asking = request(seed, filled)
-    back = documents(returned(asking))
+    back = documents_of(returned(asking))
     assert [asking] == [unworded(one) for one in back]
-    assert back == documents(returned(back[0]))
+    assert back == documents_of(returned(back[0]))
 
 
 @settings(max_examples=150, deadline=None)
 @given(seeds, richness)
 def test_a_response_that_is_written_is_read_back(seed: int, filled: float) -> None:
     answer = response(seed, filled)
-    back = documents(returned(answer))
+    back = documents_of(returned(answer))
     assert [answer] == [unworded(one) for one in back]
-    assert back == documents(returned(back[0]))
+    assert back == documents_of(returned(back[0]))
 
 
 @settings(max_examples=50, deadline=None)
@@ -70,7 +70,7 @@ def test_nothing_received_makes_reading_fail(seed: int) -> None:
     draw = Draw(seed)
     made = returned(draw.one((request, response))(seed, 0.7))
     one = set_of(mutated(draw, translated(made.segments, made.delimiters)), "HI", GUIDE)
-    for document in documents(one):
+    for document in documents_of(one):
         assert document == msgspec.json.decode(msgspec.json.encode(document), type=type(document))
 
 
@@ -78,7 +78,7 @@ def test_each_review_of_the_corpus_comes_out_as_it_went_in() -> None:
     for name, one in corpus_sets("278"):
         kind = kind_of(one)
         assert kind is not None, name
-        (document,) = documents(one)
+        (document,) = documents_of(one)
         again = msgspec.json.decode(msgspec.json.encode(document), type=type(document))
         written = kind.write(again, header_of(one))
         assert [] == [f for f in written.findings if f.severity == "error"], name
@@ -88,7 +88,7 @@ def test_each_review_of_the_corpus_comes_out_as_it_went_in() -> None:
 def test_the_kind_is_what_bht02_says() -> None:
     asked, answered = returned(request(1, 0.5)), returned(response(1, 0.5))
     assert ["278-request", "278-response"] == [k.name for k in map(kind_of, (asked, answered)) if k is not None]
-    assert [ServicesReviewRequest, ServicesReviewResponse] == [type(documents(s)[0]) for s in (asked, answered)]
+    assert [ServicesReviewRequest, ServicesReviewResponse] == [type(documents_of(s)[0]) for s in (asked, answered)]
 
 
 @pytest.mark.parametrize("keep", ["2000A", "2000B", "2000C", "2000E"])
@@ -119,7 +119,7 @@ def test_a_rejection_stands_where_the_request_broke_off(keep: str) -> None:
     one = returned(made)
     levels = [line.split("*")[1] for line in plain(one.segments, one) if line.startswith("HL*")]
     assert ["20", "21", "22", "EV"][: ["2000A", "2000B", "2000C", "2000E"].index(keep) + 1] == levels
-    assert [made] == [unworded(d) for d in documents(one)]
+    assert [made] == [unworded(d) for d in documents_of(one)]
 
 
 def test_words_are_told_and_not_written() -> None:
@@ -166,4 +166,4 @@ def test_several_events_are_several_documents() -> None:
     numbered = ["HL*1**20*1", "HL*2*1*21*1", "HL*3*2*22*1", "HL*4*3*EV*0", "HL*5*3*EV*0"]
     whole = [numbered.pop(0) if line.startswith("HL*") else line for line in [*lines, *lines[start:]]]
     one = set_of([*whole, f"SE*{len(whole) + 1}*0001"], "HI", GUIDE)
-    assert [first, second] == [unworded(d) for d in documents(one)]
+    assert [first, second] == [unworded(d) for d in documents_of(one)]
