@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from x12.balancing import LEDGERS
-from x12.codes.checking import Memory, Row, checks_of
+from x12.codes.checking import Memory, Row, checks_of, settle
 from x12.codes.lists import Lists, shipped
+from x12.codes.service_days import CLAIMS, Service, teller
 from x12.guides import Guide, Loop, Segment
 from x12.situations import Rule, Situations, situations
 from x12.syntax import Delimiters
@@ -40,15 +41,7 @@ class Judgement:
 
     def act(self, segment: Segment, table: Table) -> Act | None:
         """What the segments at this place mean for sums, lists and rules; None where they mean nothing."""
-        rows, watch = self._rows(segment, table), _watch(segment, table)
-        if rows is None or watch is None:
-            return rows or watch
-
-        def act(walk: Walk, raw: str, clean: bool) -> None:
-            watch(walk, raw, clean)
-            rows(walk, raw, clean)
-
-        return act
+        return _in_turn(_watch(segment, table), _in_turn(self._days(segment, table), self._rows(segment, table)))
 
     def _rows(self, segment: Segment, table: Table) -> Act | None:
         rows = [row for row in (self._entry(segment, table), self._checks(segment, table)) if row is not None]
@@ -62,6 +55,7 @@ class Judgement:
                 only(walk, raw.split(separator), clean)
 
             return alone
+
         one, other = rows
 
         def both(walk: Walk, raw: str, clean: bool) -> None:
@@ -82,15 +76,28 @@ class Judgement:
     def _checks(self, segment: Segment, table: Table) -> Row | None:
         return checks_of(segment, table.delimiters, self.lists) if 5 in self.levels else None
 
+    def _days(self, segment: Segment, table: Table) -> Act | None:
+        tell = teller(segment, table.guide.set_id, table.delimiters.element) if 5 in self.levels else None
+        if tell is None:
+            return None
+
+        def days(walk: Walk, raw: str, clean: bool) -> None:
+            if walk.service is not None:
+                tell(walk.service, raw, walk.begun)
+
+        return days
+
     def close(self, loop: Loop, table: Table) -> Close | None:
-        """What is added up, and which rules are asked, when an occurrence of this loop ends."""
-        sums, rules = self._sums(loop, table), _rules(loop, table, self.levels)
-        if sums is None or rules is None:
-            return sums or rules
+        """What is added up, and which codes and rules are asked, when an occurrence of this loop ends."""
+        codes = settle if 5 in self.levels and loop.id == CLAIMS.get(table.guide.set_id) else None
+        wanted = (self._sums(loop, table), codes, _rules(loop, table, self.levels))
+        parts = [part for part in wanted if part is not None]
+        if len(parts) < 2:
+            return parts[0] if parts else None
 
         def close(walk: Walk) -> None:
-            sums(walk)
-            rules(walk)
+            for part in parts:
+                part(walk)
 
         return close
 
@@ -114,6 +121,19 @@ class Judgement:
         ledger = LEDGERS.get(walk.table.guide.set_id) if 3 in self.levels else None
         walk.sums = ledger and ledger(walk.found)
         walk.known = self.memory.of(walk.day)
+        set_id, separator = walk.table.guide.set_id, walk.delimiters.element
+        walk.service = Service(set_id, self.lists, separator) if 5 in self.levels and set_id in CLAIMS else None
+
+
+def _in_turn(one: Act | None, other: Act | None) -> Act | None:
+    if one is None or other is None:
+        return one or other
+
+    def act(walk: Walk, raw: str, clean: bool) -> None:
+        one(walk, raw, clean)
+        other(walk, raw, clean)
+
+    return act
 
 
 def _watch(segment: Segment, table: Table) -> Act | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from x12 import guides
 from x12.codes.checking import Known
+from x12.codes.service_days import Service
 from x12.elements import judge_segment
 from x12.finding import Finding
 from x12.guides import Loop, Narrowed, Segment
@@ -67,6 +68,8 @@ class Walk:
         # ISA15: what a file for test may have, one for production may not.
         self.usage = usage
         self.known: Known = {}
+        # Codes of the open claim that wait for its dates.
+        self.service: Service | None = None
         self.faulted: set[int] = set()
         # What situational rules look at: facts of the open loop and of those around it, texts that are compared, which
         # children were only told missing, and where the loop began; then the rules that were broken and are to be worded.

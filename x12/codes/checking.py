@@ -19,7 +19,7 @@ from x12.syntax import Delimiters
 if TYPE_CHECKING:
     from x12.walk import Walk
 
-__all__ = ["Known", "Memory", "Row", "checks_of"]
+__all__ = ["Known", "Memory", "Row", "checks_of", "settle"]
 
 # How many good values are remembered for one place before all are forgotten.
 _VALUES_MAX = 4096
@@ -34,6 +34,9 @@ _NPI = {"XX": "npi"}
 _STATES_OF = ("", "US", "CA")
 # No code of the guide (IK403 7) or not of the form that its list has (I12).
 _CODES: dict[Reason, str] = {"form": "I12", "check digit": "I12"}
+
+# What depends on the day alone.
+_BY_DAY: frozenset[Reason | None] = frozenset({"ended", "not yet"})
 
 # Each place that is compiled gets a number of its own.
 _numbers = count()
@@ -121,19 +124,23 @@ class _Place:
         if element.position in walk.faulted:
             return
         for coded in self.coded(row, text):
-            reason = self.lists.check(
-                coded.list, coded.value.rstrip(" "), walk.day if self.lists.dated(coded.list) == "production" else ""
-            )
-            if reason is not None:
+            name, value = coded.list, coded.value.rstrip(" ")
+            dated, service = self.lists.dated(name), walk.service
+            reason = self.lists.check(name, value, walk.day if dated == "production" else "")
+            if reason in _BY_DAY and service is not None and service.repeats:
                 fine = False
-                self.find(walk, coded, reason)
+            elif reason is not None:
+                fine = False
+                self.find(walk, coded, reason, walk.position)
+            elif dated == "service" and service is not None:
+                fine = not service.hold(name, value, walk.begun, (self, coded, walk.position)) and fine
         if fine and len(text) <= _LENGTH_MAX:
             if len(good) >= _VALUES_MAX:
                 good.clear()
             good.add(text)
 
-    def find(self, walk: Walk, coded: _Coded, reason: Reason) -> None:
-        """Word what is wrong with a value."""
+    def find(self, walk: Walk, coded: _Coded, reason: Reason, position: int) -> None:
+        """Word what is wrong with a value of the segment at this position."""
         segment, element, part = self.segment, self.element, coded.part
         place = f"{segment.id}{element.position:02d}" + (f"-{coded.component}" if coded.component else "")
         walk.found(
@@ -145,13 +152,20 @@ class _Place:
                 self.lists.severity(coded.list, reason, walk.usage),
                 segment.loop.id,
                 segment.id,
-                walk.position,
+                position,
                 element.position,
                 coded.component,
                 coded.repeat,
                 part.data.number,
             )
         )
+
+
+def settle(walk: Walk) -> None:
+    """A claim ends: tell of the codes that were good on none of its days of service."""
+    if walk.service is not None:
+        for (place, coded, position), reason in walk.service.settle():
+            place.find(walk, coded, reason, position)
 
 
 def checks_of(segment: Segment, delimiters: Delimiters, lists: Lists) -> Row | None:
