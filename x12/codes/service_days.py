@@ -26,6 +26,8 @@ _DATES = {
     ("835", "2110", "DTM"): frozenset({"150", "151", "472"}),
 }
 _REVERSAL = "22"
+# 5010 came into use in 2011: what was good then and has not ended since need not wait for a day.
+_EARLIEST, _LATEST = "20110101", "99991231"
 
 
 class _Debt(NamedTuple):
@@ -54,7 +56,7 @@ class Service:
     def hold(self, name: str, value: str, loop: int, held: Any) -> bool:
         """Keep a code that is not good on every day, with whatever is needed to tell of it; whether it is one."""
         check = self._lists.check
-        if check(name, value, "10000101") is None and check(name, value, "99991231") is None:
+        if check(name, value, _EARLIEST) is None and check(name, value, _LATEST) is None:
             return False
         self._debts.append(_Debt(held, name, value, loop))
         return True
