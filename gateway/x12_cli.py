@@ -35,6 +35,7 @@ from gateway.x12_telling import diff, explain, fix
 
 if TYPE_CHECKING:
     from gateway.x12_verdicts import Verdict
+    from x12.codes.lists import Lists
     from x12.envelope import Interchange, TransactionSet
     from x12.finding import Finding
 
@@ -68,6 +69,9 @@ def validate(
         list[Path] | None,
         typer.Option("--companion", help="A companion guide's patch, judged at level 7; may be repeated."),
     ] = None,
+    codes: Annotated[
+        Path | None, typer.Option(help="A folder of loaded code lists: `codes` in the data folder.", metavar="DIR")
+    ] = None,
     oracle: Annotated[
         bool, typer.Option("--oracle", help="Ask pyx12 too (claimwire[oracle]) and list where it differs.")
     ] = False,
@@ -75,8 +79,9 @@ def validate(
 ) -> None:
     """Judge files by their implementation guides: what is wrong, where, and what to do."""
     from gateway.x12_verdicts import JsonVerdict, TextVerdict
+    from x12.guides import GuideError
 
-    wanted, judged, companions = _levels(levels), Judged(), _companions(companion or ())
+    wanted, judged, companions, lists = _levels(levels), Judged(), _companions(companion or ()), _lists(codes)
     console = console_of()
     for name in files:
         shown = shown_name(name)
@@ -84,18 +89,20 @@ def validate(
         accepted, problem, further = True, None, dict[str, Any]()
         try:
             data = content(name) if oracle else None
-            for part in parts(name, data, keep=False, levels=wanted, companions=companions):
+            for part in parts(name, data, keep=False, levels=wanted, lists=lists, companions=companions):
                 accepted = _judge(part, wanted, verdict) and accepted
             further = _second_opinion(data) if data is not None else {}
         except Unreadable as error:
             accepted, problem = False, str(error)
+        except GuideError as error:
+            raise typer.BadParameter(str(error), param_hint="--companion") from error
         verdict.end(accepted, problem, further)
         judged.add(UNREADABLE if problem else ACCEPTED if accepted else FINDINGS)
     judged.leave()
 
 
 def _companions(paths: Sequence[Path]) -> list[str]:
-    """The texts of companion guides, each tried on the guides that it is for."""
+    """The texts of companion guides and payers' rules, each tried on the guides that it is for."""
     from x12 import guides
     from x12.guides.companions import is_for
 
@@ -105,6 +112,9 @@ def _companions(paths: Sequence[Path]) -> list[str]:
             text = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise typer.BadParameter(f"{path} cannot be read", param_hint="--companion") from error
+        texts.append(text)
+        if any(line.startswith("rules ") for line in text.splitlines()):
+            continue
         known = [guide for key in guides.available() if is_for(guide := guides.load(*key), text)]
         if not known:
             message = f"{path} is for no guide here: its first line must be `companion GS08 ST01  Name`"
@@ -114,8 +124,23 @@ def _companions(paths: Sequence[Path]) -> list[str]:
                 guides.patch(guide, text, path.name)
         except guides.GuideError as error:
             raise typer.BadParameter(str(error), param_hint="--companion") from error
-        texts.append(text)
     return texts
+
+
+def _lists(folder: Path | None) -> Lists | None:
+    """The code lists that were loaded into a folder, over those that come along."""
+    if folder is None:
+        return None
+    from gateway.code_files import CodeFileError, lists_in
+
+    if not folder.is_dir():
+        raise typer.BadParameter(
+            f"{folder} is no folder: name the one that `claimwire codes load` fills", param_hint="--codes"
+        )
+    try:
+        return lists_in(folder)
+    except CodeFileError as error:
+        raise typer.BadParameter(str(error), param_hint="--codes") from error
 
 
 def _second_opinion(data: bytes) -> dict[str, Any]:

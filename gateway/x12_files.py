@@ -16,6 +16,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from x12.codes.lists import Lists
     from x12.envelope import Interchange, TransactionSet
 
 __all__ = [
@@ -161,6 +162,7 @@ def parts(
     *,
     keep: bool = True,
     levels: Iterable[int] | None = None,
+    lists: Lists | None = None,
     companions: Sequence[str] = (),
 ) -> Iterator[TransactionSet | Interchange]:
     """The parts of a file as they are complete. Unreadable, at the end, where it holds no interchange at all.
@@ -172,7 +174,8 @@ def parts(
 
     found = False
     source = chunks(name) if data is None else data
-    for part in stream(source, levels=LEVELS if levels is None else levels, keep=keep, companions=companions):
+    chosen = LEVELS if levels is None else levels
+    for part in stream(source, levels=chosen, lists=lists, companions=companions, keep=keep):
         if isinstance(part, Interchange):
             found = found or any(part.elements)
         yield part

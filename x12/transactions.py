@@ -11,22 +11,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from x12.acknowledge import sealed
-from x12.batch import assemble
 from x12.discreet import Discreet
-from x12.documents.acknowledgements import InterchangeAcknowledgement, read_ta1
-from x12.documents.binding import Document
-from x12.documents.parts import Header
-from x12.documents.writing import Written
 from x12.envelope import Interchange, TransactionSet
 from x12.finding import Finding
 from x12.guides import Guide
 from x12.syntax import CANONICAL, InterchangeHeader, Unwritable, unwritable_character
 from x12.tree import Instance
+
+if TYPE_CHECKING:
+    from x12.documents.acknowledgements import InterchangeAcknowledgement
+    from x12.documents.binding import Document
+    from x12.documents.parts import Header
+    from x12.documents.writing import Written
 
 __all__ = [
     "KINDS",
@@ -154,6 +155,8 @@ def document_of(received: TransactionSet) -> Document | None:
 
 def acknowledgements(interchange: Interchange) -> list[Document]:
     """The TA1 segments that stood in an interchange, as documents."""
+    from x12.documents.acknowledgements import read_ta1
+
     return [read_ta1(elements) for elements in interchange.acknowledgements]
 
 
@@ -211,7 +214,7 @@ def write(
     is no whole transaction.
     """
     groups = [p for p in parcels if isinstance(p, Parcel)] or _parcelled(
-        [d for d in parcels if isinstance(d, Document)]
+        [d for d in parcels if not isinstance(d, Parcel)]
     )
     findings: list[Finding] = []
     body = [_ta1(said, findings) for said in acknowledgements]
@@ -260,6 +263,9 @@ def _ta1(said: InterchangeAcknowledgement, findings: list[Finding]) -> str:
 
 def _sets(parcel: Parcel, header: InterchangeHeader, findings: list[Finding]) -> list[list[str]]:
     """The transaction sets of a group; what is wrong with them goes to `findings`."""
+    from x12.batch import assemble
+    from x12.documents.parts import Header
+
     date, time = f"20{header.date}", header.time
     made: list[list[str]] = []
     numbers = _set_numbers(parcel)

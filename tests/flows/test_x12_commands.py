@@ -179,6 +179,25 @@ def test_a_companion_guide_is_judged_at_level_7(clean: Path, tmp_path: Path) -> 
         assert 2 == run("validate", "--companion", saved(tmp_path, "wrong.companion", text), clean).exit_code
 
 
+def test_a_payers_rules_are_judged_at_level_7(clean: Path, tmp_path: Path) -> None:
+    assert (
+        2
+        == run(
+            "validate", "--companion", saved(tmp_path, "wrong.rules", "rules 005010X222A1  Plan\nnonsense\n"), clean
+        ).exit_code
+    )
+
+
+def test_loaded_code_lists_are_judged_by(clean: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "codes"
+    folder.mkdir()
+    saved(folder, "icd10cm.codes", "A000  Cholera\n")
+    (told,) = objects(run("validate", "--json", "--codes", folder, clean).stdout)
+    assert {5} == {f["level"] for f in told["findings"]}
+    assert {"HI"} == {f["segment"] for f in told["findings"]}
+    assert 2 == run("validate", "--codes", tmp_path / "none", clean).exit_code
+
+
 # --- read --------------------------------------------------------------------------------------------------------------
 
 
