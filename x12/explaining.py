@@ -54,6 +54,14 @@ _WORDS = {
     "1207": "coverage_level", "1331": "place_of_service", "1336": "insurance_type", "1365": "service_type",
     "1390": "benefit", "I17": "acknowledgment", "I18": "interchange_note",
 }  # fmt: skip
+# ST01 of sets, or of versions of sets, that there is no guide for.
+_OTHER_SETS = {
+    "270": "Eligibility question", "271": "Eligibility answer", "275": "Patient information",
+    "276": "Claim status question", "277": "Claim status", "278": "Health care services review",
+    "820": "Premium payment", "824": "Application advice", "834": "Benefit enrolment", "835": "Remittance advice",
+    "837": "Health care claim", "864": "Text message", "997": "Functional acknowledgement",
+    "999": "Implementation acknowledgement",
+}  # fmt: skip
 _FORMAT_QUALIFIER = "1250"
 _GIST_MAX = 5
 _NUMBERING = ("HL", "LX", "ST")
@@ -334,15 +342,12 @@ def _explain_set(received: TransactionSet, reveal: bool) -> Explained:
             found.setdefault(finding.position, []).append(finding)
         else:
             apart.append(finding)
-    identifier = received.set_id if received.set_id in _set_names() else "?"
-    title = (
-        received.guide.name
-        if received.guide is not None
-        else _set_names().get(received.set_id, "Unknown transaction set")
-    )
-    headline, facts = summary(kind.name if kind else "", received, root)
+    known = len(received.set_id) == 3 and received.set_id.isascii() and received.set_id.isdigit()
+    identifier = received.set_id if known or reveal else "?"
+    title = received.guide.name if received.guide is not None else _OTHER_SETS.get(received.set_id, "Transaction set")
+    headline, facts = summary(kind.name if kind is not None else received.set_id, received, root)
     return Explained(
-        kind.name if kind is not None else identifier if not reveal else received.set_id,
+        kind.name if kind is not None else identifier,
         title,
         headline,
         received.control_number if reveal or received.control_number.isdigit() else MASK,
@@ -357,17 +362,6 @@ def _explain_set(received: TransactionSet, reveal: bool) -> Explained:
 def _counted(findings: Sequence[Finding]) -> tuple[int, int]:
     errors = sum(f.severity == "error" for f in findings)
     return errors, len(findings) - errors
-
-
-@cache
-def _set_names() -> Mapping[str, str]:
-    """ST01 in words, for sets that there is no guide for too."""
-    named = {guides.load(*key).set_id: guides.load(*key).name for key in guides.available() if key[1].isdigit()}
-    others = {
-        "820": "Premium payment", "834": "Benefit enrolment", "997": "Functional acknowledgement",
-        "824": "Application advice", "864": "Text message",
-    }  # fmt: skip
-    return others | named
 
 
 def _body(received: TransactionSet, root: Instance | None, found: Mapping[int, list[Finding]], reveal: bool) -> Block:

@@ -28,6 +28,7 @@ _SMALL = re.compile(r"\d{1,6}", re.ASCII)
 _CONTROL = re.compile(r"\d{1,9}", re.ASCII)
 _PERIOD = re.compile(r"\d{6,12}(?:-\d{6,12})?", re.ASCII)
 _VERSION = re.compile(r"\d{5,6}(?:X\d{3}[A-Z0-9]{0,3})?", re.ASCII)
+_SET = re.compile(r"\d{3}", re.ASCII)
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{1,2}", re.ASCII)
 _LOOP = re.compile(r"\d{4}[A-Z]{0,2}", re.ASCII)
 _DATA = re.compile(r"C?\d{1,4}", re.ASCII)
@@ -44,6 +45,7 @@ _DATA_ELEMENTS = {
     **dict.fromkeys(("480", "1705", "I11"), _VERSION),
     **dict.fromkeys(("I06", "I07", "142", "124"), _PARTNER),
     **dict.fromkeys(("I15", "I65"), _CHARACTER),
+    "143": _SET,
     "721": _SEGMENT,
     "447": _LOOP,
     "725": _DATA,

@@ -27,6 +27,8 @@ _SPEAKERS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "276": (("NM1", "41"), ("NM1", "PR")),
     "277": (("NM1", "PR"), ("NM1", "41")),
     "277CA": (("NM1", "PR"), ("NM1", "41")),
+    "278": (("NM1", "1P"), ("NM1", "X3")),
+    "275": (("NM1", "41"), ("NM1", "PR")),
     "835": (("N1", "PR"), ("N1", "PE")),
 }
 _ORGANIZATION = "2"
@@ -34,7 +36,7 @@ _LISTED_MAX = 6
 
 
 def summary(kind: str, received: TransactionSet, root: Instance | None) -> tuple[str, Facts]:
-    """(headline, facts) of a set of this kind; kind "" for one that nothing more is known of."""
+    """(headline, facts) of a set of this kind, or of this ST01 where no document is known for it."""
     rows = _Rows(received)
     facts: Facts = []
     made = _KINDS.get(kind)
@@ -43,6 +45,8 @@ def summary(kind: str, received: TransactionSet, root: Instance | None) -> tuple
     headline = said
     if said and kind in _SPEAKERS:
         speaker, listener = (rows.organization(*who) for who in _SPEAKERS[kind])
+        if kind == "278" and "<whom>" not in said:
+            speaker, listener = listener, speaker
         # A question names whom it asks in its middle, anything else whom it is for at its end.
         if "<whom>" in said:
             said = said.replace("<whom>", f" {listener}" if listener else "")
@@ -222,6 +226,39 @@ def _acknowledgement(rows: _Rows, root: Instance, facts: Facts) -> str:
     return f"Acknowledges {group[:1].lower()}{group[1:]}"
 
 
+def _review(rows: _Rows, root: Instance, facts: Facts) -> str:
+    services = sum(r[3:4] == ["SS"] for r in rows.of("HL"))
+    decided = rows.column("HCR", 1)
+    _add(facts, "Patient events", f"{sum(r[3:4] == ['EV'] for r in rows.of('HL')):,}")
+    _add(facts, "Services", f"{services:,}")
+    _tally(facts, "Decisions", [words for code in decided if (words := _ACTIONS.get(code))])
+    _tally(facts, "Rejected because", _words("reject_reason", rows.column("AAA", 3)))
+    answers = bool(decided or rows.of("AAA")) or root.loop.name.endswith("Response")
+    return "answers a request for authorization" if answers else "asks<whom> for authorization"
+
+
+_ACTIONS = {
+    "A1": "Certified in total",
+    "A2": "Certified in part",
+    "A3": "Not certified",
+    "A4": "Pended",
+    "A6": "Modified",
+    "C": "Cancelled",
+    "CT": "Contact the payer",
+    "NA": "No action is required",
+}
+
+
+def _attachment(rows: _Rows, root: Instance, facts: Facts) -> str:
+    _add(facts, "Attachments", f"{len(rows.of('BIN')):,}")
+    _tally(
+        facts,
+        "Asked for",
+        _words("claim_status", [v.split(rows.component)[1] for v in rows.column("STC", 1) if rows.component in v]),
+    )
+    return "sends additional information"
+
+
 _KINDS: dict[str, Callable[[_Rows, Instance, Facts], str]] = {
     "837P": _claims,
     "837I": _claims,
@@ -232,6 +269,8 @@ _KINDS: dict[str, Callable[[_Rows, Instance, Facts], str]] = {
     "276": _status_question,
     "277": _status_answer,
     "277CA": _claim_acknowledgement,
+    "278": _review,
+    "275": _attachment,
     "999": _acknowledgement,
     "997": _acknowledgement,
 }

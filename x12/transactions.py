@@ -53,7 +53,7 @@ class Kind(NamedTuple):
     """One kind of transaction set: its name, guide and group, and where its document type, reader and writer are.
 
     `asks` tells that its writer also takes a trace number, `chosen` is the code in the set that chooses its guide among those
-    that share its id.
+    that share its id. A kind without a writer is only read.
     """
 
     name: str
@@ -122,6 +122,8 @@ _ROWS = (
          "read_claims", "write_claim"),
     Kind("999", "005010X231A1", "999", "FA", "Implementation acknowledgement", "acknowledgements", "GroupAcknowledgement",
          "read_999", "write_999"),
+    Kind("997", "005010", "997", "FA", "Functional acknowledgement", "acknowledgements", "GroupAcknowledgement",
+         "read_997", ""),
 )  # fmt: skip
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _ROWS}
 
@@ -268,6 +270,10 @@ def _sets(parcel: Parcel, header: InterchangeHeader, findings: list[Finding]) ->
 
     date, time = f"20{header.date}", header.time
     made: list[list[str]] = []
+    if not parcel.kind.writer:
+        message = f"A {parcel.kind.name} is only read, never written."
+        findings.append(Finding(2, "group", "1", message, path=next(iter(parcel.paths), "documents[0]")))
+        return made
     numbers = _set_numbers(parcel)
     for index, (one, number) in enumerate(zip(parcel.documents, numbers, strict=True)):
         written = parcel.kind.write(one, Header(number, f"{parcel.reference}{index or ''}", date, time))
