@@ -27,7 +27,8 @@ _SPEAKERS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "276": (("NM1", "41"), ("NM1", "PR")),
     "277": (("NM1", "PR"), ("NM1", "41")),
     "277CA": (("NM1", "PR"), ("NM1", "41")),
-    "278": (("NM1", "1P"), ("NM1", "X3")),
+    "278-request": (("NM1", "1P"), ("NM1", "X3")),
+    "278-response": (("NM1", "X3"), ("NM1", "1P")),
     "275": (("NM1", "41"), ("NM1", "PR")),
     "835": (("N1", "PR"), ("N1", "PE")),
 }
@@ -45,8 +46,6 @@ def summary(kind: str, received: TransactionSet, root: Instance | None) -> tuple
     headline = said
     if said and kind in _SPEAKERS:
         speaker, listener = (rows.organization(*who) for who in _SPEAKERS[kind])
-        if kind == "278" and "<whom>" not in said:
-            speaker, listener = listener, speaker
         # A question names whom it asks in its middle, anything else whom it is for at its end.
         if "<whom>" in said:
             said = said.replace("<whom>", f" {listener}" if listener else "")
@@ -233,7 +232,7 @@ def _review(rows: _Rows, root: Instance, facts: Facts) -> str:
     _add(facts, "Services", f"{services:,}")
     _tally(facts, "Decisions", [words for code in decided if (words := _ACTIONS.get(code))])
     _tally(facts, "Rejected because", _words("reject_reason", rows.column("AAA", 3)))
-    answers = bool(decided or rows.of("AAA")) or root.loop.name.endswith("Response")
+    answers = rows.column("BHT", 2) == ["11"]
     return "answers a request for authorization" if answers else "asks<whom> for authorization"
 
 
@@ -269,7 +268,8 @@ _KINDS: dict[str, Callable[[_Rows, Instance, Facts], str]] = {
     "276": _status_question,
     "277": _status_answer,
     "277CA": _claim_acknowledgement,
-    "278": _review,
+    "278-request": _review,
+    "278-response": _review,
     "275": _attachment,
     "999": _acknowledgement,
     "997": _acknowledgement,
