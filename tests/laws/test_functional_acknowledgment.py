@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import synthetic
+from tests.laws.status_values import HEADER
 from x12 import codes, guides
 from x12.documents.acknowledgements import GroupAcknowledgement, read_997
 from x12.envelope import TransactionSet, read
+from x12.transactions import KINDS, documents, kind_of_document
 
 LINES = [
     "AK1*HC*17*005010X222A1",
@@ -58,6 +60,15 @@ def test_a_997_says_what_a_999_says_whatever_its_release(version: str) -> None:
         (e.element, e.component, e.repeat, e.data, e.code) for e in first.elements or ()
     ]
     assert "SECRET" not in repr(said)
+
+
+def test_a_997_is_a_kind_that_is_only_read() -> None:
+    one = received(*LINES)
+    (said,) = documents(one)
+    assert read_997(one.tree()) == said
+    assert ("997", "999") == (KINDS["997"].name, kind_of_document(said).name)
+    with pytest.raises(ValueError, match="never written"):
+        KINDS["997"].write(said, HEADER)
 
 
 def test_a_997_needs_no_sets() -> None:

@@ -26,7 +26,6 @@ from tests.laws.test_functional_acknowledgment import LINES as ACKNOWLEDGED
 from x12.batch import claims_of
 from x12.claim_acknowledgement import Acknowledger, acknowledge_claims
 from x12.claim_judgement import judge_claims, taken_in_parts
-from x12.documents.acknowledgements import read_997
 from x12.envelope import Interchange, TransactionSet, read
 from x12.transactions import acknowledgements, documents
 
@@ -181,8 +180,6 @@ def _used(one: TransactionSet) -> None:
     msgspec.json.encode(documents(one))
     if one.guide is None:
         return
-    if one.set_id == "997":
-        msgspec.json.encode(read_997(one.tree()))
     if one.set_id == "837":
         claims = judge_claims(one).claims
         assert len(claims_of(one)) == len(claims)
