@@ -14,7 +14,7 @@ from tests.laws.status_values import HEADER
 from x12 import codes, guides
 from x12.documents.acknowledgements import GroupAcknowledgement, read_997
 from x12.envelope import TransactionSet, read
-from x12.transactions import KINDS, documents, kind_of_document
+from x12.transactions import KINDS, documents_of, kind_of_document
 
 LINES = [
     "AK1*HC*17*005010X222A1",
@@ -64,7 +64,7 @@ def test_a_997_says_what_a_999_says_whatever_its_release(version: str) -> None:
 
 def test_a_997_is_a_kind_that_is_only_read() -> None:
     one = received(*LINES)
-    (said,) = documents(one)
+    (said,) = documents_of(one)
     assert read_997(one.tree()) == said
     assert ("997", "999") == (KINDS["997"].name, kind_of_document(said).name)
     with pytest.raises(ValueError, match="never written"):

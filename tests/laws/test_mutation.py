@@ -27,7 +27,7 @@ from x12.batch import claims_of
 from x12.claim_acknowledgement import Acknowledger, acknowledge_claims
 from x12.claim_judgement import judge_claims, taken_in_parts
 from x12.envelope import Interchange, TransactionSet, read
-from x12.transactions import acknowledgements, documents
+from x12.transactions import acknowledgements, documents_of
 
 SEED = int(os.environ.get("CLAIMWIRE_SEED", "1"))
 COUNT = 250
@@ -177,7 +177,7 @@ def used(interchanges: list[Interchange]) -> None:
 
 def _used(one: TransactionSet) -> None:
     msgspec.json.encode(one.findings)
-    msgspec.json.encode(documents(one))
+    msgspec.json.encode(documents_of(one))
     if one.guide is None:
         return
     if one.set_id == "837":
