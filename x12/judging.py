@@ -27,6 +27,16 @@ __all__ = ["LEVELS", "Judgement"]
 LEVELS = frozenset(range(1, 8))
 # Those that rules are for: situations, products, payers.
 _SITUATED = frozenset((4, 6, 7))
+# Segments that come with the same text again and again: what a whole one tells is remembered too.
+_REPEATED = frozenset(("DTM", "DTP", "EB", "PRV"))
+_REMEMBERED = (
+    "told = known.get(raw)",
+    "if told is None:",
+    " told = facts(raw.split(separator))",
+    " if len(known) >= 8192: known.clear()",
+    " if len(raw) <= 80: known[raw] = told",
+    "walk.facts |= told",
+)
 
 
 @dataclass(frozen=True)
@@ -41,37 +51,43 @@ class Judgement:
 
     def act(self, segment: Segment, table: Table) -> Act | None:
         """What the segments at this place mean for sums, lists and rules; None where they mean nothing."""
-        return _in_turn(_watch(segment, table), _in_turn(self._days(segment, table), self._rows(segment, table)))
+        return _in_turn(self._days(segment, table), self._parts(segment, table))
 
-    def _rows(self, segment: Segment, table: Table) -> Act | None:
-        rows = [row for row in (self._entry(segment, table), self._checks(segment, table)) if row is not None]
-        separator = table.delimiters.element
-        if not rows:
+    def _parts(self, segment: Segment, table: Table) -> Act | None:
+        """Sums, lists and rules.
+
+        Each segment is split once for all of them. The function is written as source: a remittance calls it for most of its segments.
+        """
+        situated, index = table.situated, segment.index
+        facts = situated.watched.get(index) if situated is not None else None
+        kept = situated is not None and index in situated.kept
+        entry, check = self._entry(segment, table), self._checks(segment, table)
+        lines = ["walk.texts[index] = raw"] if kept else []
+        lines += ["row = raw.split(separator)"] if facts or entry or check else []
+        lines += ["walk.facts |= facts(row)"] if facts else []
+        lines += ["check(walk, row, clean)"] if check else []
+        lines += ["entry(walk.sums, row, walk.position, clean)"] if entry else []
+        if not lines:
             return None
-        if len(rows) == 1:
-            only = rows[0]
+        if facts and not entry and not check and segment.id in _REPEATED:
+            lines = [*lines[:-2], *_REMEMBERED]
+        known: dict[str, Any] = {
+            "index": index,
+            "separator": table.delimiters.element,
+            "facts": facts,
+            "check": check,
+            "entry": entry,
+            "known": {},
+        }
+        exec("\n ".join(["def act(walk, raw, clean):", *lines]), known)  # noqa: S102 - names and lines of our own
+        return known["act"]
 
-            def alone(walk: Walk, raw: str, clean: bool) -> None:
-                only(walk, raw.split(separator), clean)
-
-            return alone
-
-        one, other = rows
-
-        def both(walk: Walk, raw: str, clean: bool) -> None:
-            row = raw.split(separator)
-            one(walk, row, clean)
-            other(walk, row, clean)
-
-        return both
-
-    def _entry(self, segment: Segment, table: Table) -> Row | None:
+    def _entry(self, segment: Segment, table: Table) -> Callable[[Any, list[str], int, bool], None] | None:
         ledger = LEDGERS.get(table.guide.set_id) if 3 in self.levels else None
         name = ledger and ledger.entries.get((segment.loop.id, segment.id))
         if not name:
             return None
-        enter: Callable[[Any, list[str], int, bool], None] = getattr(ledger, name)
-        return lambda walk, row, clean: enter(walk.sums, row, walk.position, clean)
+        return getattr(ledger, name)
 
     def _checks(self, segment: Segment, table: Table) -> Row | None:
         return checks_of(segment, table.delimiters, self.lists) if 5 in self.levels else None
@@ -134,28 +150,6 @@ def _in_turn(one: Act | None, other: Act | None) -> Act | None:
         other(walk, raw, clean)
 
     return act
-
-
-def _watch(segment: Segment, table: Table) -> Act | None:
-    """What a segment tells the situational rules."""
-    if table.situated is None:
-        return None
-    index = segment.index
-    facts_of, kept = table.situated.watched.get(index), index in table.situated.kept
-
-    def facts(walk: Walk, raw: str, clean: bool) -> None:
-        walk.facts |= facts_of(raw) if facts_of is not None else 0
-
-    def text(walk: Walk, raw: str, clean: bool) -> None:
-        walk.texts[index] = raw
-
-    def both(walk: Walk, raw: str, clean: bool) -> None:
-        facts(walk, raw, clean)
-        text(walk, raw, clean)
-
-    if facts_of is None:
-        return text if kept else None
-    return both if kept else facts
 
 
 def _rules(loop: Loop, table: Table, levels: frozenset[int]) -> Close | None:

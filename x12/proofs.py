@@ -140,7 +140,7 @@ def _finish(pieces: Sequence[_Piece], pattern: re.Pattern[str], terminator: str)
     body += ["walk.take(step)", "at = walk.position", f"seen, here, counts = {seen}, node{first}, None"]
     for piece in pieces:
         body += _steps(piece, opens=piece is pieces[0])
-    body += ["walk.arrive(at, seen, counts)", "return here"]
+    body += ["walk.position, walk.seen, walk.counts = at, seen, counts", "return here"]
     source = "\n ".join(["def finish(walk, match, step, nodes):", *body])
     exec(source, known)  # noqa: S102 - see above
     return known["finish"]

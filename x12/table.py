@@ -87,7 +87,7 @@ def _together(one: Act | None, other: Act | None) -> Act | None:
 class Scope:
     """One loop of a guide, compiled: what must be in it, what happens when it ends, and the proof of its own segments.
 
-    `opened` counts its occurrences until there is a proof, `failed` those that the proof did not match. What situational rules
+    `opened` counts its occurrences while it is `unproved`, `failed` those that the proof did not match. What situational rules
     know of it: `base`, `presence` and `own` as in `x12.situations`, and whether a rule here or further in looks at what lies
     around (`looks_around`) or compares texts (`compares`).
     """
@@ -105,6 +105,7 @@ class Scope:
         "presence",
         "proof",
         "required",
+        "unproved",
     )
 
     def __init__(self, loop: Loop, table: Table) -> None:
@@ -120,6 +121,7 @@ class Scope:
             self.compares = any(table.situated.compare(inner) for inner in within)
         self.close = table.judging.close(loop, table) if table.judging is not None else None
         self.proof: Proof | None = None
+        self.unproved = True
         self.opened = self.failed = self.patience = 0
 
 

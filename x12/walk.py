@@ -80,8 +80,8 @@ class Walk:
         self._past = Past()
         self._here: Node = table.start
         self._scope: Scope = table.scope(table.guide.root)
-        self._seen: int = 0
-        self._counts: dict[int, int] | None = None
+        self.seen: int = 0
+        self.counts: dict[int, int] | None = None
         # Of each open loop around the innermost: what it has seen so far.
         self._stack: list[_Frame] = []
         if table.judging is not None:
@@ -103,7 +103,7 @@ class Walk:
             at += len(segments[start]) + 1
             start += 1
         element, place = self.delimiters.element, self.nodes.append
-        here, seen = self._here, self._seen
+        here, seen = self._here, self.seen
         offset, count, index = self.position + 1 - start, len(segments), start
         while index < count:
             raw = segments[index]
@@ -116,12 +116,13 @@ class Walk:
                 if step.opens:
                     proof = node.scope.proof
                     if proof is None:
-                        self._opened(node.scope)
+                        if node.scope.unproved:
+                            self._opened(node.scope)
                     elif match := proof.match(text, at):
-                        self._seen, self.position = seen, offset + index
+                        self.seen, self.position = seen, offset + index
                         last = proof.finish(self, match, step, self.nodes)
                         if last is not None:
-                            here, seen, index, at = last, self._seen, self.position - offset + 1, match.end()
+                            here, seen, index, at = last, self.seen, self.position - offset + 1, match.end()
                             continue
                     else:
                         self._unproved(node.scope)
@@ -129,9 +130,9 @@ class Walk:
                     here = node
                     place(node)
                     if step.moves or step.must & ~seen or seen & step.limited:
-                        self._seen, self.position = seen, offset + index
+                        self.seen, self.position = seen, offset + index
                         self.take(step)
-                        seen = self._seen
+                        seen = self.seen
                     else:
                         seen |= step.bit
                     if node.act is not None:
@@ -140,16 +141,16 @@ class Walk:
                     index += 1
                     at += len(raw) + 1
                     continue
-            self._here, self._seen, self.position = here, seen, offset + index
+            self._here, self.seen, self.position = here, seen, offset + index
             self._detour(step, raw)
             if self.ended:
                 taken = self.position - offset + 1
                 self.at = at + len(raw) + 1 if taken > index else at
                 return taken
-            here, seen = self._here, self._seen
+            here, seen = self._here, self.seen
             index += 1
             at += len(raw) + 1
-        self._here, self._seen, self.position, self.at = here, seen, offset + count - 1, at
+        self._here, self.seen, self.position, self.at = here, seen, offset + count - 1, at
         return count
 
     def _opened(self, scope: Scope) -> None:
@@ -157,7 +158,7 @@ class Walk:
         scope.opened += 1
         if scope.opened == _PROVED_FROM:
             scope.proof = prove(scope.loop, self.table)
-            scope.patience = _PATIENCE
+            scope.patience, scope.unproved = _PATIENCE, False
 
     def _unproved(self, scope: Scope) -> None:
         """A loop that its proof did not match: a new one, once it could be made of more segments."""
@@ -170,36 +171,32 @@ class Walk:
         """Go a step: leave loops, see that nothing was left out or came too often, enter a loop."""
         if step.ups:
             self._leave(step.ups)
-        if step.must & ~self._seen:
-            self._missing(self._scope.loop, step.must & ~self._seen)
-        if self._seen & step.limited:
+        if step.must & ~self.seen:
+            self._missing(self._scope.loop, step.must & ~self.seen)
+        if self.seen & step.limited:
             self._again(step)
-        self._seen |= step.bit
+        self.seen |= step.bit
         if step.opens:
             last = step.opens[-1]
             for scope in step.opens:
                 self._enter(scope)
-                self._seen = 0
+                self.seen = 0
                 if scope is not last:
                     # Of a loop that is only passed through, the first segment is missing here and nowhere later.
                     self._missing(scope.loop, 1 << scope.loop.first.order)
-                    self._seen |= 1 << step.opens[step.opens.index(scope) + 1].loop.order
-            self._seen = step.node.bit
+                    self.seen |= 1 << step.opens[step.opens.index(scope) + 1].loop.order
+            self.seen = step.node.bit
 
     def _enter(self, scope: Scope) -> None:
         """One loop further in."""
-        outer, seen = self._scope, self._seen
-        self._stack.append((outer, seen, self._counts, self.missed, self.facts, self.around, self.texts, self.begun))
+        outer, seen = self._scope, self.seen
+        self._stack.append((outer, seen, self.counts, self.missed, self.facts, self.around, self.texts, self.begun))
         if scope.looks_around:
             there = (seen & ~self.missed & ~(1 << scope.loop.order)) << outer.base & outer.presence
             self.around = (self.around | self.facts | there) & ~scope.own
         if scope.compares:
             self.texts = dict(self.texts)
-        self._scope, self._counts, self.missed, self.facts, self.begun = scope, None, 0, 0, self.position
-
-    def arrive(self, position: int, seen: int, counts: dict[int, int] | None) -> None:
-        """A proof has shown which children of the innermost loop there are up to this position."""
-        self.position, self._seen, self._counts = position, seen, counts
+        self._scope, self.counts, self.missed, self.facts, self.begun = scope, None, 0, 0, self.position
 
     def _detour(self, step: Step | None, raw: str) -> None:
         """A segment without a known step, or one that its pattern does not prove clean."""
@@ -226,7 +223,7 @@ class Walk:
     def _begin(self, raw: str) -> None:
         node = self.table.start
         self.position = 1
-        self._seen = node.bit
+        self.seen = node.bit
         self.nodes.append(node)
         parts = raw.split(self.delimiters.element)
         self.control_number = parts[2] if len(parts) > 2 else ""
@@ -251,7 +248,7 @@ class Walk:
             return
         self.nodes.append(earlier)
         if earlier is not None:
-            self._seen |= earlier.bit
+            self.seen |= earlier.bit
             self.missed &= ~earlier.bit
             self.find_segment("7", f"{segment_id} stands after segments that it must precede.", earlier.segment)
             self._judge(earlier, raw)
@@ -292,7 +289,7 @@ class Walk:
     def _leave(self, ups: int) -> None:
         for _ in range(ups):
             scope = self._scope
-            gone = scope.required & ~self._seen
+            gone = scope.required & ~self.seen
             if gone:
                 self._missing(scope.loop, gone)
             if scope.close is not None:
@@ -300,8 +297,8 @@ class Walk:
             below = self.facts
             (
                 self._scope,
-                self._seen,
-                self._counts,
+                self.seen,
+                self.counts,
                 self.missed,
                 self.facts,
                 self.around,
@@ -313,14 +310,14 @@ class Walk:
     def _close(self) -> None:
         self._leave(len(self._stack))
         scope = self._scope
-        gone = scope.required & ~self._seen
+        gone = scope.required & ~self.seen
         last = scope.loop.children[-1]
         self._missing(scope.loop, gone & ~(1 << last.order))
         if scope.close is not None:
             scope.close(self)
 
     def _missing(self, loop: Loop, gone: int) -> None:
-        self._seen |= gone
+        self.seen |= gone
         self.missed |= gone
         for child in loop.children:
             if gone >> child.order & 1:
@@ -331,9 +328,9 @@ class Walk:
                 self.find_segment("3", message, first, payer)
 
     def _again(self, step: Step) -> None:
-        counts = self._counts
+        counts = self.counts
         if counts is None:
-            counts = self._counts = {}
+            counts = self.counts = {}
         count = counts[step.bit] = counts.get(step.bit, 1) + 1
         child = step.child
         if count > child.repeat:
@@ -389,7 +386,7 @@ class Walk:
 
     def present(self) -> int:
         """The children of the innermost loop that are there, as bits by their order."""
-        return self._seen & ~self.missed
+        return self.seen & ~self.missed
 
     def settle(self, segments: Sequence[str]) -> None:
         """Word what is still to be worded. `segments` are all since the last time: the whole set where nodes are kept."""
@@ -400,7 +397,7 @@ class Walk:
                 past.add(first, self.nodes, segments)
                 self._word(past)
             return
-        if self.table.situated:
+        if self.table.situated and (self.broken or not self.ended):
             self._past.add(first, self.nodes, segments)
             if self.broken:
                 self._word(self._past)

@@ -62,7 +62,7 @@ def by_facts(root: Instance, guide: Guide, payer: tuple[str, ...] = ()) -> Count
                 facts |= close(what, around | facts | there, texts)
             else:
                 if what in compiled.watched:
-                    facts |= compiled.watched[what](raw)
+                    facts |= compiled.watched[what](raw.split("*"))
                 if what in compiled.kept:
                     texts[what] = raw
         if known:
@@ -182,7 +182,7 @@ def test_answers_are_forgotten_before_they_fill_the_memory() -> None:
     watchers = list(compiled.watched.values())[:5]
     for watch in watchers:
         for number in range(5000):
-            watch("REF" + f"*{number}" * 8)
+            watch(["REF", *[str(number)] * 8])
     memories: list[Any] = [c.cell_contents for watch in watchers for c in getattr(watch, "__closure__", ())]
     sizes = [len(cast("dict[str, int]", memory)) for memory in memories if type(memory) is dict]
     assert len(watchers) == len(sizes)

@@ -6,7 +6,7 @@ rules it breaks, and that answer is remembered: most claims are like the claim b
 
 The walk does this, for each open loop (`frame`):
 
-    a segment came      frame.facts |= watched[segment.index](raw)
+    a segment came      frame.facts |= watched[segment.index](elements)
     a loop is entered   child.around = (frame.around | frame.facts | presence(frame)) & ~facts_of(child loop).own
     a loop ends         facts = frame.facts | presence(frame);  broken(facts | frame.around);  outer.facts |= facts
 
@@ -111,14 +111,14 @@ class _Comparison(NamedTuple):
 class Situations:
     """The rules of a guide, compiled for one set of delimiters.
 
-    `watched`: Segment.index -> raw segment to its fact bits. `kept`: Segment.index whose raw text must be at hand when a loop
+    `watched`: Segment.index -> from its elements to their fact bits. `kept`: Segment.index whose raw text must be at hand when a loop
     that compares ends.
     """
 
     def __init__(self, guide: Guide, delimiters: Delimiters, statements: Sequence[Statement]) -> None:
         self.guide = guide
         self.statements: Mapping[Rule, Statement] = {s.rule: s for s in statements}
-        self.watched: Mapping[int, Callable[[str], int]]
+        self.watched: Mapping[int, Callable[[list[str]], int]]
         self.kept: frozenset[int]
         self._delimiters = delimiters
         compiler = _Compiler(guide, delimiters, statements)
@@ -143,9 +143,24 @@ class Situations:
         if made is None:
             return None
         delimiters = self._delimiters
+        separator = delimiters.element
+        # The side that is further back in its segment is the one that is seldom there.
+        scarce = [
+            (c, *max(((s.place.element or 0, i) for s, i in (c.left, c.right)), key=lambda at: at[0])) for c in made
+        ]
 
         def judge(texts: Mapping[int, str]) -> tuple[Rule, ...]:
-            return tuple(c.statement.rule for c in made if _is_out_of_order(c, texts, delimiters))
+            found: tuple[Rule, ...] = ()
+            for comparison, element, indices in scarce:
+                for index in indices:
+                    raw = texts.get(index)
+                    if raw is not None and raw.count(separator) >= element:
+                        break
+                else:
+                    continue
+                if _is_out_of_order(comparison, texts, delimiters):
+                    found += (comparison.statement.rule,)
+            return found
 
         return judge
 
@@ -351,10 +366,10 @@ class _Compiler:
             self._read(place, bit, there, (term, Term(replace(place, element=ANY_ELEMENT), PRESENT)))
         return self.values[key]
 
-    def _watchers(self, guide: Guide) -> dict[int, Callable[[str], int]]:
-        made: dict[tuple[str, int], Callable[[str], int]] = {}
+    def _watchers(self, guide: Guide) -> dict[int, Callable[[list[str]], int]]:
+        made: dict[tuple[str, int], Callable[[list[str]], int]] = {}
         for child, readers in self.readers.items():
-            made[child] = _watcher(readers, self.delimiters)
+            made[child] = _watcher(readers)
         return {
             segment.index: made[segment.loop.id, segment.order]
             for segment in guide.segments
@@ -384,29 +399,27 @@ class _Compiler:
         return found
 
 
-def _watcher(readers: Sequence[_Reader], delimiters: Delimiters) -> Callable[[str], int]:
-    """From a raw segment to its bits, remembered by what matters of it: values, or only which elements are there."""
-    separator = delimiters.element
+def _watcher(readers: Sequence[_Reader]) -> Callable[[list[str]], int]:
+    """From a segment's elements to its bits, remembered by what matters of it: values, or only which elements are there."""
     known: dict[object, int] = {}
-    key_of = _key(readers, separator)
+    key_of = _key(readers)
 
-    def read(raw: str) -> int:
-        row = raw.split(separator)
+    def read(row: list[str]) -> int:
         facts = 0
         for reader in readers:
             if reader.holds(row):
                 facts |= reader.bit
         return facts
 
-    def facts_of(raw: str) -> int:
-        if len(raw) > MEMORY_LENGTH:
-            return read(raw)
-        key = key_of(raw)
+    def facts_of(row: list[str]) -> int:
+        key = key_of(row)
         facts = known.get(key)
         if facts is None:
-            if len(known) >= MEMORY_ENTRIES:
-                known.clear()
-            facts = known[key] = read(raw)
+            facts = read(row)
+            if sum(map(len, row)) <= MEMORY_LENGTH:
+                if len(known) >= MEMORY_ENTRIES:
+                    known.clear()
+                known[key] = facts
         return facts
 
     return facts_of
@@ -436,8 +449,8 @@ def _part(test: Test, place: Place) -> Callable[[str], object]:
     return _same
 
 
-def _key(readers: Sequence[_Reader], separator: str) -> Callable[[str], object]:
-    """What of a raw segment decides its bits."""
+def _key(readers: Sequence[_Reader]) -> Callable[[list[str]], object]:
+    """What of a segment's elements decides its bits."""
     parts: dict[int, Callable[[str], object]] = {}
     pattern = False
     for reader in readers:
@@ -446,7 +459,7 @@ def _key(readers: Sequence[_Reader], separator: str) -> Callable[[str], object]:
                 parts[3 if place.segment == "HL" else 1] = _same
             if place.element == ANY_ELEMENT:
                 if test.kind not in ("present", "gapless") or place.component:
-                    return str
+                    return tuple
                 pattern = True
             elif place.element is not None:
                 part = _part(test, place)
@@ -458,24 +471,23 @@ def _key(readers: Sequence[_Reader], separator: str) -> Callable[[str], object]:
     chosen = sorted(parts.items())
     if pattern:
 
-        def by_pattern(raw: str) -> object:
-            row = raw.split(separator)
+        def by_pattern(row: list[str]) -> object:
             padded = row if len(row) > last else row + padding
             return tuple([part(padded[at]) for at, part in chosen]), tuple(map(bool, row))
 
         return by_pattern
     if all(part is _same for part in parts.values()):
         pick = itemgetter(*parts) if parts else itemgetter(0)
+        return lambda row: pick(row if len(row) > last else row + padding)
+    whole = [at for at, part in chosen if part is _same]
+    signed = [at for at, part in chosen if part is _sign]
+    there = [at for at, part in chosen if part is bool]
 
-        def by_values(raw: str) -> object:
-            row = raw.split(separator, last + 1)
-            return pick(row if len(row) > last else row + padding)
-
-        return by_values
-
-    def by_parts(raw: str) -> object:
-        row = raw.split(separator, last + 1)
+    def by_parts(row: list[str]) -> object:
         padded = row if len(row) > last else row + padding
-        return tuple([part(padded[at]) for at, part in chosen])
+        key: list[object] = [padded[at] for at in whole]
+        key += [not padded[at] for at in there]
+        key += [_sign(padded[at]) for at in signed]
+        return tuple(key)
 
     return by_parts
