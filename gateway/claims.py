@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from gateway.claim_kinds import AnyClaim, ClaimKind, kind_for, line_number, lines_of, read_claims
 from gateway.ledger import inbound
 from gateway.messages import (
     ClaimMeta,
@@ -27,7 +28,6 @@ from queues.database import Transaction
 from x12.acknowledge import acknowledgement, addressed
 from x12.batch import claims_of
 from x12.documents.lenient import decode
-from x12.documents.professional_claim import ProfessionalClaim, read_claims
 from x12.envelope import Interchange, TransactionSet, read
 from x12.finding import Finding
 from x12.syntax import CANONICAL, choose_delimiters, reserved_findings, translate
@@ -35,7 +35,6 @@ from x12.syntax import CANONICAL, choose_delimiters, reserved_findings, translat
 __all__ = ["Claims", "Duplicate", "Intake"]
 
 _SUCCESS, _ERROR = "SUCCESS", "ERROR"
-_GUIDES = ("005010X222A1",)
 
 
 @dataclass
@@ -67,9 +66,9 @@ class Claims:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
 
-    async def prepare(self, body: bytes) -> Intake:
+    async def prepare(self, kind: ClaimKind, body: bytes) -> Intake:
         """One claim out of the dialect's JSON, judged by guide and edits, every finding at once with its field path."""
-        claim, findings = decode(ProfessionalClaim, body)
+        claim, findings = decode(kind.type, body)
         if claim is None:
             return self._refused(findings, None, None)
         try:
@@ -77,37 +76,41 @@ class Claims:
         except UnknownPayer as error:
             path = "tradingPartnerServiceId"
             return self._refused([Finding(1, "element", "79", f"{path}: {error}.", path=path)], claim, None)
-        made = await prepare_claim(self.runtime, payer, claim)
+        made = await prepare_claim(self.runtime, payer, kind, claim)
         if not made.accepted:
             return self._refused(made.findings, claim, made)
         return Intake([made], made.findings, self._accepted([made], made.findings, None))
 
-    def prepare_x12(self, content: bytes) -> Intake:
-        """Every claim of a file, those of good sets apart from those of bad ones."""
+    def prepare_x12(self, kind: ClaimKind, content: bytes) -> Intake:
+        """Every claim of this kind in a file, those of good sets apart from those of bad ones and of other kinds."""
         # A set is refused for its syntax and against its guide; the rest is judged claim by claim.
         received = read(content, levels=(1, 2))
         findings = envelope_findings(received)
+        for one in (s for i in received for s in i.sets):
+            if kind_for(one) is not kind:
+                # Their 999 must not say that they were taken.
+                one.findings.insert(0, _elsewhere(kind, kind_for(one)))
         acknowledged = self.acknowledgement(received)
         if findings or not any(i.sets for i in received):
             findings = findings or [Finding(1, "file", "", "Here is no X12: send an interchange that begins with ISA.")]
             return self._refused(findings, None, None, acknowledged)
         good: list[Submission] = []
         for one in (s for i in received for s in i.sets):
-            if one.guide is None or one.guide.id not in _GUIDES:
-                findings.append(Finding(1, "set", "1", "Send 837 transaction sets of 005010X222A1 or 005010X222A2."))
+            if kind_for(one) is not kind:
+                findings.append(one.findings[0])
             elif not one.accepted:
                 findings += [f for f in one.findings if f.severity == "error"]
             else:
-                good += self._claims(one, findings)
+                good += self._claims(kind, one, findings)
         if not good:
             return self._refused(findings, None, None, acknowledged)
         return Intake(good, findings, self._accepted(good, findings, acknowledged), received)
 
-    def _claims(self, received: TransactionSet, findings: list[Finding]) -> list[Submission]:
+    def _claims(self, kind: ClaimKind, received: TransactionSet, findings: list[Finding]) -> list[Submission]:
         """The claims of a good set, those that the edits fault aside."""
         root = received.tree()
         good: list[Submission] = []
-        for segments, claim in zip(claims_of(received), read_claims(root), strict=True):
+        for segments, claim in zip(claims_of(received), read_claims(kind, root), strict=True):
             try:
                 payer = self.runtime.directory.for_x12(claim.trading_partner_service_id or "")
             except UnknownPayer as error:
@@ -115,7 +118,7 @@ class Claims:
                     Finding(1, "element", "79", f"2010BB NM109: {error}.", loop="2010BB", segment="NM1", element=9)
                 )
                 continue
-            made = prepare_segments(self.runtime, payer, segments, claim)
+            made = prepare_segments(self.runtime, payer, kind, segments, claim)
             made.findings += reserved_findings(made.segments)
             findings += made.findings
             if made.accepted:
@@ -154,7 +157,7 @@ class Claims:
     def _refused(
         self,
         findings: Sequence[Finding],
-        claim: ProfessionalClaim | None,
+        claim: AnyClaim | None,
         made: Submission | None,
         acknowledged: str | None = None,
     ) -> Intake:
@@ -200,22 +203,32 @@ class Claims:
         return translate(text, CANONICAL, choose_delimiters(text))
 
     def _reference(self, made: Submission) -> ClaimReference:
-        information = made.claim.claim_information
-        lines = (information.service_lines if information else None) or []
         return ClaimReference(
             correlation_id=made.transaction_id,
             submitter_id=made.route.sender_id,
             customer_claim_number=made.transaction_id,
             patient_control_number=made.patient_control_number,
             time_of_response=self.runtime.world.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            claim_type="PRO",
+            claim_type=made.kind.claim_type,
             format_version="5010",
             rhclaim_number=made.claim_number,
             payer_id=made.payer.id,
             payer_id_too=made.payer.id,
-            service_lines=[LineReference(line_item_control_number=line.provider_control_number) for line in lines]
+            service_lines=[LineReference(line_item_control_number=line_number(one)) for one in lines_of(made.claim)]
             or None,
         )
+
+
+def _elsewhere(kind: ClaimKind, other: ClaimKind | None) -> Finding:
+    """What is said of a transaction set that this path does not take: which does, or what is taken here."""
+    if other is None:
+        message = f"Send 837 transaction sets of {kind.x12.guide_id} here: these are {kind.name} claims."
+    else:
+        message = (
+            f"Here are {other.name} claims ({other.x12.guide_id}), and this path takes {kind.name} claims"
+            f" ({kind.x12.guide_id}): send them to {other.path}/raw-x12-submission."
+        )
+    return Finding(1, "set", "1", message)
 
 
 def _digest(interchange: Interchange) -> str:

@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gateway import code_files
+from gateway.claim_kinds import CLAIM_KINDS
 from observability import log
 from x12 import guides
 from x12.documents.binding import plan_of
 from x12.documents.claim_status import ClaimStatusRequest, ClaimStatusResponse
 from x12.documents.eligibility import EligibilityResponse
 from x12.documents.eligibility_request import EligibilityRequest
-from x12.documents.professional_claim import ProfessionalClaim
 from x12.syntax import CANONICAL, STANDARD
 from x12.walk import compiled
 
@@ -49,7 +49,8 @@ def count_for(cores: int | None) -> int:
 
 def make_ready() -> None:
     """Do once, before anybody waits for it, what would else be done as it is needed: compile guides, plan documents."""
-    for kind in (ProfessionalClaim, EligibilityRequest, EligibilityResponse, ClaimStatusRequest, ClaimStatusResponse):
+    claims = [kind.type for kind in CLAIM_KINDS.values()]
+    for kind in (*claims, EligibilityRequest, EligibilityResponse, ClaimStatusRequest, ClaimStatusResponse):
         plan_of(kind)
     for key in guides.available():
         if key[0].startswith("005010"):

@@ -110,10 +110,11 @@ class Acknowledged(Fact, frozen=True):
 
 
 class ClaimAcknowledged(Fact, frozen=True):
-    """A 277CA about the claim; `statuses` are category:status[:entity]."""
+    """A 277CA about the claim; `statuses` are category:status[:entity], `report_id` the transaction of the report."""
 
     accepted: bool
     statuses: list[str] = []
+    report_id: str = ""
 
 
 class FollowUpAsked(Fact, frozen=True):
@@ -139,7 +140,7 @@ class Remitted(Fact, frozen=True):
     """An 835 about the claim. `status` is CLP02; `remittance_id` the transaction of the remittance."""
 
     status: str
-    outcome: Literal["paid", "partly_paid", "denied", "reversed"]
+    outcome: Literal["paid", "partly_paid", "denied", "reversed", "predetermined"]
     remittance_id: str
 
 

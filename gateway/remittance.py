@@ -17,9 +17,10 @@ from x12.walk import Instance
 
 __all__ = ["PaidClaim", "match_claim", "outcome_of", "paid_claims", "payment_key"]
 
-Outcome = Literal["paid", "partly_paid", "denied", "reversed"]
+Outcome = Literal["paid", "partly_paid", "denied", "reversed", "predetermined"]
 _DENIED = "4"
 _REVERSED = "22"
+_PREDETERMINED = "25"
 
 
 class PaidClaim(Flat, frozen=True):
@@ -65,11 +66,13 @@ def paid_claims(root: Instance) -> Iterator[PaidClaim]:
 
 
 def outcome_of(claim: PaidClaim) -> Outcome:
-    """What a remittance comes to for its claim: denied and reversed by CLP02; partly paid where a charged line got nothing."""
+    """What a remittance comes to for its claim: by CLP02, and partly paid where a charged line got nothing."""
     if claim.status == _REVERSED:
         return "reversed"
     if claim.status == _DENIED:
         return "denied"
+    if claim.status == _PREDETERMINED:
+        return "predetermined"
     unpaid = [charge for charge, paid in claim.lines if charge > 0 and paid == 0]
     return "partly_paid" if claim.paid > 0 and unpaid else "paid"
 

@@ -15,6 +15,7 @@ import msgspec
 
 from adapters.protocol import InDoubt, NotSent, Refused, Replied
 from gateway import claims
+from gateway.claim_kinds import ClaimKind
 from gateway.inquiries import (
     SETS,
     TAKE_OVER_SECONDS,
@@ -313,16 +314,16 @@ class Service:
 
     # --- claims --------------------------------------------------------------------------------------------------------
 
-    async def submit_claim(self, body: bytes, key: str | None = None) -> Reply:
-        """A professional claim out of the dialect's JSON: judged, kept, and on its way."""
-        return await self._submit("claim", await self.claims.prepare(body), body, key)
+    async def submit_claim(self, kind: ClaimKind, body: bytes, key: str | None = None) -> Reply:
+        """A claim out of the dialect's JSON: judged, kept, and on its way."""
+        return await self._submit(kind.asked, await self.claims.prepare(kind, body), body, key)
 
-    async def submit_claims_x12(self, body: bytes, is_json: bool, key: str | None = None) -> Reply:
-        """Professional claims in raw X12, each a transaction of its own; what is wrong is acknowledged set by set."""
+    async def submit_claims_x12(self, kind: ClaimKind, body: bytes, is_json: bool, key: str | None = None) -> Reply:
+        """Claims in raw X12, each a transaction of its own; what is wrong is acknowledged set by set."""
         content = x12_of(body, is_json)
         if isinstance(content, Reply):
             return content
-        return await self._submit("claim x12", self.claims.prepare_x12(content), content, key)
+        return await self._submit(f"{kind.asked} x12", self.claims.prepare_x12(kind, content), content, key)
 
     async def _submit(self, operation: str, intake: claims.Intake, body: bytes, key: str | None) -> Reply:
         if not intake.accepted:
@@ -336,14 +337,14 @@ class Service:
         self.runtime.wake.set()
         return reply
 
-    async def validate_claim(self, body: bytes) -> Reply:
+    async def validate_claim(self, kind: ClaimKind, body: bytes) -> Reply:
         """What submitting this claim would say, without taking it."""
-        return (await self.claims.prepare(body)).reply
+        return (await self.claims.prepare(kind, body)).reply
 
-    async def validate_claims_x12(self, body: bytes, is_json: bool) -> Reply:
+    async def validate_claims_x12(self, kind: ClaimKind, body: bytes, is_json: bool) -> Reply:
         """What submitting this file would say, without taking it."""
         content = x12_of(body, is_json)
-        return content if isinstance(content, Reply) else self.claims.prepare_x12(content).reply
+        return content if isinstance(content, Reply) else self.claims.prepare_x12(kind, content).reply
 
     # --- the clock of the sandbox ----------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from datetime import date
 
 import msgspec
 
+from gateway.claim_kinds import CLAIM_KINDS, AnyClaim, ClaimKind, addressed
 from gateway.envelopes import claim_number, reference
 from gateway.ledger import payloads, search, transactions
 from gateway.payers import Payer, Route
@@ -22,9 +23,7 @@ from queues.database import Transaction
 from queues.work import SECOND
 from x12.batch import with_reference
 from x12.discreet import Discreet
-from x12.documents.claim_parts import Receiver, Submitter
 from x12.documents.parts import Header
-from x12.documents.professional_claim import ProfessionalClaim, write_claim
 from x12.finding import Finding
 from x12.syntax import CANONICAL
 
@@ -34,12 +33,13 @@ __all__ = ["Submission", "claim_of", "commit_claims", "prepare_claim", "prepare_
 class Submission(Discreet):
     """A claim on its way in: what it is kept as, what is wrong with it, and what it can be found by."""
 
+    kind: ClaimKind
     transaction_id: str
     claim_number: str
     payer: Payer
     route: Route
     segments: list[str]
-    claim: ProfessionalClaim
+    claim: AnyClaim
     findings: list[Finding]
 
     @property
@@ -56,54 +56,44 @@ def _today(runtime: Runtime) -> date:
     return runtime.world.now().date()
 
 
-def judged_claim(told: bytes, header: Header, today: date, usage: str) -> tuple[list[str], list[Finding]]:
-    """The segments of a claim in JSON, and everything that guide and edits find wrong with it."""
-    claim = msgspec.json.decode(told, type=ProfessionalClaim)
-    written = write_claim(claim, header)
+def judged_claim(kind: str, told: bytes, header: Header, today: date, usage: str) -> tuple[list[str], list[Finding]]:
+    """The segments of a claim in JSON, and everything that guide and edits find wrong with it. `kind` is 837P, 837I or 837D."""
+    claim = msgspec.json.decode(told, type=CLAIM_KINDS[kind].type)
+    written = CLAIM_KINDS[kind].x12.write(claim, header)
     return written.segments, [*written.findings, *scrub(claim, today, usage)]
 
 
-async def prepare_claim(runtime: Runtime, payer: Payer, claim: ProfessionalClaim) -> Submission:
+async def prepare_claim(runtime: Runtime, payer: Payer, kind: ClaimKind, claim: AnyClaim) -> Submission:
     """A claim out of the dialect's JSON, the envelope's parties filled in where the caller left them open."""
     route = runtime.directory.route(payer)
     transaction_id = runtime.world.new_id()
-    submitter, receiver = claim.submitter or Submitter(), claim.receiver or Receiver()
-    filled = msgspec.structs.replace(
-        claim,
-        trading_partner_service_id=payer.id,
-        trading_partner_name=payer.name,
-        submitter=msgspec.structs.replace(submitter, submitter_identification=route.sender_id),
-        receiver=msgspec.structs.replace(
-            receiver,
-            organization_name=receiver.organization_name or payer.name,
-            receiver_id=route.receiver_id,
-        ),
-    )
+    filled = addressed(claim, payer.id, payer.name, route.sender_id, route.receiver_id)
     header = Header("0001", reference(transaction_id), *dated(runtime.world.micros()))
     segments, findings = await runtime.judges.call(
-        judged_claim, msgspec.json.encode(filled), header, _today(runtime), route.usage
+        judged_claim, kind.x12.name, msgspec.json.encode(filled), header, _today(runtime), route.usage
     )
-    return _submission(runtime, transaction_id, payer, route, segments, claim, findings)
+    return _submission(runtime, transaction_id, payer, kind, segments, claim, findings)
 
 
-def prepare_segments(runtime: Runtime, payer: Payer, segments: list[str], claim: ProfessionalClaim) -> Submission:
+def prepare_segments(
+    runtime: Runtime, payer: Payer, kind: ClaimKind, segments: list[str], claim: AnyClaim
+) -> Submission:
     """A claim out of clean X12: its canonical segments with what they read as."""
-    route = runtime.directory.route(payer)
-    findings = scrub(claim, _today(runtime), route.usage)
-    return _submission(runtime, runtime.world.new_id(), payer, route, segments, claim, findings)
+    findings = scrub(claim, _today(runtime), runtime.directory.route(payer).usage)
+    return _submission(runtime, runtime.world.new_id(), payer, kind, segments, claim, findings)
 
 
 def _submission(
     runtime: Runtime,
     transaction_id: str,
     payer: Payer,
-    route: Route,
+    kind: ClaimKind,
     segments: list[str],
-    claim: ProfessionalClaim,
+    claim: AnyClaim,
     findings: list[Finding],
 ) -> Submission:
-    number = claim_number(transaction_id)
-    made = Submission(transaction_id, number, payer, route, segments, claim, findings)
+    number, route = claim_number(transaction_id), runtime.directory.route(payer)
+    made = Submission(kind, transaction_id, number, payer, route, segments, claim, findings)
     if made.accepted:
         # The clearinghouse's own number (REF*D9) is what the payer's acknowledgements are matched by.
         made.segments = with_reference(segments, "D9", number)

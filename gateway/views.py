@@ -37,6 +37,8 @@ _SETS: dict[str, tuple[str, str]] = {
     "remittance": ("835", "INBOUND"),
 }
 _REPORTS: dict[Literal["277", "835"], str] = {"277": "claim_report", "835": "remittance"}
+# What a claim's events call the report that they are from.
+_NAMED = {"claim_report": "reportId", "remittance": "remittanceId"}
 # Older clients tell reports by how their names begin.
 _NAMES = {"claim_report": "X3", "remittance": "R5"}
 _PAGE_MAX = 200
@@ -168,9 +170,12 @@ class Views:
     async def _about(
         self, tx: Transaction, claim: transactions.Transaction, kind: str
     ) -> transactions.Transaction | None:
-        """The newest report of a kind that came in a file which named the claim."""
+        """The newest report of a kind that named the claim; a file may hold several, of which the event names one."""
         events = await transactions.events(tx, TENANT, claim.transaction_id)
         for event in reversed(events):
+            named = event.data.get(_NAMED[kind])
+            if named:
+                return await transactions.get(tx, TENANT, named)
             if event.inbound_id is not None:
                 found = await transactions.from_file(tx, TENANT, event.inbound_id, kind)
                 if found:

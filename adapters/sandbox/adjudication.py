@@ -21,6 +21,7 @@ from x12.documents.remittance_claim import (
     ClaimIdentification,
     ClaimPayment,
     ClaimPaymentInfo,
+    InpatientAdjudication,
     LineAmounts,
     OutpatientAdjudication,
     PatientName,
@@ -39,7 +40,9 @@ _ZERO = Decimal(0)
 _ALLOWED_LEAST, _ALLOWED_SPREAD = 60, 31
 _COPAY, _DEDUCTIBLE, _COINSURANCE = Decimal(25), Decimal(100), Decimal("0.2")
 _PROCESSED = {"P": "1", "S": "2", "T": "3"}
-_DENIED, _REVERSED = "4", "22"
+_DENIED, _REVERSED, _PREDETERMINED = "4", "22", "25"
+# What would be paid of a predetermination: CAS01 and CAS02.
+_ANTICIPATED = ("OA", "101")
 _MAY_APPEAL = "MA01"
 # SBR09 of the claim -> CLP06, where it is another code.
 _FILING = {"CI": "12", "BL": "12", "FI": "ZZ", "11": "ZZ", "": "ZZ"}
@@ -60,6 +63,9 @@ def adjudicated(claim: Submitted, script: ClaimScript, number: str, received: st
     """The claim as an 835 reports it (loop 2100). `number` is the payer's own, `received` the day it came (CCYYMMDD)."""
     denial = _denial(claim, script, duplicate)
     lines = [_denied(line, denial) for line in claim.lines] if denial is not None else _paid(claim, script)
+    if claim.predetermines:
+        for one in lines:
+            _anticipate(one)
     shares = [a for d in lines for g, _, a in d.adjustments if g == "PR"]
     return _payment(claim, number, received, lines, sum(shares, _ZERO), denied=denial is not None)
 
@@ -121,6 +127,13 @@ def _share(decided: list[_Decided], script: ClaimScript) -> None:
             one.adjustments.append(("PR", reason, share))
 
 
+def _anticipate(one: _Decided) -> None:
+    """Nothing is paid of a predetermination: what would be is an adjustment."""
+    if one.paid:
+        one.adjustments.append((*_ANTICIPATED, one.paid))
+        one.paid = _ZERO
+
+
 # --- as the 835 says it --------------------------------------------------------------------------------------------
 
 
@@ -131,13 +144,14 @@ def _payment(
     allowed = sum((d.allowed for d in lines), _ZERO)
     # The claim's charge is what its lines add up to: those that do not were not taken.
     charge = sum((d.line.charge for d in lines), _ZERO) if lines else claim.charge
+    remark = _MAY_APPEAL if denied and not claim.is_dental else None
     payment = ClaimPayment(
         claim_received_date=received,
         claim_statement_period_start=first or None,
         claim_statement_period_end=last if last != first else None,
         claim_payment_info=ClaimPaymentInfo(
             patient_control_number=claim.patient_control_number,
-            claim_status_code=_DENIED if denied else _PROCESSED.get(claim.responsibility, "1"),
+            claim_status_code=_status(claim, denied=denied),
             total_claim_charge_amount=money(charge),
             claim_payment_amount=money(sum((d.paid for d in lines), _ZERO)),
             patient_responsibility_amount=money(share) if share > 0 else None,
@@ -145,11 +159,15 @@ def _payment(
             payer_claim_control_number=number,
             facility_type_code=claim.facility or None,
             claim_frequency_code=claim.frequency or None,
+            diagnosis_related_group_drg_code=claim.hospital.related_group or None,
         ),
         patient_name=_patient(claim),
         subscriber=_insured(claim.subscriber) if claim.patient is not None else None,
         rendering_provider=_rendering(claim.rendering),
-        outpatient_adjudication=OutpatientAdjudication(claim_payment_remark_code1=_MAY_APPEAL) if denied else None,
+        inpatient_adjudication=_inpatient(claim, remark) if claim.hospital.is_stay else None,
+        outpatient_adjudication=OutpatientAdjudication(claim_payment_remark_code1=remark)
+        if remark and not claim.hospital.is_stay
+        else None,
         claim_supplemental_information=ClaimAmounts(coverage_amount=money(allowed)) if allowed else None,
         service_lines=[_service(d) for d in lines] or None,
     )
@@ -158,6 +176,19 @@ def _payment(
             original_reference_number=claim.original_number
         )
     return payment
+
+
+def _status(claim: Submitted, *, denied: bool) -> str:
+    """CLP02."""
+    if denied:
+        return _DENIED
+    return _PREDETERMINED if claim.predetermines else _PROCESSED.get(claim.responsibility, "1")
+
+
+def _inpatient(claim: Submitted, remark: str | None) -> InpatientAdjudication:
+    """MIA of a stay: the covered days, none of a denied one."""
+    days = "0" if remark else claim.hospital.covered_days
+    return InpatientAdjudication(covered_days_or_visits_count=days, claim_payment_remark_code1=remark)
 
 
 def _patient(claim: Submitted) -> PatientName:

@@ -198,6 +198,7 @@ def _patient(one: Judged, today: str) -> PatientClaimStatusDetail:
                     information_claim_statuses=[status],
                     trading_partner_claim_number=_or_none(one.number) if one.verdict is None else None,
                     clearinghouse_trace_number=_or_none(claim.clearinghouse_number),
+                    bill_type_identifier=_or_none(claim.hospital.bill_type),
                     claim_service_date=first if last in ("", first) else None,
                     claim_service_begin_date=None if last in ("", first) else first,
                     claim_service_end_date=None if last in ("", first) else last,
@@ -318,6 +319,7 @@ class Standing(msgspec.Struct):
     number: str = ""
     patient_control_number: str = ""
     clearinghouse_number: str = ""
+    bill_type: str = ""
     charge: str = ""
     paid: str = ""
     finalized: str = ""
@@ -389,5 +391,6 @@ def _status(request: ClaimStatusRequest, standing: Standing, today: str) -> Clai
         or (encounter.patient_account_number if encounter is not None else None),
         clearing_house_claim_number=_or_none(standing.clearinghouse_number)
         or (encounter.clearing_house_claim_number if encounter is not None else None),
+        bill_type_identifier=_or_none(standing.bill_type),
         claim_service_date=_or_none(first if last in ("", first) else f"{first}-{last}"),
     )

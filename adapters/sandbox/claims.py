@@ -216,6 +216,7 @@ class Claims:
         standing.number = self._number(row) if row.state != "rejected" else ""
         standing.patient_control_number = row.patient_control_number
         standing.clearinghouse_number = row.clearinghouse_number or ""
+        standing.bill_type = claim.hospital.bill_type
         standing.charge, standing.days = money(claim.charge), claim.days
         if final is not None:
             standing.finalized = f"{final:%Y%m%d}"

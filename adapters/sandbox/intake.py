@@ -16,15 +16,24 @@ import msgspec
 from adapters.sandbox.scenarios import Verdict
 from x12.balancing import balance_837
 from x12.codes.lists import npi_is_valid
-from x12.documents.standing import amount, found, reference
+from x12.documents.standing import amount, days, found, reference
 from x12.envelope import TransactionSet
+from x12.transactions import kind_of
 from x12.walk import Instance
 
-__all__ = ["Batch", "Line", "Party", "Submitted", "broken_rules", "fingerprint", "money", "read_batch"]
+__all__ = ["Batch", "Hospital", "Line", "Party", "Submitted", "broken_rules", "fingerprint", "money", "read_batch"]
 
 # What element 782 of an 835 has room for: ten digits.
 _CHARGE_MAX = Decimal("9999999.99")
 _REPLACEMENT, _VOID = "7", "8"
+# CLM19 of a dental claim.
+_PREDETERMINES = "PB"
+# Kind of claim -> loop of the rendering provider: in a hospital's claim others stand before it.
+_RENDERING = {"837I": "2310D"}
+# Of a type of bill the first two digits where the patient stays: hospital, swing bed, skilled nursing, religious.
+_STAYS = frozenset(("11", "18", "21", "41"))
+# The value code of the days that are covered.
+_COVERED_DAYS = "80"
 # Segment of a line -> element of its procedure and its charge, its revenue code, its units.
 _SERVICES = {"SV1": (1, 2, 0, 4), "SV2": (2, 3, 1, 5), "SV3": (1, 2, 0, 6)}
 
@@ -53,6 +62,18 @@ class Line(msgspec.Struct, omit_defaults=True):
     days: tuple[str, str] = ("", "")
 
 
+class Hospital(msgspec.Struct, omit_defaults=True):
+    """What only a hospital's claim tells: its type of bill, and of a stay the covered days and the group (DRG)."""
+
+    bill_type: str = ""
+    covered_days: str = ""
+    related_group: str = ""
+
+    @property
+    def is_stay(self) -> bool:
+        return bool(self.covered_days)
+
+
 class Submitted(msgspec.Struct, omit_defaults=True):
     """One claim as it was submitted. `days` are the first and the last day of service, CCYYMMDD."""
 
@@ -72,6 +93,9 @@ class Submitted(msgspec.Struct, omit_defaults=True):
     responsibility: str = ""
     original_number: str = ""
     clearinghouse_number: str = ""
+    hospital: Hospital = msgspec.field(default_factory=Hospital)
+    is_dental: bool = False
+    predetermines: bool = False
 
     @property
     def key(self) -> str:
@@ -131,13 +155,15 @@ def read_batch(received: TransactionSet) -> Batch:
     unbalanced = {f.position for f in balance_837(root) if f.severity == "error"}
     submitter = next(iter(root.inside("1000A")), None)
     usage = received.group.interchange.usage if received.group is not None else ""
+    kind = kind_of(received)
     claims = [
-        (claim, broken_rules(claim, balanced=balanced, usage=usage)) for claim, balanced in _claims(root, unbalanced)
+        (claim, broken_rules(claim, balanced=balanced, usage=usage))
+        for claim, balanced in _claims(root, unbalanced, kind.name if kind is not None else "")
     ]
     return Batch(found(root, "BHT", 3), _party(submitter), claims)
 
 
-def _claims(root: Instance, unbalanced: set[int | None]) -> Iterator[tuple[Submitted, bool]]:
+def _claims(root: Instance, unbalanced: set[int | None], kind: str) -> Iterator[tuple[Submitted, bool]]:
     """Each claim and whether its amounts add up."""
     for billing in root.inside("2000A"):
         name = next(iter(billing.inside("2010AA")), None)
@@ -150,7 +176,7 @@ def _claims(root: Instance, unbalanced: set[int | None]) -> Iterator[tuple[Submi
             levels += [(p, _party(next(iter(p.inside("2010CA")), None))) for p in subscriber.inside("2000C")]
             for level, patient in levels:
                 for loop in level.inside("2300"):
-                    claim = _claim(loop, subscriber, provider, tax_id, insured, patient, payer)
+                    claim = _claim(loop, kind, subscriber, provider, tax_id, insured, patient, payer)
                     yield claim, unbalanced.isdisjoint(_positions(loop))
 
 
@@ -162,6 +188,7 @@ def _positions(loop: Instance) -> Iterator[int]:
 
 def _claim(
     loop: Instance,
+    kind: str,
     subscriber: Instance,
     provider: Party,
     tax_id: str,
@@ -171,10 +198,12 @@ def _claim(
 ) -> Submitted:
     row = loop.rows()["CLM"][0]
     place = [*_text(row, 5).split(loop.delimiters.component), "", "", ""]
-    rendering = _party(next(iter(loop.inside("2310B")), None))
+    rendering = _party(next(iter(loop.inside(_RENDERING.get(kind, "2310B"))), None))
     lines = [_line(line) for line in loop.inside("2400")]
     spans = sorted(d for line in lines for d in line.days if d)
-    first, last = (spans[0], spans[-1]) if spans else _days(loop, "472", "434")
+    statement = _days(loop, "434")
+    first, last = statement if statement[0] else (spans[0], spans[-1]) if spans else _days(loop, "472")
+    hospital = _hospital(loop, place) if kind == "837I" else Hospital()
     return Submitted(
         patient_control_number=_text(row, 1),
         charge=amount(_text(row, 2)) or Decimal(0),
@@ -192,6 +221,25 @@ def _claim(
         responsibility=found(subscriber, "SBR", 1),
         original_number=reference(loop, "F8"),
         clearinghouse_number=reference(loop, "D9"),
+        hospital=hospital,
+        is_dental=kind == "837D",
+        predetermines=_text(row, 19) == _PREDETERMINES,
+    )
+
+
+def _hospital(loop: Instance, place: Sequence[str]) -> Hospital:
+    """The type of bill of a hospital's claim, and of a stay the covered days (HI*BE, else the statement's) and the group."""
+    composites = [c.split(loop.delimiters.component) for row in loop.rows().get("HI", ()) for c in row[1:]]
+    covered = [_text(c, 4) for c in composites if c[:2] == ["BE", _COVERED_DAYS]]
+    groups = [_text(c, 1) for c in composites if c[0] == "DR"]
+    stays = place[0] in _STAYS
+    told = amount(covered[0]) if covered else None
+    first, last = days(loop, "434")
+    stayed = (last - first).days if first is not None and last is not None else 0
+    return Hospital(
+        bill_type=f"{place[0]}{place[2]}",
+        covered_days=money(Decimal(max(stayed, 1)) if told is None else told) if stays else "",
+        related_group=groups[0] if stays and groups else "",
     )
 
 

@@ -321,7 +321,7 @@ def _is_question(interchange: Interchange) -> bool:
 
 def _taken(group: Group, said: Sequence[str] = ()) -> list[TransactionSet]:
     """The sets that the group's 999 accepts, so that it is never said otherwise here."""
-    decided = [line.split(_E)[1] == "A" for line in said or answer_999(group) if line.startswith(f"IK5{_E}")]
+    decided = [line.split(_E)[1] in ("A", "E") for line in said or answer_999(group) if line.startswith(f"IK5{_E}")]
     return [received for received, accepted in zip(group.sets, decided, strict=True) if accepted]
 
 

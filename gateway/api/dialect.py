@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.api.operations import Call, Operation, Outcome
+from gateway.claim_kinds import CLAIM_KINDS, DENTAL, INSTITUTIONAL, ClaimKind
 from gateway.ledger.transactions import Unknown
 from gateway.messages import ClaimResponse, ErrorItem, ErrorResponse, Pending, PollingPage, ReportListing, X12Body
 from gateway.replies import Reply
@@ -15,7 +16,6 @@ from gateway.reports import Report277
 from x12.documents.claim_status import ClaimStatusRequest, ClaimStatusResponse
 from x12.documents.eligibility import EligibilityResponse
 from x12.documents.eligibility_request import EligibilityRequest
-from x12.documents.professional_claim import ProfessionalClaim
 from x12.documents.remittance import Report835
 
 __all__ = ["OPERATIONS", "PREFIXES"]
@@ -42,22 +42,6 @@ async def _status(call: Call) -> Reply:
 
 async def _status_x12(call: Call) -> Reply:
     return await call.service.inquire_x12("claim_status", call.body, call.is_json, call.key)
-
-
-async def _submit(call: Call) -> Reply:
-    return await call.service.submit_claim(call.body, call.key)
-
-
-async def _validate(call: Call) -> Reply:
-    return await call.service.validate_claim(call.body)
-
-
-async def _submit_x12(call: Call) -> Reply:
-    return await call.service.submit_claims_x12(call.body, call.is_json, call.key)
-
-
-async def _validate_x12(call: Call) -> Reply:
-    return await call.service.validate_claims_x12(call.body, call.is_json)
 
 
 def not_found(what: str) -> Reply:
@@ -135,7 +119,49 @@ def _inquiry(answer: type) -> dict[int, Outcome]:
 
 _CLAIM = {200: Outcome("Taken, durably.", ClaimResponse), 400: _CLAIM_REFUSED, 409: _BEFORE, 422: _OTHER}
 _JUDGED = {200: Outcome("Nothing is wrong.", ClaimResponse), 400: _CLAIM_REFUSED}
-_CLAIMS = "/professionalclaims/v3"
+
+
+def _claim_paths(kind: ClaimKind, *suffixes: str) -> tuple[str, ...]:
+    """Where a kind's claims go. The newer paths of dental claims have a dated prefix only."""
+    prefixes = ("/2024-04-01", "") if kind is DENTAL else PREFIXES
+    return tuple(f"{prefix}{kind.path}{suffix}" for suffix in suffixes for prefix in prefixes)
+
+
+def _claims(kind: ClaimKind) -> tuple[Operation, ...]:
+    """Submit and validate claims of a kind, in JSON and in X12."""
+
+    async def submit(call: Call) -> Reply:
+        return await call.service.submit_claim(kind, call.body, call.key)
+
+    async def validate(call: Call) -> Reply:
+        return await call.service.validate_claim(kind, call.body)
+
+    async def submit_x12(call: Call) -> Reply:
+        return await call.service.submit_claims_x12(kind, call.body, call.is_json, call.key)
+
+    async def validate_x12(call: Call) -> Reply:
+        return await call.service.validate_claims_x12(kind, call.body, call.is_json)
+
+    name, one = kind.name.capitalize(), "an" if kind is INSTITUTIONAL else "a"
+    return (
+        Operation(
+            f"submit{name}Claim", "POST", _claim_paths(kind, "/submission"), f"Submit {one} {kind.name} claim.",
+            "claims:write", submit, _CLAIM, kind.type, writes=True, tag="claims",
+        ),
+        Operation(
+            f"validate{name}Claim", "POST", _claim_paths(kind, "/validation"), f"Judge {one} {kind.name} claim without sending it.",
+            "claims:write", validate, _JUDGED, kind.type, tag="claims",
+        ),
+        Operation(
+            f"submit{name}ClaimX12", "POST", _claim_paths(kind, "/raw-x12-submission"), f"Submit {kind.name} claims in X12, one or many.",
+            "claims:write", submit_x12, _CLAIM, X12Body, takes_x12=True, writes=True, tag="claims",
+        ),
+        Operation(
+            f"validate{name}ClaimX12", "POST", _claim_paths(kind, "/raw-x12-validation"), f"Judge {kind.name} claims in X12.",
+            "claims:write", validate_x12, _JUDGED, X12Body, takes_x12=True, tag="claims",
+        ),
+    )  # fmt: skip
+
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -154,22 +180,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "inquireClaimStatusX12", "POST", _paths("/claimstatus/v2/raw-x12"), "The same with a 276 in X12.",
         "claims:read", _status_x12, _inquiry(ClaimStatusResponse), X12Body, takes_x12=True, writes=True, tag="claim status",
     ),
-    Operation(
-        "submitProfessionalClaim", "POST", _paths(f"{_CLAIMS}/submission"), "Submit a professional claim.",
-        "claims:write", _submit, _CLAIM, ProfessionalClaim, writes=True, tag="claims",
-    ),
-    Operation(
-        "validateProfessionalClaim", "POST", _paths(f"{_CLAIMS}/validation"), "Judge a professional claim without sending it.",
-        "claims:write", _validate, _JUDGED, ProfessionalClaim, tag="claims",
-    ),
-    Operation(
-        "submitProfessionalClaimX12", "POST", _paths(f"{_CLAIMS}/raw-x12-submission"), "Submit professional claims in X12, one or many.",
-        "claims:write", _submit_x12, _CLAIM, X12Body, takes_x12=True, writes=True, tag="claims",
-    ),
-    Operation(
-        "validateProfessionalClaimX12", "POST", _paths(f"{_CLAIMS}/raw-x12-validation"), "Judge professional claims in X12.",
-        "claims:write", _validate_x12, _JUDGED, X12Body, takes_x12=True, tag="claims",
-    ),
+    *(operation for kind in CLAIM_KINDS.values() for operation in _claims(kind)),
     Operation(
         "listReports", "GET", _paths("/reports/v2"), "Names of the newest reports: X3 for 277CA, R5 for 835.",
         "claims:read", _reports, {200: Outcome("The mailbox.", ReportListing)}, tag="reports",
@@ -193,7 +204,10 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "healthcheck", "GET",
-        _paths("/eligibility/v3/healthcheck", "/claimstatus/v2/healthcheck", f"{_CLAIMS}/healthcheck", "/reports/v2/healthcheck"),
+        (
+            *_paths("/eligibility/v3/healthcheck", "/claimstatus/v2/healthcheck", "/reports/v2/healthcheck"),
+            *(path for kind in CLAIM_KINDS.values() for path in _claim_paths(kind, "/healthcheck")),
+        ),
         "Whether the service is up.", None, _health, {200: Outcome("It is.", dict[str, str])}, tag="operations",
     ),
 )  # fmt: skip

@@ -1,7 +1,8 @@
 """Claim edits: what payers reject claims for and the guide alone does not tell, checked before a claim leaves.
 
 Each edit is versioned data with a pure check: an id that never changes its meaning, the dates between which it applies, its
-severity in production and in test, and whether it only watches (shadow).
+severity in production and in test, and whether it only watches (shadow). One that is about what a kind of claim does not have
+finds nothing there.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+from gateway.claim_kinds import AnyClaim
 from gateway.scrubbing.edits import EDITS, Edit
-from x12.documents.professional_claim import ProfessionalClaim
 from x12.finding import Finding
 
 __all__ = ["Edit", "scrub"]
 
 
-def scrub(claim: ProfessionalClaim, today: date, usage: str, edits: Sequence[Edit] | None = None) -> list[Finding]:
+def scrub(claim: AnyClaim, today: date, usage: str, edits: Sequence[Edit] | None = None) -> list[Finding]:
     """Every fault that the edits in force find, at once, as findings with field paths; `code` is the edit's id."""
     found: list[Finding] = []
     for edit in EDITS if edits is None else edits:

@@ -244,17 +244,19 @@ async def _277ca(tx: Transaction, done: _Applying, received: TransactionSet) -> 
             unmatched += 1
             continue
         matched += 1
-        await _judged(tx, done, subject, verdict)
+        await _judged(tx, done, subject, verdict, advice.transaction_id)
     await _posted(tx, done, advice, matched, unmatched)
 
 
-async def _judged(tx: Transaction, done: _Applying, subject: transactions.Transaction, verdict: ClaimVerdict) -> None:
+async def _judged(
+    tx: Transaction, done: _Applying, subject: transactions.Transaction, verdict: ClaimVerdict, report_id: str
+) -> None:
     number = verdict.payer_claim_control_number
     await search.add(
         tx, done.runtime.vault, subject.tenant_id, subject.transaction_id, {"payer_control_number": number}
     )
     if verdict.accepted is not None:
-        await _happen(tx, done, subject, ClaimAcknowledged(verdict.accepted, _statuses(verdict.codes)))
+        await _happen(tx, done, subject, ClaimAcknowledged(verdict.accepted, _statuses(verdict.codes), report_id))
 
 
 async def _277(tx: Transaction, done: _Applying, received: TransactionSet) -> None:

@@ -1,7 +1,13 @@
-"""Gathers a route's accepted claims into one interchange and commits to it, claims, numbers, bytes and all."""
+"""Gathers a route's accepted claims into interchanges, one for each guide that they follow, and commits to them whole.
+
+A functional group has the claims of one guide only (GS08), and its number is that of its interchange, by which its 999 is known.
+"""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from gateway.claim_kinds import convention_of
 from gateway.envelopes import commit_interchange, reference
 from gateway.ledger import payloads, transactions
 from gateway.ledger.interchanges import Member
@@ -17,12 +23,20 @@ from queues.work import SECOND, Work
 from x12.batch import assemble
 from x12.syntax import CANONICAL
 
-__all__ = ["CLAIM_GROUP", "run"]
+__all__ = ["run"]
 
 _LOG = log.get("gateway.batch")
-# GS01 and GS08 of professional claims.
-CLAIM_GROUP = ("HC", "005010X222A1")
-Assembled = list[tuple[list[str], list[int]]]
+# GS01 of claims of any kind.
+_CLAIMS = "HC"
+
+
+class _Gathered(NamedTuple):
+    """An interchange to be: its claims, which follow one edition of one guide, and its sets with the places of theirs."""
+
+    interchange_id: str
+    convention: str
+    claims: list[transactions.Transaction]
+    sets: list[tuple[list[str], list[int]]]
 
 
 async def run(runtime: Runtime, item: Work) -> None:
@@ -36,20 +50,38 @@ async def run(runtime: Runtime, item: Work) -> None:
     if not claims:
         await runtime.database.write(lambda tx: work.finish(tx, item))
         return
-    interchange_id = runtime.world.new_id()
-    date, hour = dated(runtime.world.micros())
-    sets = assemble([text.split(CANONICAL.segment) for text in texts], reference(interchange_id), date, hour)
+    gathered = _gather(runtime, claims, [text.split(CANONICAL.segment) for text in texts])
     traces = {claim.traceparent for claim in claims}
     # One caller's interchange goes on in the caller's trace; where there are more, each is linked.
     above = next(iter(traces)) if len(traces) == 1 else None
-    with tracing.span("batch", above, route_id=route.id, claims=len(claims), interchange_id=interchange_id):
+    ids = [one.interchange_id for one in gathered]
+    with tracing.span("batch", above, route_id=route.id, claims=len(claims), interchange_id=ids[0]):
         for traceparent in traces:
             tracing.link(traceparent)
-        await runtime.database.write(lambda tx: _commit(tx, runtime, item, route, interchange_id, claims, sets))
-        _LOG.info(
-            "interchange built", interchange_id=interchange_id, route_id=route.id, claims=len(claims), sets=len(sets)
-        )
+        await runtime.database.write(lambda tx: _commit(tx, runtime, item, route, gathered, len(claims)))
+        for one in gathered:
+            _LOG.info(
+                "interchange built",
+                interchange_id=one.interchange_id,
+                route_id=route.id,
+                claims=len(one.claims),
+                sets=len(one.sets),
+            )
     runtime.wake.set()
+
+
+def _gather(runtime: Runtime, claims: list[transactions.Transaction], segments: list[list[str]]) -> list[_Gathered]:
+    """The claims by the guide that they follow, in the order in which the first of each came."""
+    date, hour = dated(runtime.world.micros())
+    places: dict[str, list[int]] = {}
+    for place, lines in enumerate(segments):
+        places.setdefault(convention_of(lines), []).append(place)
+    gathered: list[_Gathered] = []
+    for convention, mine in places.items():
+        interchange_id = runtime.world.new_id()
+        sets = assemble([segments[place] for place in mine], reference(interchange_id), date, hour)
+        gathered.append(_Gathered(interchange_id, convention, [claims[place] for place in mine], sets))
+    return gathered
 
 
 async def _load(
@@ -61,36 +93,35 @@ async def _load(
 
 
 async def _commit(
-    tx: Transaction,
-    runtime: Runtime,
-    item: Work,
-    route: Route,
-    interchange_id: str,
-    claims: list[transactions.Transaction],
-    sets: Assembled,
+    tx: Transaction, runtime: Runtime, item: Work, route: Route, gathered: list[_Gathered], claims: int
 ) -> None:
     now = runtime.world.micros()
+    for one in gathered:
+        await _commit_one(tx, runtime, item, route, one, now)
+    if claims < route.batch_claims_max:
+        await work.finish(tx, item)
+    else:
+        await work.postpone(tx, item, now + SECOND // 100, "more claims are waiting")
+
+
+async def _commit_one(tx: Transaction, runtime: Runtime, item: Work, route: Route, one: _Gathered, now: int) -> None:
     held: list[Member] = []
-    for segments, indexes in sets:
+    for segments, indexes in one.sets:
         control_number = segments[0].split(CANONICAL.element)[2]
-        held += [Member(control_number, ordinal, claims[index].transaction_id) for ordinal, index in enumerate(indexes)]
+        held += [Member(control_number, ordinal, one.claims[i].transaction_id) for ordinal, i in enumerate(indexes)]
     made, _ = await commit_interchange(
         tx,
         runtime,
         item.tenant_id,
-        interchange_id,
+        one.interchange_id,
         route,
-        CLAIM_GROUP,
-        [s for s, _ in sets],
+        (_CLAIMS, one.convention),
+        [s for s, _ in one.sets],
         held,
         now,
         tracing.current(),
     )
-    subjects = {claim.transaction_id: claim for claim in claims}
+    subjects = {claim.transaction_id: claim for claim in one.claims}
     built = [(subjects[m.transaction_id], Built(made.control_number, m.control_number)) for m in held]
-    await transactions.apply_all(tx, built, runtime.profile, now, interchange_id)
-    await work.enqueue(tx, item.tenant_id, interchange_id, "send", interchange_id, now)
-    if len(claims) < route.batch_claims_max:
-        await work.finish(tx, item)
-    else:
-        await work.postpone(tx, item, now + SECOND // 100, "more claims are waiting")
+    await transactions.apply_all(tx, built, runtime.profile, now, one.interchange_id)
+    await work.enqueue(tx, item.tenant_id, one.interchange_id, "send", one.interchange_id, now)

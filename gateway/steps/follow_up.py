@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+from gateway.claim_kinds import AnyClaim, bill_type, kept_claim, span_of
 from gateway.inquiries import Prepared, commit_inquiry, prepare_status
 from gateway.ledger import idempotency, transactions
 from gateway.lifecycle import FollowUpAsked, FollowUpLeftToPerson
@@ -18,11 +19,7 @@ from observability import log, tracing
 from queues import work
 from queues.database import Transaction
 from queues.work import SECOND, Work
-from x12 import guides
 from x12.documents.claim_status import ClaimStatusRequest, Encounter, Provider, RequestDependent, RequestSubscriber
-from x12.documents.professional_claim import ProfessionalClaim, read_claims
-from x12.syntax import CANONICAL
-from x12.walk import Walk, compiled, tree
 
 __all__ = ["request_for", "run"]
 
@@ -75,10 +72,7 @@ def _prepare(
     route = runtime.directory.route(payer)
     if "276" not in runtime.adapter(route).capabilities.real_time:
         return None, "the payer takes no status inquiries: call it"
-    walk = Walk(compiled(guides.load("005010X222A1", "837"), CANONICAL))
-    walk.feed(segments)
-    claim = read_claims(tree(walk.table.guide, walk.nodes, segments, CANONICAL))[0]
-    request = request_for(claim, _WIDER * asked_before)
+    request = request_for(kept_claim(segments), _WIDER * asked_before)
     prepared, written = prepare_status(runtime, payer, request, subject.transaction_id)
     if not written.accepted:
         return None, "the claim lacks what a status inquiry needs: " + ", ".join(
@@ -120,18 +114,17 @@ async def _again(tx: Transaction, runtime: Runtime, item: Work, *, more: bool) -
     await work.enqueue(tx, item.tenant_id, runtime.world.new_id(), "follow_up", item.tenant_id, now, run_at)
 
 
-def request_for(claim: ProfessionalClaim, wider: timedelta = timedelta(0)) -> ClaimStatusRequest:
-    """The status inquiry about a claim, its dates of service widened on both sides."""
+def request_for(claim: AnyClaim, wider: timedelta = timedelta(0)) -> ClaimStatusRequest:
+    """The status inquiry about a claim, its dates of service widened on both sides; of a hospital's with its type of bill."""
     information = claim.claim_information
-    lines = (information.service_lines if information else None) or []
-    dates = sorted(d for line in lines for d in (line.service_date, line.service_date_end) if d)
-    first, last = (dates[0], dates[-1]) if dates else (None, None)
+    first, last = span_of(claim)
     billing, subscriber, dependent = claim.billing, claim.subscriber, claim.dependent
     person = {"last_name", "first_name", "middle_name", "suffix", "date_of_birth", "gender"}
     encounter = Encounter(
         patient_account_number=information.patient_control_number if information else None,
         submitted_amount=information.claim_charge_amount if information else None,
         clearing_house_claim_number=_claim_number(claim),
+        billing_type=bill_type(claim),
         beginning_date_of_service=_shifted(first, -wider),
         end_date_of_service=_shifted(last, wider) if last != first or wider else None,
     )
@@ -149,14 +142,14 @@ def request_for(claim: ProfessionalClaim, wider: timedelta = timedelta(0)) -> Cl
     )
 
 
-def _claim_number(claim: ProfessionalClaim) -> str | None:
+def _claim_number(claim: AnyClaim) -> str | None:
     supplement = claim.claim_information.claim_supplemental_information if claim.claim_information else None
     return supplement.claim_number if supplement else None
 
 
-def _shifted(day: str | None, by: timedelta) -> str | None:
+def _shifted(day: str, by: timedelta) -> str | None:
     if not day or not by:
-        return day
+        return day or None
     try:
         moved = date(int(day[:4]), int(day[4:6]), int(day[6:])) + by
     except ValueError:

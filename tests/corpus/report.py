@@ -267,7 +267,7 @@ Of the files that their source calls valid, whose envelope is right, and whose g
 
 | what | what is asked of it |
 | --- | --- |
-| 837P | submitted as it is to a service with its sandbox payer, each claim becomes a transaction of its own and ends with a 999, a 277CA and an 835 |
+| 837P, 837I, 837D | submitted as it is to a service with its sandbox payer, each claim becomes a transaction of its own and ends with a 999, a 277CA and an 835 |
 | 270 | each question gets a 271 |
 | 276 | each question gets a 277 |
 | 271, 277, 277CA, 278, 835, 837I, 837D | it is read into documents that JSON gives back as they were, with every claim and every person in them |
@@ -305,7 +305,7 @@ Read, acknowledged as not supported (IK502 1, AK905 2), and not judged.
 """
 _EDITED = """\
 
-Such an 837P is answered 400 with these findings and the 999 that rejects it; such a 276 too. An answer of a payer is read all
+Such an 837 is answered 400 with these findings and the 999 that rejects it; such a 276 too. An answer of a payer is read all
 the same.
 
 ## Claims that an edit refuses

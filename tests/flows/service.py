@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,11 @@ __all__ = [
     "Client",
     "Process",
     "claim_body",
+    "dental_body",
     "eligibility_body",
     "free_port",
     "in_process",
+    "institutional_body",
     "until",
 ]
 
@@ -249,3 +252,56 @@ def claim_body(patient_control_number: str, last_name: str = "ABARA", charge: st
             ],
         },
     }
+
+
+def institutional_body(patient_control_number: str, last_name: str = "ABARA", charge: str = "120") -> dict[str, Any]:
+    """A hospital's claim for a stay of two days, as `claim_body`."""
+    body = claim_body(patient_control_number, last_name, charge)
+    said = body["claimInformation"]
+    for name in ("signatureIndicator", "healthCareCodeInformation"):
+        del said[name]
+    body["attending"] = {"lastName": "BRANDT", "firstName": "BRUNO", "npi": "1234567893"}
+    said["claimDateInformation"] = {
+        "statementBeginDate": "20251201",
+        "statementEndDate": "20251203",
+        "admissionDateAndHour": "202512010815",
+        "dischargeHour": "1130",
+    }
+    said["claimCodeInformation"] = {"admissionTypeCode": "3", "admissionSourceCode": "1", "patientStatusCode": "01"}
+    said["principalDiagnosis"] = {"principalDiagnosisCode": "J0190", "presentOnAdmissionIndicator": "Y"}
+    said["admittingDiagnosis"] = {"admittingDiagnosisCode": "J0190"}
+    said["diagnosisRelatedGroupInformation"] = {"drugRelatedGroupCode": "153"}
+    said["valueInformationList"] = [[{"valueCode": "80", "valueCodeAmount": "2"}]]
+    services = [("0120", None, "100", "DA", "2"), ("0300", "85025", str(Decimal(charge) - 100), "UN", "1")]
+    said["serviceLines"] = [
+        {
+            "institutionalService": {
+                "serviceLineRevenueCode": revenue,
+                "procedureIdentifier": "HC" if code else None,
+                "procedureCode": code,
+                "lineItemChargeAmount": amount,
+                "measurementUnit": unit,
+                "serviceUnitCount": units,
+            },
+            "lineItemControlNumber": f"L{number}",
+        }
+        for number, (revenue, code, amount, unit, units) in enumerate(services, 1)
+    ]
+    return body
+
+
+def dental_body(patient_control_number: str, last_name: str = "ABARA", charge: str = "120") -> dict[str, Any]:
+    """A dentist's claim for a filling, as `claim_body`."""
+    body = claim_body(patient_control_number, last_name, charge)
+    said = body["claimInformation"]
+    del said["healthCareCodeInformation"]
+    body["billing"]["taxonomyCode"] = "1223G0001X"
+    said["claimDateInformation"] = {"serviceDate": "20251202"}
+    said["serviceLines"] = [
+        {
+            "dentalService": {"procedureCode": "D2150", "lineItemChargeAmount": charge, "procedureCount": 1},
+            "teethInformation": [{"toothCode": "12", "toothSurfaceCodes": ["M", "O"]}],
+            "providerControlNumber": "L1",
+        }
+    ]
+    return body

@@ -15,9 +15,21 @@ import pytest
 from gateway.config import Config
 from gateway.serving import Running
 from tests import synthetic
-from tests.flows.service import NETWORK, Answer, Client, claim_body, eligibility_body, in_process, until
+from tests.flows.service import (
+    NETWORK,
+    Answer,
+    Client,
+    claim_body,
+    dental_body,
+    eligibility_body,
+    in_process,
+    institutional_body,
+    until,
+)
 
 CONCURRENT = 50
+# Dental claims have a dated prefix of their own.
+_DENTAL = "/2024-04-01/dental-claims"
 
 
 def status_body(number: str) -> dict[str, Any]:
@@ -63,6 +75,18 @@ OPERATIONS = {
     "claim": Operation(f"{NETWORK}/professionalclaims/v3/submission", lambda n: claim_body(f"PAID-{n}"), 1),
     "claims x12": Operation(
         f"{NETWORK}/professionalclaims/v3/raw-x12-submission", lambda n: synthetic.claims_837p(3, seed=n).encode(), 3
+    ),
+    "institutional claim": Operation(
+        f"{NETWORK}/institutionalclaims/v1/submission", lambda n: institutional_body(f"PAID-{n}"), 1
+    ),
+    "institutional claims x12": Operation(
+        f"{NETWORK}/institutionalclaims/v1/raw-x12-submission",
+        lambda n: synthetic.claims_837i(3, seed=n).encode(),
+        3,
+    ),
+    "dental claim": Operation(f"{_DENTAL}/submission", lambda n: dental_body(f"PAID-{n}"), 1),
+    "dental claims x12": Operation(
+        f"{_DENTAL}/raw-x12-submission", lambda n: synthetic.claims_837d(3, seed=n).encode(), 3
     ),
 }
 INQUIRIES = ("eligibility", "eligibility x12", "claim status")
@@ -111,14 +135,15 @@ async def test_the_same_request_gets_the_first_answer_again_and_another_body_is_
         assert 200 == first.status, first.body
         assert "Idempotency-Replayed" not in first.headers
         count = await kept(client)
-        for path in (operation.path, f"{operation.path}/", operation.path.removeprefix("/2024-04-01/change")):
+        shorter = operation.path.removeprefix("/2024-04-01").removeprefix("/change")
+        for path in (operation.path, f"{operation.path}/", shorter):
             same(first, await client.post(path, body, Idempotency_Key="key-1"))
         answer = await client.post(operation.path, other, Idempotency_Key="key-1")
         assert (422, "422") == (answer.status, refusal(answer)["code"])
         assert count == await kept(client)
         # Another key, another transaction; the same raw file is the one exception, and it says so.
         answer = await client.post(operation.path, body, Idempotency_Key="key-2")
-        if name == "claims x12":
+        if name.endswith("claims x12"):
             assert (400, "025") == (answer.status, answer.json["errors"][0]["code"])
         else:
             assert (200, False) == (answer.status, "Idempotency-Replayed" in answer.headers)

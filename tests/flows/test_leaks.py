@@ -9,7 +9,7 @@ import asyncio
 import copy
 import io
 import logging
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from rich.pretty import pretty_repr
 
 import adapters
 from gateway.api.operations import Call
+from gateway.claim_kinds import CLAIM_KINDS, DENTAL, INSTITUTIONAL, PROFESSIONAL, ClaimKind
 from gateway.claims import Claims
 from gateway.config import Config
 from gateway.inquiries import Answer as InquiryAnswer
@@ -33,11 +34,20 @@ from gateway.reports import Report277
 from gateway.runtime import Runtime
 from observability import log, tracing
 from tests import synthetic
-from tests.flows.service import NETWORK, Answer, Client, claim_body, eligibility_body, in_process, until
+from tests.flows.service import (
+    NETWORK,
+    Answer,
+    Client,
+    claim_body,
+    dental_body,
+    eligibility_body,
+    in_process,
+    institutional_body,
+    until,
+)
 from x12.documents.claim_status import ClaimStatusRequest, ClaimStatusResponse
 from x12.documents.eligibility import EligibilityResponse
 from x12.documents.eligibility_request import EligibilityRequest
-from x12.documents.professional_claim import ProfessionalClaim
 from x12.documents.remittance import Report835
 from x12.envelope import read
 from x12.syntax import runs
@@ -135,8 +145,9 @@ def eligibility_with_canaries(member: str = MEMBER) -> dict[str, Any]:
     return body
 
 
-def claim_with_canaries(control: str = CONTROL) -> dict[str, Any]:
-    body = copy.deepcopy(claim_body(control, LAST, CHARGE))
+def _planted(claim: dict[str, Any]) -> dict[str, Any]:
+    """A claim with canaries in what all kinds of claims have."""
+    body = copy.deepcopy(claim)
     body["subscriber"] |= {
         "memberId": MEMBER,
         "firstName": FIRST,
@@ -147,9 +158,14 @@ def claim_with_canaries(control: str = CONTROL) -> dict[str, Any]:
         "address": ADDRESS,
     }
     body["submitter"]["contactInformation"] = {"name": "BILLING", "phoneNumber": PHONE, "email": EMAIL}
+    body["claimInformation"]["claimSupplementalInformation"] = {"medicalRecordNumber": RECORD}
+    return body
+
+
+def claim_with_canaries(control: str = CONTROL) -> dict[str, Any]:
+    body = _planted(claim_body(control, LAST, CHARGE))
     information = body["claimInformation"]
     information["claimNote"] = {"additionalInformation": NOTE}
-    information["claimSupplementalInformation"] = {"medicalRecordNumber": RECORD}
     information["healthCareCodeInformation"] = [{"diagnosisTypeCode": "ABK", "diagnosisCode": DIAGNOSIS}]
     line = information["serviceLines"][0]
     line |= {"serviceDate": SERVICE, "providerControlNumber": LINE_NUMBER, "additionalNotes": LINE_NOTE}
@@ -166,6 +182,30 @@ def dependent_claim_with_canaries() -> dict[str, Any]:
         "relationshipToSubscriberCode": "19",
         "address": ADDRESS,
     }
+    return body
+
+
+def institutional_with_canaries() -> dict[str, Any]:
+    """A hospital's claim; what it has of its own is full of them, too."""
+    body = _planted(institutional_body(f"PAIDI{CONTROL}", LAST, CHARGE))
+    information = body["claimInformation"]
+    information["billingNote"] = NOTE
+    information["claimDateInformation"] |= {"statementBeginDate": SERVICE, "statementEndDate": SERVICE}
+    information["claimDateInformation"]["admissionDateAndHour"] = f"{SERVICE}0815"
+    information["principalDiagnosis"]["principalDiagnosisCode"] = DIAGNOSIS
+    information["admittingDiagnosis"]["admittingDiagnosisCode"] = DIAGNOSIS
+    information["serviceLines"][0] |= {"lineItemControlNumber": LINE_NUMBER, "thirdPartyOrganizationNotes": LINE_NOTE}
+    return body
+
+
+def dental_with_canaries() -> dict[str, Any]:
+    """A dentist's claim, as `institutional_with_canaries`."""
+    body = _planted(dental_body(f"PAIDD{CONTROL}", LAST, CHARGE))
+    information = body["claimInformation"]
+    del information["claimSupplementalInformation"]
+    information["claimNotes"] = [NOTE]
+    information["claimDateInformation"]["serviceDate"] = SERVICE
+    information["serviceLines"][0] |= {"providerControlNumber": LINE_NUMBER}
     return body
 
 
@@ -212,9 +252,9 @@ def spoilt(body: Mapping[str, Any]) -> list[tuple[str, bytes]]:
     ]
 
 
-def raw_claims() -> str:
+def raw_claims(made: Callable[[int], str] = synthetic.claims_837p, control: str = f"RAW{CONTROL}") -> str:
     """Two claims of a file with canaries in them."""
-    lines = synthetic.claims_837p(2).split("~")
+    lines = made(2).split("~")
     out: list[str] = []
     for line in lines:
         parts = line.split("*")
@@ -227,9 +267,16 @@ def raw_claims() -> str:
         elif line.startswith("N3*") and "BIRCH" in line:
             parts[1] = STREET
         elif line.startswith("CLM"):
-            parts[1] = f"RAW{CONTROL}"
+            parts[1] = control
         out.append("*".join(parts))
     return "~".join(out)
+
+
+# The other kinds of claims: a claim in JSON and a file in X12.
+OTHERS: dict[ClaimKind, tuple[dict[str, Any], str]] = {
+    INSTITUTIONAL: (institutional_with_canaries(), raw_claims(synthetic.claims_837i, f"RAWI{CONTROL}")),
+    DENTAL: (dental_with_canaries(), raw_claims(synthetic.claims_837d, f"RAWD{CONTROL}")),
+}
 
 
 class Recorder:
@@ -285,6 +332,7 @@ async def good_and_bad(recorder: Recorder) -> list[str]:
     ):
         for name, content in spoilt(body):
             await recorder.refused(path, content, "application/json", name)
+    others = [await good_and_bad_of(recorder, kind) for kind in OTHERS]
     text = raw_claims()
     for content in (text[: text.index(MEMBER) + 40], text.replace("SE*", "SE*9"), text.replace(LAST, f"{LAST}\x01")):
         for path in ("submission", "validation"):
@@ -299,7 +347,23 @@ async def good_and_bad(recorder: Recorder) -> list[str]:
         assert [] == found_in(answer.body)
     denied = await client.get("/v1/transactions/1", Authorization=f"Key {MEMBER}")
     assert (401, []) == (denied.status, found_in(denied.body))
-    return [a.json["claimReference"]["correlationId"] for a in (*claims, raw)]
+    return [a.json["claimReference"]["correlationId"] for a in (*claims, raw, *(o for some in others for o in some))]
+
+
+async def good_and_bad_of(recorder: Recorder, kind: ClaimKind) -> tuple[Answer, Answer]:
+    """Claims of another kind with canaries in them; the answers to what was taken: one in JSON, some in X12."""
+    body, text = OTHERS[kind]
+    taken = await recorder.post(f"{kind.path}/submission", body)
+    raw = await recorder.post(f"{kind.path}/raw-x12-submission", text.encode())
+    assert [200, 200] == [taken.status, raw.status], (taken.body, raw.body)
+    for path in ("submission", "validation"):
+        for name, content in spoilt(body):
+            await recorder.refused(f"{kind.path}/{path}", content, "application/json", name)
+        broken = (text[: text.index(MEMBER) + 40], text.replace("SE*", "SE*9"), text.replace(LAST, f"{LAST}\x01"))
+        # Claims of another kind are as secret where they are refused.
+        for content in (*broken, raw_claims()):
+            await recorder.refused(f"{kind.path}/raw-x12-{path}", content.encode(), "application/edi-x12")
+    return taken, raw
 
 
 async def test_no_canary_leaves_sideways_in_the_whole_story(tmp_path: Path) -> None:
@@ -307,8 +371,10 @@ async def test_no_canary_leaves_sideways_in_the_whole_story(tmp_path: Path) -> N
     with captured(stream) as spans:
         async with in_process(tmp_path) as (client, _):
             recorder = Recorder(client)
-            paid, denied, rejected, raw = await good_and_bad(recorder)
+            paid, denied, rejected, raw, *others = await good_and_bad(recorder)
             await until(client, paid, "received")
+            for other in others:
+                await until(client, other, "received")
             assert 200 == (await recorder.post(STATUS, status_with_canaries())).status
             await until(client, rejected, "rejected")
             await until(client, denied, "received")
@@ -316,17 +382,20 @@ async def test_no_canary_leaves_sideways_in_the_whole_story(tmp_path: Path) -> N
             await client.forward(2)
             await until(client, paid, "remitted")
             await until(client, denied, "remitted")
-            for name in ("277", "835"):
-                report = await client.get(f"{NETWORK}/reports/v2/{paid}/{name}")
-                recorder.answers.append(report)
-                # It went all the way: the caller's own report has the caller's own data.
-                assert {CONTROL, LAST} <= set(found_in(report.body))
+            for claim in (paid, *others):
+                await until(client, claim, "remitted")
+                for name in ("277", "835"):
+                    report = await client.get(f"{NETWORK}/reports/v2/{claim}/{name}")
+                    recorder.answers.append(report)
+                    # It went all the way: the caller's own report has the caller's own data.
+                    assert {CONTROL, LAST} <= set(found_in(report.body))
             for path in ("/2023-08-01/polling/transactions", f"/v1/transactions/{paid}", f"{NETWORK}/reports/v2"):
                 listed = await client.get(path)
                 recorder.answers.append(listed)
                 assert (200, []) == (listed.status, found_in(listed.body))
-            trace = await client.trace(paid)
-            assert [] == found_in(msgspec.json.encode(trace["events"]))
+            for claim in (paid, *others):
+                trace = await client.trace(claim)
+                assert [] == found_in(msgspec.json.encode(trace["events"]))
             assert [] == found_in((await client.get("/metrics")).body)
             assert [] == found_in(recorder.headers())
             assert {} == cleartext(tmp_path)
@@ -394,20 +463,23 @@ async def test_an_adapter_whose_errors_quote_the_payload_tells_nobody(
 
 async def structs(runtime: Runtime) -> list[object]:
     """One of everything that carries what a patient said, filled."""
-    claim = msgspec.convert(claim_with_canaries(), ProfessionalClaim)
+    claims = {PROFESSIONAL: claim_with_canaries(), **{kind: body for kind, (body, _) in OTHERS.items()}}
+    documents = [msgspec.convert(body, kind.type) for kind, body in claims.items()]
     asked = msgspec.convert(eligibility_with_canaries(), EligibilityRequest)
     about = msgspec.convert(status_with_canaries(), ClaimStatusRequest)
     payer = runtime.directory.find("SANDBOX")
     content = raw_claims().encode()
     received = read(content)
-    intake = await Claims(runtime).prepare(msgspec.json.encode(claim))
-    assert intake.accepted
-    body = msgspec.json.encode(claim)
+    intakes = [await Claims(runtime).prepare(kind, msgspec.json.encode(body)) for kind, body in claims.items()]
+    assert [True] * len(CLAIM_KINDS) == [i.accepted for i in intakes]
+    body = msgspec.json.encode(documents[0])
     return [
-        *(claim, claim.subscriber, claim.claim_information, asked, asked.subscriber, about),
+        *(part for claim in documents for part in (claim, claim.subscriber, claim.claim_information)),
+        *(asked, asked.subscriber, about),
         *await prepare_eligibility(runtime, payer, asked),
         *prepare_status(runtime, payer, about),
-        *(intake, intake.submissions, intake.reply, Reply(200, body), InquiryAnswer(Answered([]), 200, body)),
+        *(part for intake in intakes for part in (intake, intake.submissions, intake.reply)),
+        *(Reply(200, body), InquiryAnswer(Answered([]), 200, body)),
         *(received, [i.sets for i in received], [s.tree() for i in received for s in i.sets], list(runs(content))),
         *(msgspec.convert({"x12": LAST}, t) for t in (EligibilityResponse, ClaimStatusResponse)),
         *(msgspec.convert({}, t) for t in (Report277, Report835)),
