@@ -17,6 +17,7 @@ from typing import NamedTuple
 from x12 import codes, guides
 from x12.finding import Finding
 from x12.guides import Guide
+from x12.situations import rules
 from x12.units import is_missing
 from x12.walk import Instance
 
@@ -140,29 +141,45 @@ def _status(finding: Finding, instance: Instance, guide: Guide) -> str:
     if finding.level == _BALANCE:
         return _PAYER_BALANCE if finding.loop in _OTHER_PAYERS else _CLAIM_BALANCE
     table = STATUSES | _INSTITUTIONAL if guide.id in INSTITUTIONAL else STATUSES
-    return next((s for key in _keys(finding, instance) if (s := table.get(key))), _SOMETHING)
+    return next((s for key in _keys(finding, instance, guide) if (s := table.get(key))), _SOMETHING)
 
 
-def _keys(finding: Finding, instance: Instance) -> Iterator[str]:
+def _keys(finding: Finding, instance: Instance, guide: Guide) -> Iterator[str]:
     """The rows that a place may have in the table, the most exact first."""
     element = f"{finding.element:02d}" if finding.element else ""
     places = [f"{element}-{finding.component}"] if element and finding.component else []
     places += [element, ""] if element else [""]
     for loop in (f"{finding.loop} ", ""):
         for place in places:
-            for qualifier in _qualifiers(finding, instance):
+            for qualifier in _qualifiers(finding, instance, guide):
                 yield f"{loop}{finding.segment}[{qualifier}]{place}"
             yield f"{loop}{finding.segment}{place}"
 
 
-def _qualifiers(finding: Finding, instance: Instance) -> Iterator[str]:
-    """What the segment at the finding's place is qualified by: its first element or component, and NM108."""
+def _qualifiers(finding: Finding, instance: Instance, guide: Guide) -> Iterator[str]:
+    """What the segment of a finding is qualified by: its first element or component, and NM108; what is missing, by its rule."""
+    if is_missing(finding):
+        yield from _wanted(guide).get((finding.rule or "", finding.loop or "", finding.segment or ""), ())
+        return
     for (_, raw), position in zip(instance.segments, instance.positions, strict=True):
         if position == finding.position and raw.startswith(f"{finding.segment}{instance.delimiters.element}"):
             row = raw.split(instance.delimiters.element)
             if row[0] == "NM1" and len(row) > 8:
                 yield row[8]
             yield row[1].split(instance.delimiters.component)[0]
+
+
+@cache
+def _wanted(guide: Guide) -> dict[tuple[str, str, str], list[str]]:
+    """Qualifiers of a segment that is missing, by the rule ("" for the guide itself), loop and segment that want it."""
+    wanted: dict[tuple[str, str, str], list[str]] = {}
+    for segment in guide.segments:
+        if segment.usage == "R" and segment.qualifier is not None:
+            wanted.setdefault(("", segment.loop.id, segment.id), sorted(segment.qualifier.codes or ()))
+    for statement in rules(guide):
+        place = statement.blamed
+        wanted.setdefault((statement.rule.id, place.loop, place.segment), sorted(place.qualifiers))
+    return wanted
 
 
 @cache

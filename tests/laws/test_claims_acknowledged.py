@@ -192,6 +192,7 @@ def test_a_reason_names_what_is_wrong_and_whose_it_is() -> None:
     fee = LINES[sv1].split("*")[2]
     cases = [
         (changed(hi), {("A6", "254", "", False)}),
+        (changed(start, LINES[start].replace(":B:1", ":B:7")), {("A6", "464", "", False)}),
         (changed(start, LINES[start].replace(":B:1", ":Q:1")), {("A7", "567", "", False)}),
         (changed(born, "DMG*D8*20261350*F"), {("A7", "158", "IL", False)}),
         (changed(rendering, LINES[rendering].replace("*XX*", "**")), {("A6", "745", "", False)}),
