@@ -234,97 +234,95 @@ def read(
         bool, typer.Option("--raw", help="With the segments of each set beside, as they were received.")
     ] = False,
     out: Out = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON lines are printed in any case.", hidden=True)] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="One object for each file, as validate prints it, instead of a line for each set."),
+    ] = False,
 ) -> None:
     """Print what files say as JSON, one line for each transaction set: `transactionType`, envelope, findings, documents."""
-    from x12.envelope import Interchange
-
     judged = Judged()
-
-    def lines(name: str) -> Iterator[str]:
-        for part in parts(name):
-            if isinstance(part, Interchange):
-                judged.add(ACCEPTED if part.accepted and all(g.accepted for g in part.groups) else FINDINGS)
-                yield from _ta1_lines(part, name)
-            else:
-                judged.add(ACCEPTED if part.accepted else FINDINGS)
-                yield _set_line(part, name, raw=raw)
-                part.segments, part.nodes, part.findings = [], [], []
 
     def everything() -> Iterator[str]:
         for name in files:
+            if as_json:
+                yield from _as_object(name, judged, raw=raw)
+                continue
             try:
-                yield from lines(name)
+                yield from _as_lines(name, judged, raw=raw)
             except Unreadable as error:
                 complain(name, error)
                 judged.add(UNREADABLE)
 
     if out is None:
-        for line in everything():
-            written(line)
+        for text in everything():
+            written(text)
     else:
         put_out(out, everything(), judged)
     judged.leave()
 
 
-def _set_line(received: TransactionSet, name: str, *, raw: bool) -> str:
+def _as_lines(name: str, judged: Judged, *, raw: bool) -> Iterator[str]:
+    """A line for each transaction set and each TA1 of a file."""
     import msgspec
 
-    from gateway.x12_verdicts import told
-    from x12.transactions import documents_of, kind_of
-
-    kind, group = kind_of(received), received.group
-    said: dict[str, Any] = {
-        "file": shown_name(name),
-        "transactionType": kind.name if kind is not None else None,
-        "setId": received.set_id,
-        "controlNumber": received.control_number,
-        "guide": received.guide.id if received.guide is not None else None,
-    }
-    if group is not None:
-        said |= _envelope(group.interchange)
-        said["group"] = {
-            "functionalId": group.functional_id,
-            "sender": group.elements[1],
-            "receiver": group.elements[2],
-            "date": group.elements[3],
-            "time": group.elements[4],
-            "controlNumber": group.control_number,
-            "version": group.version,
-        }
-    said |= {"accepted": received.accepted, "findings": [told(f) for f in received.findings]}
-    said["documents"] = documents_of(received)
-    if raw:
-        said["delimiters"] = received.delimiters._asdict()
-        said["raw"] = received.segments
-    return msgspec.json.encode(said).decode() + "\n"
-
-
-def _ta1_lines(received: Interchange, name: str) -> Iterator[str]:
-    """A line for each TA1 that stood in an interchange."""
-    import msgspec
-
+    from gateway.x12_verdicts import group_told, interchange_told, told
+    from x12.envelope import Interchange
     from x12.transactions import acknowledgements
 
-    for said in acknowledgements(received):
-        line = {"file": shown_name(name), "transactionType": "TA1", **_envelope(received), "documents": [said]}
-        yield msgspec.json.encode(line).decode() + "\n"
+    for part in parts(name):
+        said: dict[str, Any] = {"file": shown_name(name)}
+        if isinstance(part, Interchange):
+            judged.add(ACCEPTED if part.accepted and all(g.accepted for g in part.groups) else FINDINGS)
+            for answer in acknowledgements(part):
+                line = {"transactionType": "TA1", "interchange": interchange_told(part), "documents": [answer]}
+                yield msgspec.json.encode(said | line).decode() + "\n"
+            continue
+        judged.add(ACCEPTED if part.accepted else FINDINGS)
+        said |= {"transactionType": None, "setId": part.set_id, "controlNumber": part.control_number}
+        said["guide"] = part.guide.id if part.guide is not None else None
+        if part.group is not None:
+            said |= {"interchange": interchange_told(part.group.interchange), "group": group_told(part.group)}
+        said |= {"accepted": part.accepted, "findings": [told(f) for f in part.findings], **_said(part, raw=raw)}
+        yield msgspec.json.encode(said).decode() + "\n"
+        part.segments, part.nodes, part.findings = [], [], []
 
 
-def _envelope(received: Interchange) -> dict[str, Any]:
-    elements = received.elements
-    return {
-        "interchange": {
-            "senderQualifier": elements[4],
-            "sender": received.sender,
-            "receiverQualifier": elements[6],
-            "receiver": received.receiver,
-            "date": elements[8],
-            "time": elements[9],
-            "controlNumber": received.control_number,
-            "usage": received.usage,
-        }
-    }
+def _as_object(name: str, judged: Judged, *, raw: bool) -> Iterator[str]:
+    """One object for a file: its verdict, with the documents of each set in it."""
+    from gateway.x12_verdicts import JsonVerdict, without_findings
+    from x12.envelope import Interchange
+
+    texts: list[str] = []
+    verdict = JsonVerdict(texts.append, shown_name(name))
+    accepted, problem = True, None
+    try:
+        for part in parts(name):
+            if isinstance(part, Interchange):
+                verdict.interchange(part, list)
+                accepted = accepted and part.accepted and all(g.accepted for g in part.groups)
+            else:
+                verdict.transaction(part, part.findings, _said(part, raw=raw))
+                accepted = accepted and without_findings(part.findings)
+                part.segments, part.nodes, part.findings = [], [], []
+            yield "".join(texts)
+            texts.clear()
+    except Unreadable as error:
+        accepted, problem = False, str(error)
+    verdict.end(accepted, problem, {})
+    yield "".join(texts)
+    judged.add(UNREADABLE if problem else ACCEPTED if accepted else FINDINGS)
+
+
+def _said(received: TransactionSet, *, raw: bool) -> dict[str, Any]:
+    """What a set says, as documents of its kind."""
+    from x12.transactions import documents_of, kind_of
+
+    kind = kind_of(received)
+    said: dict[str, Any] = {"transactionType": kind.name if kind is not None else None}
+    said["documents"] = documents_of(received)
+    if raw:
+        said |= {"delimiters": received.delimiters._asdict(), "raw": received.segments}
+    return said
 
 
 # --- write ---------------------------------------------------------------------------------------------------------

@@ -6,8 +6,9 @@ A verdict of a file of any size takes little memory: each transaction set is tol
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from tempfile import SpooledTemporaryFile
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import msgspec
@@ -18,7 +19,16 @@ from x12.envelope import Group, Interchange, TransactionSet
 from x12.finding import Finding
 from x12.oracle import SecondOpinion
 
-__all__ = ["JsonVerdict", "TextVerdict", "Verdict", "finding_lines", "told", "without_findings"]
+__all__ = [
+    "JsonVerdict",
+    "TextVerdict",
+    "Verdict",
+    "finding_lines",
+    "group_told",
+    "interchange_told",
+    "told",
+    "without_findings",
+]
 
 # What a finding always says in JSON, absent or not.
 _ALWAYS = ("level", "severity", "code", "scope", "loop", "segment", "position", "element", "message")
@@ -50,6 +60,34 @@ class Verdict(Protocol):
     def end(self, accepted: bool, unreadable: str | None, further: dict[str, Any]) -> None: ...
 
 
+def interchange_told(received: Interchange) -> dict[str, str]:
+    """What an ISA says, as JSON tells it."""
+    elements = received.elements
+    return {
+        "controlNumber": received.control_number,
+        "senderQualifier": elements[4],
+        "sender": received.sender,
+        "receiverQualifier": elements[6],
+        "receiver": received.receiver,
+        "date": elements[8],
+        "time": elements[9],
+        "usage": received.usage,
+    }
+
+
+def group_told(group: Group) -> dict[str, str]:
+    """What a GS says, as JSON tells it."""
+    return {
+        "functionalId": group.functional_id,
+        "version": group.version,
+        "controlNumber": group.control_number,
+        "sender": group.elements[1],
+        "receiver": group.elements[2],
+        "date": group.elements[3],
+        "time": group.elements[4],
+    }
+
+
 class JsonVerdict:
     """A file's JSON object, on one line, written as the file is read."""
 
@@ -66,7 +104,10 @@ class JsonVerdict:
         self._chosen: Callable[[list[Finding]], list[Finding]] = list
         self.write(f'{{"file":{_json(name)},"interchanges":[')
 
-    def transaction(self, received: TransactionSet, found: list[Finding]) -> None:
+    def transaction(
+        self, received: TransactionSet, found: list[Finding], further: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
+        """A set with its findings, and further what it says."""
         group = received.group
         assert group is not None
         self._open_interchange(group.interchange)
@@ -83,6 +124,7 @@ class JsonVerdict:
                     "accepted": without_findings(found),
                     "findings": [told(f) for f in found],
                 }
+                | dict(further)
             )
         )
 
@@ -98,7 +140,12 @@ class JsonVerdict:
         self._close_group()
         found = chosen(received.findings)
         self._keep(found, None)
-        self.write(f'],"accepted":{_json(without_findings(found))},"findings":{_json([told(f) for f in found])}}}')
+        self.write(f'],"accepted":{_json(without_findings(found))},"findings":{_json([told(f) for f in found])}')
+        if received.acknowledgements:
+            from x12.transactions import acknowledgements
+
+            self.write(f',"acknowledgements":{_json(acknowledgements(received))}')
+        self.write("}")
         self._open, self._groups = None, 0
 
     def end(self, accepted: bool, unreadable: str | None, further: dict[str, Any]) -> None:
@@ -124,13 +171,7 @@ class JsonVerdict:
         self.write("," if self._interchanges else "")
         self._interchanges += 1
         self._open, self._groups = received, 0
-        said = {
-            "controlNumber": received.control_number,
-            "sender": received.sender,
-            "receiver": received.receiver,
-            "usage": received.usage,
-        }
-        self.write(f'{_json(said)[:-1]},"groups":[')
+        self.write(f'{_json(interchange_told(received))[:-1]},"groups":[')
 
     def _open_group(self, group: Group) -> None:
         if self._group is group:
@@ -143,12 +184,7 @@ class JsonVerdict:
             self.write("," if self._groups else "")
             self._groups += 1
             self._group, self._sets = here, 0
-            said = {
-                "functionalId": here.functional_id,
-                "version": here.version,
-                "controlNumber": here.control_number,
-            }
-            self.write(f'{_json(said)[:-1]},"transactions":[')
+            self.write(f'{_json(group_told(here))[:-1]},"transactions":[')
             if here is group:
                 return
             self._close_group()

@@ -1,6 +1,6 @@
 """JSON into X12: what `claimwire x12 read` prints, or documents alone, into interchanges.
 
-The JSON is an object, a list of objects, or an object a line. Each object says `transactionType` and `documents` (or one
+The JSON is an object, a list of objects, an object a line, or what `read --json` prints. Each object says `transactionType` and `documents` (or one
 `document`), and may say `interchange` and `group` as `read` does; options go before what it says. Objects that follow each
 other with the same sender, receiver and usage share an interchange, those of one type a group.
 """
@@ -115,6 +115,9 @@ def _entries(data: bytes) -> Iterator[tuple[str, Any]]:
     """(path, object) of everything that is asked for."""
     try:
         whole = msgspec.json.decode(data)
+        if isinstance(whole, dict) and "interchanges" in whole:
+            yield from _nested(cast("dict[str, Any]", whole))
+            return
         yield from (_numbered(cast("list[Any]", whole)) if isinstance(whole, list) else [("", whole)])
         return
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -130,6 +133,24 @@ def _numbered(entries: Sequence[Any]) -> Iterator[tuple[str, Any]]:
     """Each entry with its path."""
     for index, entry in enumerate(entries):
         yield f"[{index}]", entry
+
+
+def _nested(said: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The sets and acknowledgements of a file as `read --json` tells them, each with its envelope."""
+    for n, interchange in enumerate(_listed(said, "interchanges")):
+        for k, answer in enumerate(_listed(interchange, "acknowledgements")):
+            entry = {"transactionType": _TA1, "interchange": interchange, "document": answer}
+            yield f"interchanges[{n}].acknowledgements[{k}]", entry
+        for g, group in enumerate(_listed(interchange, "groups")):
+            for t, transaction in enumerate(_listed(group, "transactions")):
+                entry = {**transaction, "interchange": interchange, "group": group}
+                yield f"interchanges[{n}].groups[{g}].transactions[{t}]", entry
+
+
+def _listed(said: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    found = said.get(name)
+    listed = cast("list[Any]", found) if isinstance(found, list) else []
+    return [cast("dict[str, Any]", item) for item in listed if isinstance(item, dict)]
 
 
 def _load(path: str, entry: Any, given: Given, loads: list[_Load], findings: list[Finding]) -> None:

@@ -223,6 +223,16 @@ def test_what_is_read_is_written_and_read_again(clean: Path) -> None:
     assert ["SYNTHSEND"] == [line["interchange"]["sender"] for line in second]
 
 
+def test_an_object_for_a_file_is_written_as_well(clean: Path) -> None:
+    (told,) = objects(run("read", "--json", clean).stdout)
+    (verdict,) = objects(run("validate", "--json", clean).stdout)
+    one = told["interchanges"][0]["groups"][0]["transactions"][0]
+    assert ("837P", 3) == (one.pop("transactionType"), len(one.pop("documents")))
+    assert verdict == told
+    again = run("write", "-", stdin=run("read", "--json", clean).stdout.encode())
+    assert 0 == run("diff", "--ignore-envelope", clean, "-", stdin=again.stdout.encode()).exit_code
+
+
 def test_writing_takes_a_document_alone_and_the_envelope_from_options(clean: Path) -> None:
     (line,) = objects(run("read", clean).stdout)
     alone = msgspec.json.encode(line["documents"][0])
