@@ -449,7 +449,7 @@ class _Reader:
             group = self.group
         made = self.open = TransactionSet(group, first, delimiters)
         table = self.table(made, delimiters, second)
-        self.walk = self.walk_of(table, group) if table else _Skim(delimiters)
+        self.walk = self.walk_of(table, group, second) if table else _Skim(delimiters)
         if not self.keep:
             made.units = Units(made.set_id, delimiters)
         if group is None:
@@ -495,10 +495,11 @@ class _Reader:
                 return compiled(guide, delimiters, self.judgement)
         return None
 
-    def walk_of(self, table: Table, group: Group | None) -> Walk:
-        """What walks a set of this group."""
+    def walk_of(self, table: Table, group: Group | None, second: str) -> Walk:
+        """What walks a set of this group whose second segment is this one."""
         usage = self.interchange.usage if self.interchange is not None else ""
-        return Walk(table, keep=self.keep, day=_day(group), usage=usage)
+        day = _day(group, second.split(table.delimiters.element))
+        return Walk(table, keep=self.keep, day=day, usage=usage)
 
     def end_set(self) -> TransactionSet:
         done, walk = self.open, self.walk
@@ -571,10 +572,15 @@ def _order(finding: Finding) -> tuple[int, int, str]:
     return finding.position or 0, finding.level, finding.rule or ""
 
 
-def _day(group: Group | None) -> str:
-    """The day a group was made (GS04), as CCYYMMDD; "" where it tells none."""
-    said = group.elements[3] if group is not None else ""
-    return said if period_is_valid("D8", said) else ""
+# Where the second segment of a set tells the day it is of: BHT04, or the day of payment.
+_DAY_AT = {"BHT": 4, "BPR": 16}
+
+
+def _day(group: Group | None, second: Sequence[str]) -> str:
+    """The day that a set is of, as CCYYMMDD: what its second segment tells, else the group's (GS04); "" where neither does."""
+    at = _DAY_AT.get(second[0], len(second))
+    told = (*second[at : at + 1], group.elements[3] if group is not None else "")
+    return next((day for day in told if period_is_valid("D8", day)), "")
 
 
 def _group(code: str, segment: str, message: str) -> Finding:

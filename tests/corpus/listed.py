@@ -6,9 +6,8 @@ The document is read here and nowhere repeated: what it lists is what the tests 
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pytest
 
 from x12.envelope import Interchange, read
 from x12.finding import Finding
+from x12.judging import LEVELS
 
 __all__ = [
     "DOCUMENT",
@@ -24,9 +24,9 @@ __all__ = [
     "content",
     "edited",
     "entries",
+    "faulted",
     "findings",
     "invalid",
-    "listed",
     "placed",
     "received",
     "valid",
@@ -46,7 +46,6 @@ _GUIDES = {
     "837I": {"005010X223A2", "005010X223A3"},
     "837P": {"005010X222A1", "005010X222A2"},
 }
-_PLACE = re.compile(r"(?:(\d+) × )?`([^`]+)`")
 
 
 class Structure(msgspec.Struct):
@@ -122,9 +121,9 @@ def content(entry: Entry) -> bytes:
     return (corpus() / entry.file).read_bytes()
 
 
-def received(entry: Entry) -> list[Interchange]:
+def received(entry: Entry, levels: Iterable[int] = LEVELS) -> list[Interchange]:
     """What the reader makes of a file."""
-    return read(content(entry), levels=(1, 2))
+    return read(content(entry), levels=levels)
 
 
 def findings(interchanges: list[Interchange]) -> list[Finding]:
@@ -139,20 +138,18 @@ def placed(found: list[Finding]) -> Counter[str]:
     return Counter(f"{f.place or f.scope} {f.code}" for f in found)
 
 
+def faulted(*transactions: str) -> dict[str, Counter[str]]:
+    """File -> what is wrong at the levels at which the gateway takes X12, for the valid files where anything is."""
+    found = {e.file: [f for f in findings(received(e, (1, 2))) if f.severity == "error"] for e in valid(*transactions)}
+    return {file: placed(errors) for file, errors in found.items() if errors}
+
+
 def _rows(heading: str) -> Iterator[list[str]]:
     """The rows of the table under a heading of the document."""
     section = DOCUMENT.read_text("utf-8").split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
     for line in lines[2:]:
         yield [cell.strip() for cell in line.strip("|").split("|")]
-
-
-def listed() -> dict[str, Counter[str]]:
-    """File -> the findings that our reader has in it, as `place code`, as often as they occur."""
-    return {
-        name.strip("`"): Counter({place: int(times or 1) for times, place in _PLACE.findall(cell)})
-        for name, cell, _ in _rows("Files that the reader faults")
-    }
 
 
 def edited() -> dict[str, tuple[int, str]]:

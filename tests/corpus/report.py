@@ -17,7 +17,6 @@ from pathlib import Path
 import msgspec
 
 from tests.corpus.listed import DOCUMENT, Entry, entries, findings, placed, received
-from x12.balancing import balance_835, balance_837
 from x12.envelope import Interchange
 from x12.finding import Finding
 
@@ -26,7 +25,6 @@ __all__ = ["UNEXPLAINED", "Verdict", "idle", "main", "missed", "render", "verdic
 REASONS = Path(__file__).parent / "reasons.toml"
 UNEXPLAINED = "**not explained**"
 _COMPARED = ("accept", "reject")
-BALANCED = {"835": balance_835, "837": balance_837}
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -109,8 +107,6 @@ def verdicts() -> tuple[Verdict, ...]:
 
 def _verdict(entry: Entry, interchanges: Sequence[Interchange]) -> Verdict:
     found = findings(list(interchanges))
-    for one in (s for i in interchanges for s in i.sets if s.guide is not None and s.set_id in BALANCED):
-        found += BALANCED[one.set_id](one.tree())
 
     def kind(severity: str) -> Counter[str]:
         chosen: list[Finding] = [f for f in found if f.severity == severity]
@@ -127,14 +123,13 @@ def _verdict(entry: Entry, interchanges: Sequence[Interchange]) -> Verdict:
 
 
 def _why(verdict: Verdict) -> str:
-    """The reasons for all errors that we have found in a file."""
-    known = [r.why for r in reasons().file if fnmatch(verdict.entry.file, r.file)]
-    if known:
-        return " ".join(known)
-    told: dict[str, None] = {}
+    """The reasons for all errors that we have found in a file: its own, then those of the places."""
+    told = dict.fromkeys(r.why for r in reasons().file if fnmatch(verdict.entry.file, r.file))
+    single = bool(told)
     for place in verdict.errors:
-        why = next((r.why for r in reasons().rule if r.explains(verdict.entry, place)), f"{UNEXPLAINED}: {place}.")
-        told[why] = None
+        why = next((r.why for r in reasons().rule if r.explains(verdict.entry, place)), None)
+        if why is not None or not single:
+            told[why or f"{UNEXPLAINED}: {place}."] = None
     return " ".join(told)
 
 

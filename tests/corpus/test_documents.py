@@ -98,7 +98,7 @@ def test_a_wrong_envelope_gets_the_code_that_its_source_expects(entry: Entry) ->
 
 def test_every_file_without_a_fault_is_written_as_it_was_read() -> None:
     clean = [v.entry for v in report.verdicts() if v.accepted]
-    assert len(clean) > 90
+    assert len(clean) > 80
     for entry in clean:
         text = "".join(i.text() for i in received(entry))
         assert (entry.file, content(entry)) == (entry.file, text.encode("latin-1"))

@@ -70,10 +70,16 @@ def test_each_claim_of_a_file_that_breaks_a_rule_is_told_once_and_at_its_place()
 # --- code lists ------------------------------------------------------------------------------------------------------
 
 
+def _key(guide: str) -> tuple[str, ...]:
+    """A guide as `guides.load` takes it: `005010X221A1`, or with its set, `005010X212 277`."""
+    edition, _, set_id = guide.partition(" ")
+    return next(k for k in guides.available() if k[0].startswith(edition) and k[1].startswith(set_id))
+
+
 def _segment(guide: str, place: str) -> Segment:
     """`2400 SV1`, or `2300 HI ABK` for the one whose qualifier has that code."""
     loop, name, *code = place.split()
-    key = next(k for k in guides.available() if k[0].startswith(guide))
+    key = _key(guide)
     for segment in guides.load(*key).segments:
         codes = segment.qualifier.codes if segment.qualifier else None
         if (segment.loop.id, segment.id) == (loop, name) and (not code or code[0] in (codes or ())):
@@ -90,7 +96,7 @@ def _lists() -> Lists:
 def found_in(guide: str, place: str, *raws: str, day: str = "20260101", usage: str = "P") -> list[Finding]:
     """What the codes of segments at a place are found to be wrong with, one after the other."""
     segment = _segment(guide, place)
-    key = next(k for k in guides.available() if k[0].startswith(guide))
+    key = _key(guide)
     table = Table(guides.load(*key), STANDARD, Judgement(frozenset((5,)), _lists()))
     walk = Walk(table, day=day, usage=usage)
     act = table.node(segment).act
@@ -129,6 +135,7 @@ def found_in(guide: str, place: str, *raws: str, day: str = "20260101", usage: s
         ("005010X221A1", "2100 NM1 82", "NM1*82*1*DOE*J****XX*1234567890", [("NM109", "I12")]),
         ("005010X223A2", "2300 CLM", "CLM*1*10***11:A:1**A*Y*Y", []),
         ("005010X223A2", "2300 CLM", "CLM*1*10***99:A:1**A*Y*Y", [("CLM05-1", "I12")]),
+        ("005010X212 277", "2200D STC", "STC*F2:80::RX*20260101**85*0", []),
         ("005010X214", "2200D STC", "STC*A1:9999*20250101*WQ*1", [("STC01-2", "I12")]),
         ("005010X214", "2200D STC", "STC*B1:20*20250101*WQ*1", [("STC01-1", "7")]),
     ],
@@ -145,6 +152,25 @@ def test_what_was_good_on_one_day_is_judged_again_on_another() -> None:
     # Reason 42 ended on 2007-06-01.
     ended = [found_in("005010X221A1", "2110 CAS", "CAS*CO*42*1", day=day) for day in ("20070101", "20260101", "")]
     assert [0, 1, 0] == [len(found) for found in ended]
+
+
+@pytest.mark.parametrize(
+    ("paid", "grouped", "faults"), [("20070101", "20260101", 0), ("", "20260101", 1), ("", "20070101", 0)]
+)
+def test_a_remittance_is_of_the_day_of_its_payment_and_without_one_of_its_group(
+    paid: str, grouped: str, faults: int
+) -> None:
+    text = synthetic.remittance_835(1)
+    head, _, rest = text.partition("~BPR*")
+    payment, _, tail = rest.partition("~")
+    elements = payment.split("*")
+    elements[15] = paid
+    group = head.split("~")[1].split("*")
+    head = head.replace(f"*{group[4]}*", f"*{grouped}*")
+    reason = next(s for s in tail.split("~") if s.startswith("CAS*")).split("*")[2]
+    faulty = f"{head}~BPR*{'*'.join(elements)}~{tail.replace(f'~CAS*CO*{reason}*', '~CAS*CO*42*', 1)}".encode()
+    found = [f for i in x12.read(faulty, levels=(5,)) for s in i.sets for f in s.findings if f.place.endswith("CAS02")]
+    assert faults == len(found)
 
 
 def test_the_qualifier_before_an_element_is_part_of_what_is_remembered() -> None:

@@ -30,6 +30,8 @@ _DAYS_MAX = 16
 _QUALIFIER, _IDENTIFIER = "66", "67"
 # Element 66 says with XX that element 67 is a National Provider Identifier (45 CFR 162.406).
 _NPI = {"XX": "npi"}
+# Which component of a composite says what list a value is of, where it is not the first.
+_QUALIFIED_BY = {"facility_type": 2, "claim_status": 4}
 # Whose states the list has: where a country is named that is none of them, N402 is not judged.
 _STATES_OF = ("", "US", "CA")
 # No code of the guide (IK403 7) or not of the form that its list has (I12).
@@ -109,9 +111,8 @@ class _Place:
             for component in element.components[: len(parts) - 1]:
                 value = parts[component.position - 1]
                 if value and component.external and component.usage != "N":
-                    # A facility code's qualifier stands behind it, every other in front of all.
-                    qualifier = parts[component.position if component.external == "facility_type" else 0]
-                    name = list_for(component.external, qualifier)
+                    at = _QUALIFIED_BY.get(component.external, 1)
+                    name = list_for(component.external, parts[at - 1] if at <= len(parts) else "")
                     if name is not None:
                         found.append(_Coded(component, component.position, repeat, name, value))
         return found

@@ -191,6 +191,7 @@ _CHOSEN: Mapping[str, Mapping[str, str | None]] = {
     "icd": {**_ICD, "": None},
     "procedure": {**_PROCEDURE, **_ICD, **_HI, "": None},
     "facility_type": {"A": "facility_code", "B": "place_of_service", "": "facility_type"},
+    "claim_status": {"65": "claim_status", "RX": "ncpdp_reject", "": "claim_status"},
     "remark": {"HE": "remittance_advice_remark", "RX": "ncpdp_reject", "": None},
 }
 
