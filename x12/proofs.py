@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from x12.guides import UNBOUNDED, Loop, Segment
-from x12.patterns import segment_source
+from x12.patterns import segment_pattern, segment_source
+from x12.syntax import Delimiters
 
 if TYPE_CHECKING:
     from x12.table import Node, Step, Table
@@ -45,11 +46,11 @@ class Proof:
 
     __slots__ = ("finish", "known", "match")
 
-    def __init__(self, pieces: Sequence[_Piece], terminator: str) -> None:
+    def __init__(self, pieces: Sequence[_Piece], delimiters: Delimiters) -> None:
         self.known = len(pieces)
-        pattern = re.compile("".join(_source(piece, re.escape(terminator)) for piece in pieces))
+        pattern = re.compile("".join(_source(piece, re.escape(delimiters.segment)) for piece in pieces))
         self.match = pattern.match
-        self.finish = _finish(pieces, pattern, terminator)
+        self.finish = _finish(pieces, pattern, delimiters)
 
 
 def prove(loop: Loop, table: Table, before: Proof | None = None) -> Proof | None:
@@ -57,7 +58,7 @@ def prove(loop: Loop, table: Table, before: Proof | None = None) -> Proof | None
     pieces = _pieces(loop, table)
     if len(pieces) < 2 or (before is not None and before.known >= len(pieces)):
         return before
-    return Proof(pieces, table.delimiters.segment)
+    return Proof(pieces, table.delimiters)
 
 
 def _pieces(loop: Loop, table: Table) -> list[_Piece]:
@@ -122,15 +123,19 @@ def _name(piece: _Piece) -> str:
     return f"n{piece.node.segment.index}"
 
 
-def _finish(pieces: Sequence[_Piece], pattern: re.Pattern[str], terminator: str) -> Finish:
-    known: dict[str, Any] = {"terminator": terminator}
+def _finish(pieces: Sequence[_Piece], pattern: re.Pattern[str], delimiters: Delimiters) -> Finish:
+    known: dict[str, Any] = {"terminator": delimiters.segment}
     needed = [p for p in pieces if p.run or not p.required or p.node.act is not None]
     groups = [f"g{p.node.segment.index}" for p in needed]
     numbers = [str(pattern.groupindex[_name(p)]) for p in needed]
     body = [f"{', '.join(groups)} = match.group({', '.join(numbers)})"] if groups else []
     for piece in pieces:
         index = piece.node.segment.index
-        known |= {f"node{index}": piece.node, f"act{index}": piece.node.act, f"proved{index}": piece.node.plain}
+        known |= {
+            f"node{index}": piece.node,
+            f"act{index}": piece.node.act,
+            f"proved{index}": segment_pattern(piece.node.segment, delimiters),
+        }
         if piece.run:
             body += [f"r{index} = g{index}.split(terminator)[:-1] if g{index} else ()"]
         if piece.loose:

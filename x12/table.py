@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, final
 
+from x12.elements import judge_segment
 from x12.guides import UNBOUNDED, Guide, Loop, Segment
 from x12.numbering import numbering
 from x12.patterns import never, segment_pattern
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Act", "Close", "Judging", "Node", "Scope", "Step", "StepsByValue", "Table", "compiled"]
 
+# A pattern takes as long to make as the slow road does for some fifty segments.
+_PATTERN_FROM = 24
 # What a segment means beyond levels 1 and 2: called with the walk, the raw segment, and whether it was proved clean.
 Act = Callable[["Walk", str, bool], None]
 Close = Callable[["Walk"], None]
@@ -51,9 +54,26 @@ class Judging(Protocol):
 
 
 class Node:
-    """One segment of a guide, compiled for one set of delimiters."""
+    """One segment of a guide, compiled for one set of delimiters.
 
-    __slots__ = ("act", "bit", "loop", "match", "next", "opens", "plain", "prefix", "scope", "segment")
+    `plain` tells whether a raw segment is clean, `match` the same but for the trailer, which the slow road takes. A pattern is
+    made when it has been asked for some times: until then the slow road answers, which a single document is sooner done with.
+    """
+
+    __slots__ = (
+        "_delimiters",
+        "_uses",
+        "act",
+        "bit",
+        "loop",
+        "match",
+        "next",
+        "opens",
+        "plain",
+        "prefix",
+        "scope",
+        "segment",
+    )
 
     def __init__(self, segment: Segment, table: Table) -> None:
         self.segment = segment
@@ -62,12 +82,22 @@ class Node:
         self.opens = segment.opens
         self.bit = 1 << segment.order
         self.prefix = segment.id + table.delimiters.element
-        self.plain = segment_pattern(segment, table.delimiters)
+        self._delimiters, self._uses = table.delimiters, 0
+        self.plain: Callable[[str], object] = self._late
         # The trailer ends the walk, which the slow road does.
-        self.match = never if segment.id == "SE" else self.plain
+        self.match: Callable[[str], object] = never if segment.id == "SE" else self._late
         judging = table.judging
         self.act = _together(numbering(self, table), judging.act(segment, table) if judging is not None else None)
         self.next: dict[str, Step | StepsByValue] = {}
+
+    def _late(self, raw: str) -> object:
+        self._uses += 1
+        if self._uses > _PATTERN_FROM:
+            self.plain = segment_pattern(self.segment, self._delimiters)
+            self.match = never if self.segment.id == "SE" else self.plain
+            return self.plain(raw)
+        clean = self.segment.usage != "N" and not judge_segment(self.segment, raw, self._delimiters, 0)
+        return True if clean else None
 
     def __repr__(self) -> str:
         return repr(self.segment)

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from tests.bench import files, service
-from tests.bench.__main__ import QUICK, validation_rows
+from tests.bench.__main__ import QUICK, scale_rows, validation_rows
 from tests.bench.processes import result_of
 from tests.bench.validation import Judged
 
@@ -26,6 +26,12 @@ def test_both_validators_refuse_the_files_with_an_error_in_each_claim(tmp_path: 
         judged = msgspec.convert(result_of("validation", "ours", str(tmp_path / f"{file.name}.x12")), Judged)
         assert not judged.accepted
         assert judged.errors >= round(file.claims * QUICK.share)
+
+
+def test_the_other_benches_of_judging_run(tmp_path: Path) -> None:
+    rows = list(scale_rows(tmp_path, QUICK))
+    assert 6 <= len(rows)
+    assert all(row.ours > 0 and row.peer > 0 and row.good for row in rows)
 
 
 def test_every_answer_that_is_counted_is_in_the_ledger() -> None:
