@@ -347,7 +347,7 @@ def write(
     """Write X12 from JSON: lines as `read` prints them, or documents of one --type. Refuses with the path of what is wrong."""
     import msgspec
 
-    from gateway.x12_verdicts import finding_lines, told
+    from gateway.x12_verdicts import finding_lines, put_line, told
     from gateway.x12_writing import TYPES, Given, interchanges
 
     if kind and kind not in TYPES:
@@ -390,7 +390,7 @@ def write(
             typer.echo(f"{shown_name(name)}: nobody said who sends or receives: say --sender and --receiver.", err=True)
         for finding in made.findings:
             for line in finding_lines(finding, ""):
-                console.print(line, soft_wrap=True)
+                put_line(console, line)
     if out is not None and answers:
         put_out(out, answers, judged)
     judged.leave()

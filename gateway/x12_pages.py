@@ -13,7 +13,7 @@ from markupsafe import Markup
 from rich.console import Console
 from rich.text import Text
 
-from gateway.x12_verdicts import finding_lines
+from gateway.x12_verdicts import finding_lines, put_line
 from x12.comparing import Difference
 from x12.explaining import Block, Explained, Line, Value
 from x12.finding import Finding
@@ -89,7 +89,7 @@ def tell(said: Explained, console: Console) -> None:
     """One transaction set or interchange on the terminal."""
 
     def put(text: Text) -> None:
-        console.print(text, soft_wrap=True)
+        put_line(console, text)
 
     head = Text()
     head.append(f"{said.kind} " if said.kind != "interchange" else "", style="bold cyan")
@@ -146,18 +146,18 @@ def tell_difference(one: Difference, console: Console) -> None:
     numbers = [f"{n}" for n in (one.position_before, one.position_after) if n]
     line.append(f"  {one.where}", style="not bold bright_black")
     line.append(f", segment {' -> '.join(dict.fromkeys(numbers))}" if numbers else "", style="not bold bright_black")
-    console.print(line, soft_wrap=True)
+    put_line(console, line)
     if one.before:
-        console.print(Text(f"    - {one.before}", style="red"), soft_wrap=True)
+        put_line(console, Text(f"    - {one.before}", style="red"))
     if one.after:
-        console.print(Text(f"    + {one.after}", style="green"), soft_wrap=True)
+        put_line(console, Text(f"    + {one.after}", style="green"))
 
 
 def tell_changes(name: str, made: Fixed, remaining: Sequence[Finding], console: Console) -> None:
     """What was mended, what was left, and what is still wrong."""
 
     def put(text: Text) -> None:
-        console.print(text, soft_wrap=True)
+        put_line(console, text)
 
     put(Text(name, style="bold"))
     for title, style, changes in (("mended", "green", made.changes), ("left", "yellow", made.left)):

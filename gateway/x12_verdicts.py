@@ -26,6 +26,7 @@ __all__ = [
     "finding_lines",
     "group_told",
     "interchange_told",
+    "put_line",
     "told",
     "without_findings",
 ]
@@ -282,7 +283,15 @@ class TextVerdict:
                 self._line(line)
 
     def _line(self, text: Text) -> None:
-        self.console.print(text, soft_wrap=True)
+        put_line(self.console, text)
+
+
+def put_line(console: Console, text: Text) -> None:
+    """A line as it is, however long; without a terminal there is nothing to lay out, and files may have millions of lines."""
+    if console.is_terminal:
+        console.print(text, soft_wrap=True)
+    else:
+        console.file.write(f"{text.plain}\n")
 
 
 def set_name(received: TransactionSet) -> str:
