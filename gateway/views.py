@@ -100,6 +100,19 @@ class Views:
 
         return await self.runtime.database.read(body)
 
+    async def eligibility_answer(self, transaction_id: str) -> bytes | None:
+        """The answer of an eligibility check in JSON; None while there is none, Unknown when there is no such check."""
+
+        async def body(tx: Transaction) -> bytes | None:
+            subject = await transactions.get(tx, TENANT, transaction_id)
+            if subject.kind != "eligibility":
+                raise transactions.Unknown(f"there is no eligibility check {transaction_id}")
+            if subject.answer_id is None:
+                return None
+            return await payloads.load(tx, self.runtime.vault, TENANT, subject.answer_id)
+
+        return await self.runtime.database.read(body)
+
     async def trace(self, transaction_id: str, *, raw: bool) -> Trace:
         """The whole story of a transaction; with its raw segments where `raw`."""
 

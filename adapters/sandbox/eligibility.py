@@ -26,6 +26,7 @@ from adapters.sandbox.scenarios import (
     member_script,
     npi,
 )
+from adapters.sandbox.scripted_benefits import PLAN_NAME, scripted_benefits
 from x12.codes.lists import npi_is_valid
 from x12.documents.eligibility import (
     Benefit,
@@ -271,6 +272,10 @@ def _cover(
         response.benefits_information = [_plan_benefit("6", coverage.plan)]
         return
     response.plan_date_information = Dates(plan=f"{year}0101-{year}1231", eligibility_begin=f"{year}0101")
+    if question.script == "BENEFITS":
+        response.plan_information.plan_description = PLAN_NAME
+        response.benefits_information = scripted_benefits(year)
+        return
     procedures: list[RequestProcedure] = []
     types: list[str] = []
     if encounter is not None:

@@ -41,7 +41,7 @@ __all__ = [
     "npi",
 ]
 
-MemberScript = Literal["ACTIVE", "INACTIVE", "NOTFOUND", "DEPENDENT", "DOWN", "BADPROVIDER", "WRONGDOB"]
+MemberScript = Literal["ACTIVE", "BENEFITS", "INACTIVE", "NOTFOUND", "DEPENDENT", "DOWN", "BADPROVIDER", "WRONGDOB"]
 ClaimScript = Literal[
     "PAID",
     "COPAY",
@@ -58,6 +58,7 @@ ClaimScript = Literal[
 ]
 MEMBER_SCRIPTS: tuple[MemberScript, ...] = (
     "ACTIVE",
+    "BENEFITS",
     "INACTIVE",
     "NOTFOUND",
     "DEPENDENT",

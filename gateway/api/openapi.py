@@ -69,7 +69,9 @@ def _operation(operation: Operation, known: Mapping[int, Any]) -> dict[str, Any]
     if operation.scope is None:
         made["security"] = []
     if operation.takes is not None:
-        content = {"application/json": {"schema": known[id(operation.takes)]}}
+        content: dict[str, Any] = {"application/json": {"schema": known[id(operation.takes)]}}
+        if operation.example is not None:
+            content["application/json"]["example"] = operation.example
         if operation.takes_x12:
             content[_X12] = {"schema": {"type": "string"}}
         made["requestBody"] = {"required": True, "content": content}
@@ -114,4 +116,6 @@ def _response(outcome: Outcome, known: Mapping[int, Any]) -> dict[str, Any]:
         made["content"] = {outcome.content: {"schema": {"type": "string"}}}
     elif outcome.type is not None:
         made["content"] = {outcome.content: {"schema": known[id(outcome.type)]}}
+        if outcome.example is not None:
+            made["content"][outcome.content]["example"] = outcome.example
     return made

@@ -53,16 +53,17 @@ Handler = Callable[[Call], Awaitable[Reply | web.StreamResponse]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """One way an operation may answer. `type` is a struct, `str` for X12, or None for no body."""
+    """One way an operation may answer. `type` is a struct, `str` for X12, or None for no body; `example` is one in JSON."""
 
     description: str
     type: Any = None
     content: str = "application/json"
+    example: Any = None
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation: where it is, who may call it, what it takes, how it may answer, and what runs."""
+    """One operation: where it is, who may call it, what it takes (`example` is one in JSON), how it may answer, what runs."""
 
     id: str
     method: str
@@ -76,3 +77,4 @@ class Operation:
     writes: bool = False
     query: Mapping[str, str] = field(default_factory=dict[str, str])
     tag: str = "v1"
+    example: Any = None

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
+from gateway.api.benefit_examples import ESTIMATE_EXAMPLE, REQUEST_EXAMPLE, SUMMARY_EXAMPLE
 from gateway.api.operations import Call, Operation, Outcome
+from gateway.benefits import BenefitSummary
+from gateway.coverage import Asked, ManyPatients, asked_of, estimate_of, summary_of
+from gateway.estimate_messages import Estimate, EstimateRequest
 from gateway.ledger.transactions import Unknown
-from gateway.messages import Trace, TransactionView
+from gateway.messages import ErrorItem, Trace, TransactionView, error_items
 from gateway.replies import Reply
+from gateway.world import dated
 from x12.documents.binding import Document
 
 __all__ = ["CLOCK", "OPERATIONS", "Clock", "Forward", "Problem", "problem"]
@@ -24,16 +30,29 @@ class Problem(Document):
     status: int
     type: str = "about:blank"
     detail: str | None = None
+    errors: list[ErrorItem] | None = None
 
 
-def problem(status: int, title: str, detail: str | None = None, headers: dict[str, str] | None = None) -> web.Response:
-    """An answer that says why not."""
-    body = msgspec.json.encode(Problem(title=title, status=status, detail=detail))
+def problem(
+    status: int,
+    title: str,
+    detail: str | None = None,
+    headers: dict[str, str] | None = None,
+    errors: list[ErrorItem] | None = None,
+) -> web.Response:
+    """An answer that says why not, each wrong field of the request with its path in `errors`."""
+    body = msgspec.json.encode(Problem(title=title, status=status, detail=detail, errors=errors))
     return web.Response(status=status, body=body, content_type="application/problem+json", headers=headers)
 
 
 def _no_transaction() -> web.Response:
     return problem(404, "There is no such transaction.")
+
+
+def _no_answer() -> web.Response:
+    return problem(
+        404, "There is no answer yet.", "Ask for the transaction to see where it stands.", {"Retry-After": "5"}
+    )
 
 
 async def _transaction(call: Call) -> Reply | web.Response:
@@ -57,11 +76,57 @@ async def _answer(call: Call) -> Reply | web.Response:
         found = await call.views.answer(call.part("transactionId"))
     except Unknown:
         return _no_transaction()
-    if found is None:
+    return _no_answer() if found is None else Reply(200, found, call.part("transactionId"))
+
+
+# --- benefits: what a kept 271 comes to -----------------------------------------------------------------------------------
+
+
+async def _kept_answer(call: Call) -> bytes | web.Response:
+    """The answer of the eligibility check in the path, or why there is none."""
+    try:
+        found = await call.views.eligibility_answer(call.part("transactionId"))
+    except Unknown:
+        return problem(404, "There is no such eligibility check.")
+    return _no_answer() if found is None else found
+
+
+def _patient(call: Call) -> int | web.Response | None:
+    """The index of the patient that the caller means; None where the caller names none."""
+    text = call.request.query.get("patient")
+    if text is not None and not (text.isascii() and text.isdigit() and len(text) < 6):
+        return problem(400, "patient must be a number: the first patient of the answer is 0.")
+    return None if text is None else int(text)
+
+
+async def _of_patient(
+    call: Call, work: Callable[..., bytes | ManyPatients], *arguments: object
+) -> Reply | web.Response:
+    """Run a function on the kept answer of the check in the path, for the patient that the caller means."""
+    answer, patient = await _kept_answer(call), _patient(call)
+    if isinstance(answer, web.Response):
+        return answer
+    if isinstance(patient, web.Response):
+        return patient
+    transaction_id = call.part("transactionId")
+    made = await call.service.runtime.judges.call(work, answer, transaction_id, patient, *arguments)
+    if isinstance(made, ManyPatients):
         return problem(
-            404, "There is no answer yet.", "Ask for the transaction to see where it stands.", {"Retry-After": "5"}
+            400, f"Name one of the {made.count} patients of this answer.", "Add ?patient=0 for the first, and so on."
         )
-    return Reply(200, found, call.part("transactionId"))
+    return Reply(200, made, transaction_id)
+
+
+async def _benefits(call: Call) -> Reply | web.Response:
+    return await _of_patient(call, summary_of)
+
+
+async def _estimate(call: Call) -> Reply | web.Response:
+    asked = asked_of(call.body)
+    if not isinstance(asked, Asked):
+        return problem(400, "The estimate cannot be made from this request.", errors=error_items(asked))
+    today, _ = dated(call.service.runtime.world.micros())
+    return await _of_patient(call, estimate_of, asked, today)
 
 
 class Forward(Document):
@@ -97,6 +162,8 @@ async def _clock(call: Call) -> Reply | web.Response:
 
 _NO = Outcome("There is no such transaction.", Problem, "application/problem+json")
 _BAD = Outcome("The request cannot be understood.", Problem, "application/problem+json")
+_NO_CHECK = Outcome("There is no such eligibility check, or no answer to it yet.", Problem, "application/problem+json")
+_PATIENT = {"patient": "Which patient of an answer about several: 0 for the first. Needed only there."}
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -111,6 +178,19 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "readAnswer", "GET", ("/v1/transactions/{transactionId}/answer",), "The answer or report of a transaction.",
         "claims:read", _answer, {200: Outcome("The answer, as it was given or would have been.", dict[str, Any]), 404: _NO},
+    ),
+    Operation(
+        "readBenefits", "GET", ("/v1/eligibility/{transactionId}/benefits",),
+        "What the answer to an eligibility check says of coverage and the patient's share, each figure with its EB.",
+        "claims:read", _benefits,
+        {200: Outcome("The summary.", BenefitSummary, example=SUMMARY_EXAMPLE), 400: _BAD, 404: _NO_CHECK}, query=_PATIENT,
+    ),
+    Operation(
+        "estimateShare", "POST", ("/v1/eligibility/{transactionId}/estimate",),
+        "What the patient will owe for a visit: exactly, between two bounds, or not known. Nothing is kept.",
+        "claims:read", _estimate,
+        {200: Outcome("The estimate.", Estimate, example=ESTIMATE_EXAMPLE), 400: _BAD, 404: _NO_CHECK},
+        EstimateRequest, query=_PATIENT, example=REQUEST_EXAMPLE,
     ),
 )  # fmt: skip
 

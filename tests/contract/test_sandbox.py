@@ -224,6 +224,7 @@ def codes(response: EligibilityResponse) -> set[str | None]:
     [
         ("ACTIVE-1", "1", set[str]()),
         ("SANDBOX-ACTIVE-1", "1", set[str]()),
+        ("BENEFITS-1", "1", set[str]()),
         ("INACTIVE-1", "6", set[str]()),
         ("NOTFOUND-1", None, {"75"}),
         ("DEPENDENT-1", "1", set[str]()),

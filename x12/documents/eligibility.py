@@ -35,6 +35,7 @@ from x12.walk import Instance
 __all__ = [
     "Benefit",
     "EligibilityResponse",
+    "benefit_positions",
     "read_responses",
     "write_response",
 ]
@@ -464,6 +465,17 @@ def read_responses(root: Instance) -> list[EligibilityResponse]:
     if not levels:
         levels = [(next(root.all("2000B"), None) or next(root.all("2000A"), None) or root, None)]
     return [_read_response(subscriber, dependent) for subscriber, dependent in levels]
+
+
+def benefit_positions(root: Instance) -> list[list[int | None]]:
+    """Where the EBs of a walked 271 stand in their transaction set, ST being 1: a list for each of `read_responses`."""
+    levels = list(patients(root))
+    return [[_position(loop) for loop in (d or s).all("2110C", "2110D")] for s, d in levels] or [[]]
+
+
+def _position(loop: Instance) -> int | None:
+    places = zip(loop.segments, loop.positions, strict=True)
+    return next((position for (segment, _), position in places if segment.id == "EB"), None)
 
 
 def _read_response(subscriber: Instance, dependent: Instance | None) -> EligibilityResponse:
