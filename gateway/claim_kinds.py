@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from x12 import guides
+from x12.discreet import Discreet
 from x12.documents.claim_parts import Receiver, Submitter
 from x12.documents.dental_claim import DentalClaim
 from x12.documents.dental_line import DentalLine
@@ -156,7 +157,7 @@ def bill_type(claim: AnyClaim) -> str | None:
 # --- days of service -------------------------------------------------------------------------------------------------
 
 
-class ServiceDays(NamedTuple):
+class ServiceDays(Discreet):
     """A day or a period of service (CCYYMMDD) and the JSON paths of its first and last day."""
 
     first: str | None
@@ -212,5 +213,6 @@ def statement_days(claim: AnyClaim) -> ServiceDays:
 def span_of(claim: AnyClaim) -> tuple[str, str]:
     """The first and the last day of service by which a payer finds a claim: a statement's period, else those of its lines."""
     told = statement_days(claim)
-    days = sorted(day for one in ((told,) if told.first else service_days(claim)) for day in one[:2] if day)
+    spans = (told,) if told.first else service_days(claim)
+    days = sorted(day for one in spans for day in (one.first, one.last) if day)
     return (days[0], days[-1]) if days else ("", "")

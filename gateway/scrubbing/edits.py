@@ -14,8 +14,9 @@ from functools import cache
 
 import msgspec
 
-from gateway.claim_kinds import AnyClaim, AnyLine, lines_of, service_days, statement_days
+from gateway.claim_kinds import AnyClaim, ServiceDays, lines_of, service_days, statement_days
 from x12.codes.lists import npi_is_valid
+from x12.discreet import Discreet
 from x12.documents.claim_parts import Provider
 from x12.documents.dental_claim import DentalClaim, DentalClaimInformation
 from x12.documents.dental_line import DentalLine
@@ -24,9 +25,10 @@ from x12.documents.institutional_line import InstitutionalLine
 from x12.documents.professional_claim import ClaimInformation, ProfessionalClaim
 from x12.documents.service_line import ServiceLine
 
-__all__ = ["EDITS", "Edit"]
+__all__ = ["EDITS", "Edit", "Look", "look"]
 
-Check = Callable[[AnyClaim, date], Iterator[tuple[str, str]]]
+Faults = Iterator[tuple[str, str]]
+Check = Callable[["Look", date], Faults]
 _LINES = "claimInformation.serviceLines"
 # Where the documents name providers.
 _NAMED: dict[type[msgspec.Struct], tuple[str, ...]] = {
@@ -59,6 +61,46 @@ class Edit(msgspec.Struct, frozen=True):
     shadow: bool = False
 
 
+class Span(Discreet):
+    """Days that a claim tells, None where they are none, and their paths."""
+
+    first: date | None
+    last: date | None
+    first_path: str
+    last_path: str
+
+
+class Look(Discreet):
+    """A claim, and what several edits look at in it: days of service, a statement's days, each line's service path and charge."""
+
+    claim: AnyClaim
+    days: list[Span]
+    statement: Span | None
+    charges: list[tuple[str, Decimal | None]]
+
+
+def look(claim: AnyClaim) -> Look:
+    """What the edits look at, gathered once."""
+    statement = _span(statement_days(claim)) if isinstance(claim, InstitutionalClaim) else None
+    return Look(claim, [_span(told) for told in service_days(claim)], statement, list(_charges(claim)))
+
+
+def _span(told: ServiceDays) -> Span:
+    return Span(_day(told.first), _day(told.last), told.first_path, told.last_path)
+
+
+def _charges(claim: AnyClaim) -> Iterator[tuple[str, Decimal | None]]:
+    for index, line in enumerate(lines_of(claim)):
+        if isinstance(line, InstitutionalLine):
+            name, service = "institutionalService", line.institutional_service
+        elif isinstance(line, DentalLine):
+            name, service = "dentalService", line.dental_service
+        else:
+            name, service = "professionalService", line.professional_service
+        charge = _amount(service.line_item_charge_amount) if service is not None else None
+        yield f"{_LINES}[{index}].{name}", charge
+
+
 @cache
 def _named(kind: type[msgspec.Struct]) -> tuple[tuple[str, str], ...]:
     """(field, its name in JSON) of each provider that a document names."""
@@ -69,17 +111,6 @@ def _named(kind: type[msgspec.Struct]) -> tuple[tuple[str, str], ...]:
 def _charge_of(claim: AnyClaim) -> Decimal | None:
     information = claim.claim_information
     return _amount(information.claim_charge_amount) if information is not None else None
-
-
-def _line_charge(line: AnyLine) -> tuple[str, str | None]:
-    """The name in JSON of a line's service, and its charge."""
-    if isinstance(line, InstitutionalLine):
-        name, service = "institutionalService", line.institutional_service
-    elif isinstance(line, DentalLine):
-        name, service = "dentalService", line.dental_service
-    else:
-        name, service = "professionalService", line.professional_service
-    return name, service.line_item_charge_amount if service is not None else None
 
 
 def _amount(text: str | None) -> Decimal | None:
@@ -112,27 +143,27 @@ def _providers(claim: AnyClaim) -> Iterator[tuple[str, Provider]]:
                 yield f"{_LINES}[{index}].{path}", provider
 
 
-def _check_digit(claim: AnyClaim, _: date) -> Iterator[tuple[str, str]]:
-    for path, provider in _providers(claim):
+def _check_digit(of: Look, _: date) -> Faults:
+    for path, provider in _providers(of.claim):
         if provider.npi and not npi_is_valid(provider.npi.strip()):
             yield f"{path}.npi", "is not a National Provider Identifier: its check digit is wrong"
 
 
-def _total(claim: AnyClaim, _: date) -> Iterator[tuple[str, str]]:
-    charge = _charge_of(claim)
-    amounts = [_amount(_line_charge(line)[1]) for line in lines_of(claim)]
+def _total(of: Look, _: date) -> Faults:
+    charge = _charge_of(of.claim)
+    amounts = [amount for _, amount in of.charges]
     if charge is None or not amounts or any(a is None for a in amounts):
         return
     if charge != sum((a for a in amounts if a is not None), Decimal(0)):
         yield "claimInformation.claimChargeAmount", "must be the sum of the charges of the service lines"
 
 
-def _pointers(claim: AnyClaim, _: date) -> Iterator[tuple[str, str]]:
-    information = claim.claim_information
+def _pointers(of: Look, _: date) -> Faults:
+    information = of.claim.claim_information
     if isinstance(information, InstitutionalInformation):
         return
     known = len((information.health_care_code_information if information is not None else None) or ())
-    for index, line in enumerate(lines_of(claim)):
+    for index, line in enumerate(lines_of(of.claim)):
         if isinstance(line, InstitutionalLine):
             continue
         name, service = (
@@ -147,35 +178,35 @@ def _pointers(claim: AnyClaim, _: date) -> Iterator[tuple[str, str]]:
                 yield path, "points to a diagnosis that the claim does not have"
 
 
-def _future(claim: AnyClaim, today: date) -> Iterator[tuple[str, str]]:
-    for days in service_days(claim):
-        for path, text in ((days.first_path, days.first), (days.last_path, days.last)):
-            day = _day(text)
-            if day is not None and day > today:
-                yield path, "lies in the future"
+def _future(of: Look, today: date) -> Faults:
+    for days in of.days:
+        yield from _later(days, today)
 
 
-def _before_birth(claim: AnyClaim, _: date) -> Iterator[tuple[str, str]]:
-    patient = claim.dependent or claim.subscriber
+def _later(days: Span, today: date) -> Faults:
+    if days.first is not None and days.first > today:
+        yield days.first_path, "lies in the future"
+    if days.last is not None and days.last > today:
+        yield days.last_path, "lies in the future"
+
+
+def _before_birth(of: Look, _: date) -> Faults:
+    patient = of.claim.dependent or of.claim.subscriber
     born = _day(patient.date_of_birth) if patient is not None else None
-    for days in service_days(claim):
-        day = _day(days.first)
-        if born is not None and day is not None and day < born:
+    for days in of.days:
+        if born is not None and days.first is not None and days.first < born:
             yield days.first_path, "lies before the patient's date of birth"
 
 
-def _order(claim: AnyClaim, _: date) -> Iterator[tuple[str, str]]:
-    for days in service_days(claim):
-        first, last = _day(days.first), _day(days.last)
-        if first is not None and last is not None and last < first:
-            yield (
-                days.last_path,
-                "lies before serviceDate" if days.last_path != days.first_path else "ends before it begins",
-            )
+def _order(of: Look, _: date) -> Faults:
+    for days in of.days:
+        if days.first is not None and days.last is not None and days.last < days.first:
+            in_one = days.last_path == days.first_path
+            yield days.last_path, "ends before it begins" if in_one else "lies before serviceDate"
 
 
-def _original(claim: AnyClaim, _: date) -> Iterator[tuple[str, str]]:
-    information = claim.claim_information
+def _original(of: Look, _: date) -> Faults:
+    information = of.claim.claim_information
     if information is None or information.claim_frequency_code not in ("7", "8"):
         return
     supplement = information.claim_supplemental_information
@@ -184,8 +215,8 @@ def _original(claim: AnyClaim, _: date) -> Iterator[tuple[str, str]]:
         yield path, "is required where claimFrequencyCode is 7 or 8: give the payer's number of the original claim"
 
 
-def _accident(claim: AnyClaim, _: date) -> Iterator[tuple[str, str]]:
-    information = claim.claim_information
+def _accident(of: Look, _: date) -> Faults:
+    information = of.claim.claim_information
     if not isinstance(information, ClaimInformation | DentalClaimInformation):
         return
     causes = set(information.related_causes_code or ())
@@ -199,9 +230,9 @@ def _accident(claim: AnyClaim, _: date) -> Iterator[tuple[str, str]]:
         yield "claimInformation.autoAccidentStateCode", "is required where relatedCausesCode is AA"
 
 
-def _subscriber(claim: AnyClaim, _: date) -> Iterator[tuple[str, str]]:
-    subscriber = claim.subscriber
-    if subscriber is None or claim.dependent is not None:
+def _subscriber(of: Look, _: date) -> Faults:
+    subscriber = of.claim.subscriber
+    if subscriber is None or of.claim.dependent is not None:
         return
     for name, value in (
         ("dateOfBirth", subscriber.date_of_birth),
@@ -212,20 +243,18 @@ def _subscriber(claim: AnyClaim, _: date) -> Iterator[tuple[str, str]]:
             yield f"subscriber.{name}", "is required where the subscriber is the patient"
 
 
-def _negative(claim: AnyClaim, _: date) -> Iterator[tuple[str, str]]:
+def _negative(of: Look, _: date) -> Faults:
     """The guides: a charge is zero or more."""
-    charge = _charge_of(claim)
+    charge = _charge_of(of.claim)
     if charge is not None and charge < 0:
         yield "claimInformation.claimChargeAmount", "must not be negative"
-    for index, line in enumerate(lines_of(claim)):
-        name, text = _line_charge(line)
-        amount = _amount(text)
+    for path, amount in of.charges:
         if amount is not None and amount < 0:
-            yield f"{_LINES}[{index}].{name}.lineItemChargeAmount", "must not be negative"
+            yield f"{path}.lineItemChargeAmount", "must not be negative"
 
 
-def _billing_npi(claim: AnyClaim, _: date) -> Iterator[tuple[str, str]]:
-    billing = claim.billing
+def _billing_npi(of: Look, _: date) -> Faults:
+    billing = of.claim.billing
     if billing is None or billing.npi or billing.commercial_number or billing.location_number:
         return
     yield (
@@ -234,34 +263,31 @@ def _billing_npi(claim: AnyClaim, _: date) -> Iterator[tuple[str, str]]:
     )
 
 
-def _member(claim: AnyClaim, _: date) -> Iterator[tuple[str, str]]:
-    subscriber = claim.subscriber
+def _member(of: Look, _: date) -> Faults:
+    subscriber = of.claim.subscriber
     if subscriber is None or not subscriber.last_name or subscriber.member_id:
         return
     if not getattr(subscriber, "standard_health_id", None):
         yield "subscriber.memberId", "is required where the subscriber is a person"
 
 
-def _statement(claim: AnyClaim, today: date) -> Iterator[tuple[str, str]]:
-    days = statement_days(claim)
-    first, last = _day(days.first), _day(days.last)
-    for path, day in ((days.first_path, first), (days.last_path, last)):
-        if day is not None and day > today:
-            yield path, "lies in the future"
-    if first is not None and last is not None and last < first:
+def _statement(of: Look, today: date) -> Faults:
+    days = of.statement
+    if days is None:
+        return
+    yield from _later(days, today)
+    if days.first is not None and days.last is not None and days.last < days.first:
         yield days.last_path, "lies before statementBeginDate"
 
 
-def _within_statement(claim: AnyClaim, _: date) -> Iterator[tuple[str, str]]:
-    statement = statement_days(claim)
-    begin = _day(statement.first)
-    end = _day(statement.last) or begin
-    if begin is None or end is None:
+def _within_statement(of: Look, _: date) -> Faults:
+    begin = of.statement.first if of.statement is not None else None
+    end = of.statement.last if of.statement is not None else None
+    if begin is None:
         return
-    for days in service_days(claim):
-        for path, text in ((days.first_path, days.first), (days.last_path, days.last)):
-            day = _day(text)
-            if day is not None and not begin <= day <= end:
+    for days in of.days:
+        for path, day in ((days.first_path, days.first), (days.last_path, days.last)):
+            if day is not None and not begin <= day <= (end or begin):
                 yield path, "lies outside the days of the statement"
 
 

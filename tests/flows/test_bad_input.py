@@ -12,21 +12,34 @@ import pytest
 
 from gateway.config import Config
 from tests import synthetic
-from tests.flows.service import NETWORK, Answer, Client, claim_body, eligibility_body, in_process, until
+from tests.flows.service import (
+    NETWORK,
+    Answer,
+    Client,
+    claim_body,
+    dental_body,
+    eligibility_body,
+    in_process,
+    institutional_body,
+    until,
+)
 from x12.documents.acknowledgements import GroupAcknowledgement, read_999, read_ta1
 from x12.envelope import Interchange, read
 
 CLAIMS = f"{NETWORK}/professionalclaims/v3"
 ELIGIBILITY, STATUS = f"{NETWORK}/eligibility/v3", f"{NETWORK}/claimstatus/v2"
 SUBMISSION, VALIDATION = f"{CLAIMS}/submission", f"{CLAIMS}/validation"
-JSON_PATHS = (ELIGIBILITY, STATUS, SUBMISSION, VALIDATION)
+INSTITUTIONAL = tuple(f"{NETWORK}/institutionalclaims/v1/{p}" for p in ("submission", "validation"))
+# These have prefixes of their own.
+DENTAL = tuple(f"/2024-04-01/dental-claims/{p}" for p in ("submission", "validation"))
+JSON_PATHS = (ELIGIBILITY, STATUS, SUBMISSION, VALIDATION, *INSTITUTIONAL)
 X12_PATHS = (
     f"{ELIGIBILITY}/raw-x12",
     f"{STATUS}/raw-x12",
     f"{CLAIMS}/raw-x12-submission",
     f"{CLAIMS}/raw-x12-validation",
 )
-CLAIM_PATHS = (SUBMISSION, VALIDATION, *X12_PATHS[2:])
+CLAIM_PATHS = (SUBMISSION, VALIDATION, *INSTITUTIONAL, *DENTAL, *X12_PATHS[2:])
 PREFIXES = ("/2024-04-01/change", "/change", "")
 ERROR_KEYS = {"code", "description", "field", "followupAction", "location"}
 SECRET = "ZQXCANARY"
@@ -156,7 +169,7 @@ async def test_what_is_no_json_object_is_refused_and_nothing_is_kept(tmp_path: P
     async with in_process(tmp_path) as (client, _):
         bodies = {**BROKEN_JSON, "five megabytes of noise": noise(5 << 20)}
         for name, body in bodies.items():
-            for path in JSON_PATHS:
+            for path in (*JSON_PATHS, *DENTAL):
                 answer = await client.call("POST", path, body, Content_Type="application/json")
                 assert (name, 400) == (name, answer.status), (path, answer.body)
                 assert 1 == len(errors_of(answer, path))
@@ -167,7 +180,7 @@ async def test_what_is_no_json_object_is_refused_and_nothing_is_kept(tmp_path: P
 async def test_json_that_does_not_fit_is_refused_by_field_path(tmp_path: Path) -> None:
     async with in_process(tmp_path) as (client, _):
         for name, (body, fields) in UNFIT_JSON.items():
-            for path in JSON_PATHS:
+            for path in (*JSON_PATHS, *DENTAL):
                 answer = await client.call("POST", path, body, Content_Type="application/json")
                 found = sorted({e.get("field", "") for e in errors_of(answer, path)})
                 # A number with too many digits is no JSON to some readers: then the body as a whole is refused.
@@ -262,6 +275,8 @@ async def test_values_that_x12_cannot_carry_are_refused_by_field_path(tmp_path: 
             for path, body in (
                 (ELIGIBILITY, eligibility_body(lastName=value)),
                 (SUBMISSION, claim_body("PAID-1", value)),
+                (INSTITUTIONAL[0], institutional_body("PAID-1", value)),
+                (DENTAL[0], dental_body("PAID-1", value)),
             ):
                 answer = await client.post(path, body)
                 assert (400, value) == (answer.status, value), answer.body

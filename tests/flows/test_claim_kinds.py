@@ -169,6 +169,28 @@ async def test_claims_of_one_batch_leave_in_an_interchange_for_each_guide(tmp_pa
         assert set(order) == set(numbers.values())
 
 
+@pytest.mark.parametrize(
+    ("name", "edition"),
+    [("professional", "005010X222A2"), ("institutional", "005010X223A3"), ("dental", "005010X224A3")],
+)
+async def test_a_claim_of_another_edition_leaves_under_its_own(tmp_path: Path, name: str, edition: str) -> None:
+    kind = KINDS[name]
+    async with in_process(tmp_path) as (client, _):
+        content = kind.x12(1).replace(kind.guide, edition).replace("CLM*PCN00000000", "CLM*SILENT-1")
+        answer = await client.post(f"{kind.path}/raw-x12-submission", content.encode())
+        assert 200 == answer.status, answer.body
+        silent, newer = answer.json["claimReference"]["correlationId"], await submit(client, kind, "PAID-2")
+        await until(client, newer, "received")
+        await until(client, silent, "acknowledged")
+        for transaction_id, told in ((silent, edition), (newer, kind.guide)):
+            out = sent(await client.trace(transaction_id), "837")
+            assert {told} == {s.rstrip("~").split("*")[8] for s in out if s.startswith("GS*")}
+            assert {told} == {s.rstrip("~").split("*")[3] for s in out if s.startswith("ST*")}
+        # The follow-up reads it as what it is.
+        await client.forward(14.1)
+        await until(client, silent, "pending")
+
+
 # --- the way in ------------------------------------------------------------------------------------------------------
 
 

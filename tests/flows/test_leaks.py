@@ -32,6 +32,7 @@ from gateway.payers import Payer, Route
 from gateway.replies import Reply
 from gateway.reports import Report277
 from gateway.runtime import Runtime
+from gateway.scrubbing.edits import look
 from observability import log, tracing
 from tests import synthetic
 from tests.flows.service import (
@@ -474,7 +475,8 @@ async def structs(runtime: Runtime) -> list[object]:
     assert [True] * len(CLAIM_KINDS) == [i.accepted for i in intakes]
     body = msgspec.json.encode(documents[0])
     return [
-        *(part for claim in documents for part in (claim, claim.subscriber, claim.claim_information)),
+        *(part for claim in documents for part in (claim, claim.subscriber, claim.claim_information, look(claim))),
+        *(part for claim in documents for part in look(claim).days),
         *(asked, asked.subscriber, about),
         *await prepare_eligibility(runtime, payer, asked),
         *prepare_status(runtime, payer, about),
