@@ -24,6 +24,7 @@ bench: $(VENV)/.ready
 
 # Longer runs of what CI takes a seeded share of; a failure prints its seed for CLAIMWIRE_SEED.
 campaign: $(VENV)/.ready
+	CLAIMWIRE_CASES=$${CLAIMWIRE_CASES:-3} $(RUN) -m pytest tests/laws -k "written or read_back or hostile"
 	CLAIMWIRE_CAMPAIGN=$${CLAIMWIRE_CAMPAIGN:-3} $(RUN) -m pytest -m campaign -s
 
 format: $(VENV)/.ready

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 
 from tests import synthetic
+from tests.laws.cases import cases
 from tests.laws.status_values import (
     HEADER,
     QUALIFIERS,
@@ -247,7 +248,7 @@ def report(draw: Draw) -> ClaimReport:
 # --- there and back -------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=cases(600), deadline=None)
 @given(seeds)
 def test_a_report_that_is_written_is_read_back(seed: int) -> None:
     written = report(Draw(seed))
@@ -579,7 +580,7 @@ def test_a_claim_without_its_own_number_is_known_by_the_patient_account_number()
     assert "TRN*2*PCN1" in translated(write_claim_report(written, HEADER).segments)
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=cases(800), deadline=None)
 @given(seeds)
 def test_reading_never_raises(seed: int) -> None:
     draw = Draw(seed)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import x12
+from tests.laws.cases import cases
 from tests.laws.review_values import attachment, returned
 from tests.laws.status_values import ENVELOPE, HEADER, Draw, mutated, plain, seeds, set_of, translated
 from x12 import transactions
@@ -25,7 +26,7 @@ from x12.envelope import TransactionSet
 from x12.transactions import documents_of
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=cases(150), deadline=None)
 @given(seeds, st.floats(0, 1))
 def test_an_attachment_that_is_written_is_read_back(seed: int, filled: float) -> None:
     made = attachment(seed, filled)
@@ -33,7 +34,7 @@ def test_an_attachment_that_is_written_is_read_back(seed: int, filled: float) ->
     assert (made, []) == decode(ClaimAttachment, msgspec.json.encode(made))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=cases(150), deadline=None)
 @given(st.binary(min_size=1, max_size=300), st.sampled_from(["", "\n", "\r\n"]), st.integers(1, 40))
 def test_any_bytes_come_through_whatever_the_pieces(data: bytes, gap: str, size: int) -> None:
     made = with_data(data)
@@ -42,7 +43,7 @@ def test_any_bytes_come_through_whatever_the_pieces(data: bytes, gap: str, size:
     assert [[made]] == [documents_of(one) for one in x12.stream(pieces) if isinstance(one, TransactionSet)]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=cases(100), deadline=None)
 @given(seeds)
 def test_nothing_received_makes_reading_fail(seed: int) -> None:
     made = returned(attachment(seed, 0.7))

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from hypothesis import given, settings
 
+from tests.laws.cases import cases
 from tests.laws.status_values import (
     HEADER,
     QUALIFIERS,
@@ -255,7 +256,7 @@ def response(draw: Draw) -> ClaimStatusResponse:
 # --- there and back -------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=cases(800), deadline=None)
 @given(seeds)
 def test_a_request_that_is_written_is_read_back(seed: int) -> None:
     asking = request(Draw(seed))
@@ -263,7 +264,7 @@ def test_a_request_that_is_written_is_read_back(seed: int) -> None:
     assert [asking] == read_status_requests(tree)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=cases(600), deadline=None)
 @given(seeds)
 def test_an_answer_that_is_written_is_read_back(seed: int) -> None:
     answer = response(Draw(seed))
@@ -539,7 +540,7 @@ def test_a_claim_that_was_not_found_is_an_answer_too() -> None:
     assert codes.table("claim_status_category")["D0"] == claim.claim_status.status_category_code_value
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=cases(800), deadline=None)
 @given(seeds)
 def test_reading_never_raises(seed: int) -> None:
     draw = Draw(seed)

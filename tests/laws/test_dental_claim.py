@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.laws.cases import cases
 from tests.laws.claim_values import leaves, numbered, put, upwards
 from tests.laws.filled import Filler
 from tests.laws.status_values import HEADER, Draw, corpus_sets, mutated, plain, received, seeds, tree_of
@@ -157,7 +158,7 @@ def filled(seed: int, richness: float) -> DentalClaim:
 # --- there and back -------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=cases(600), deadline=None)
 @given(seeds, st.sampled_from([0.03, 0.1, 0.2, 0.4]))
 def test_what_is_written_is_read_back(seed: int, richness: float) -> None:
     made = filled(seed, richness)
@@ -168,7 +169,7 @@ def test_what_is_written_is_read_back(seed: int, richness: float) -> None:
     assert canonical == normalised(canonical)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=cases(80), deadline=None)
 @given(seeds)
 def test_delimiters_change_nothing(seed: int) -> None:
     made = filled(seed, 0.3)
@@ -207,7 +208,7 @@ def texts(value: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     return [path] if isinstance(value, str) else []
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=cases(400), deadline=None)
 @given(seeds, st.sampled_from(HOSTILE), st.booleans())
 def test_no_value_changes_the_structure(seed: int, value: str, alone: bool) -> None:
     made = normalised(filled(seed, 0.3))
@@ -226,7 +227,7 @@ def test_no_value_changes_the_structure(seed: int, value: str, alone: bool) -> N
         assert [msgspec.convert(said, DentalClaim)] == read_claims(back.tree())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=cases(300), deadline=None)
 @given(seeds)
 def test_nothing_received_makes_reading_fail(seed: int) -> None:
     original = plain(write_claim(filled(seed, 0.15), HEADER).segments)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import synthetic
+from tests.laws.cases import cases
 from x12 import codes, guides
 from x12.documents.acknowledgements import GroupAcknowledgement, read_997
 from x12.envelope import TransactionSet, read
@@ -83,7 +84,7 @@ def test_every_code_of_a_997_has_words() -> None:
         assert set() == listed - set(codes.table(table))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=cases(200), deadline=None)
 @given(st.integers(0, len(LINES) - 1), st.integers(1, 7), st.text("²٣A0-:^9", max_size=30))
 def test_reading_a_997_never_raises(line: int, element: int, value: str) -> None:
     lines = list(LINES)

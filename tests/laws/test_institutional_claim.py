@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.laws.cases import cases
 from tests.laws.claim_values import leaves, own, put
 from tests.laws.filled import Filler
 from tests.laws.status_values import HEADER, Draw, corpus_sets, mutated, plain, received, seeds, tree_of
@@ -148,7 +149,7 @@ def filled(seed: int, richness: float) -> InstitutionalClaim:
 # --- there and back -------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=cases(600), deadline=None)
 @given(seeds, st.sampled_from([0.03, 0.1, 0.2, 0.4]))
 def test_what_is_written_is_read_back(seed: int, richness: float) -> None:
     made = filled(seed, richness)
@@ -159,7 +160,7 @@ def test_what_is_written_is_read_back(seed: int, richness: float) -> None:
     assert canonical == normalised(canonical)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=cases(80), deadline=None)
 @given(seeds)
 def test_delimiters_change_nothing(seed: int) -> None:
     made = filled(seed, 0.3)
@@ -182,7 +183,7 @@ def test_every_bound_field_is_written_and_read() -> None:
     assert set() == wanted - seen
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=cases(300), deadline=None)
 @given(seeds)
 def test_nothing_received_makes_reading_fail(seed: int) -> None:
     original = plain(write_claim(filled(seed, 0.15), HEADER).segments)
@@ -195,7 +196,7 @@ def test_nothing_received_makes_reading_fail(seed: int) -> None:
 HOSTILE = [*"*:~^|>\\\x1c\x1d\x1e\x1f\x00\r\n\té²\u2028", "\U0001f600", "\u0430", "\u202e", "NM1*85*2~", "\x1eCLM\x1d"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=cases(200), deadline=None)
 @given(seeds, st.lists(st.tuples(st.integers(0, 2**31), st.sampled_from(HOSTILE)), min_size=1, max_size=4))
 def test_hostile_values_never_change_the_structure(seed: int, faults: list[tuple[int, str]]) -> None:
     """What X12 cannot carry is refused with its field; what it can is data, wherever it stands."""

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.laws.cases import cases
 from tests.laws.claim_values import leaves, numbered, put, upwards
 from tests.laws.filled import Filler
 from tests.laws.status_values import HEADER, Draw, corpus_sets, mutated, plain, received, seeds, tree_of
@@ -133,7 +134,7 @@ def filled(seed: int, richness: float) -> ProfessionalClaim:
 # --- there and back -------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=cases(600), deadline=None)
 @given(seeds, st.sampled_from([0.03, 0.1, 0.2, 0.4]))
 def test_what_is_written_is_read_back(seed: int, richness: float) -> None:
     made = filled(seed, richness)
@@ -144,7 +145,7 @@ def test_what_is_written_is_read_back(seed: int, richness: float) -> None:
     assert canonical == normalised(canonical)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=cases(80), deadline=None)
 @given(seeds)
 def test_delimiters_change_nothing(seed: int) -> None:
     made = filled(seed, 0.3)
@@ -166,7 +167,7 @@ def test_every_bound_field_is_written_and_read() -> None:
     assert set() == wanted - seen
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=cases(300), deadline=None)
 @given(seeds)
 def test_nothing_received_makes_reading_fail(seed: int) -> None:
     original = plain(write_claim(filled(seed, 0.15), HEADER).segments)

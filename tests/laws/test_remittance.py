@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.laws.cases import cases
 from tests.laws.filled import Filler, Leaf
 from tests.laws.status_values import (
     HEADER,
@@ -283,7 +284,7 @@ def _drop_words(value: Any) -> None:
 
 
 @given(seeds, st.sampled_from((0.0, 0.1, 0.4, 0.8)))
-@settings(max_examples=700, deadline=None)
+@settings(max_examples=cases(700), deadline=None)
 def test_what_is_written_is_read_back(seed: int, richness: float) -> None:
     made = remittance(seed, richness)
     back = received(write_remittance(made, HEADER), "HP", VERSION)
@@ -291,7 +292,7 @@ def test_what_is_written_is_read_back(seed: int, richness: float) -> None:
 
 
 @given(seeds)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=cases(100), deadline=None)
 def test_what_is_read_and_sent_as_json_is_written_as_it_was(seed: int) -> None:
     written = write_remittance(remittance(seed, 0.5), HEADER)
     told = msgspec.json.encode(read_remittance(received(written, "HP", VERSION).tree()))
@@ -299,7 +300,7 @@ def test_what_is_read_and_sent_as_json_is_written_as_it_was(seed: int) -> None:
 
 
 @given(seeds)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=cases(500), deadline=None)
 def test_nothing_received_makes_reading_fail(seed: int) -> None:
     draw = Draw(seed)
     segments = translated(write_remittance(remittance(seed, 0.3), HEADER).segments) if draw.flag() else lines()

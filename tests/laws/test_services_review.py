@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.laws.cases import cases
 from tests.laws.review_values import request, response, returned, unworded
 from tests.laws.status_values import (
     HEADER,
@@ -39,7 +40,7 @@ richness = st.floats(0, 1)
 _WRONG_PARENT = ("stupidedi__10X217_request-for-non-emergency-transportation.edi",)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=cases(150), deadline=None)
 @given(seeds, richness)
 def test_a_request_that_is_written_is_read_back(seed: int, filled: float) -> None:
     asking = request(seed, filled)
@@ -48,7 +49,7 @@ def test_a_request_that_is_written_is_read_back(seed: int, filled: float) -> Non
     assert back == documents_of(returned(back[0]))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=cases(150), deadline=None)
 @given(seeds, richness)
 def test_a_response_that_is_written_is_read_back(seed: int, filled: float) -> None:
     answer = response(seed, filled)
@@ -57,14 +58,14 @@ def test_a_response_that_is_written_is_read_back(seed: int, filled: float) -> No
     assert back == documents_of(returned(back[0]))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=cases(50), deadline=None)
 @given(seeds)
 def test_json_keeps_a_review(seed: int) -> None:
     for one in (request(seed, 0.5), response(seed, 0.5)):
         assert (one, []) == decode(type(one), msgspec.json.encode(one))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=cases(100), deadline=None)
 @given(seeds)
 def test_nothing_received_makes_reading_fail(seed: int) -> None:
     draw = Draw(seed)

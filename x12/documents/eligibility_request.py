@@ -240,7 +240,8 @@ def write_request(request: EligibilityRequest, header: Header, trace: tuple[str,
     if request.submitter_transaction_identifier is None:
         writer.root.put("BHT03", header.reference)
     level = writer.root.near(["2000A"]).near(["2000B"]).near(["2000C"])
-    level.near(["2100C"], "subscriber")
+    # Who is asked about is a person, also where no name or number is known of them.
+    level.near(["2100C"], "subscriber").put("NM102", "1")
     writer.write(request, level)
     patient, name, asks = level, "2100C", "2110C"
     if request.dependents:

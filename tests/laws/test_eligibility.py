@@ -1,0 +1,180 @@
+"""Laws of eligibility: what is written is read back, what is read is written back, hostile values change no structure."""
+
+from __future__ import annotations
+
+from random import Random
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests import synthetic
+from tests.laws.cases import cases
+from tests.laws.filled import Filler
+from tests.laws.status_values import HEADER, received, seeds
+from tests.laws.test_remittance import OneOfEach
+from x12 import guides
+from x12.documents.eligibility import EligibilityResponse, read_responses, write_response
+from x12.documents.eligibility_request import (
+    EligibilityRequest,
+    Encounter,
+    RequestDependent,
+    RequestPerson,
+    RequestProcedure,
+    RequestProvider,
+    RequestSubscriber,
+    read_requests,
+    write_request,
+)
+from x12.documents.parts import Address
+from x12.documents.writing import Written
+from x12.envelope import read
+
+ASKED = guides.load("005010X279A1", "270")
+TRACE = ("TRACE20260105", "9CLAIMWIRE")
+RICHNESS = st.sampled_from((0.0, 0.1, 0.3, 0.7))
+
+
+def request(seed: int, richness: float) -> EligibilityRequest:
+    """A valid question about a subscriber, or about a dependent."""
+    filler = OneOfEach(ASKED, seed, richness)
+    random = Random(seed)
+    made = filler.document(EligibilityRequest, "2000C")
+    made.submitter_transaction_identifier = "REF1"
+    if random.random() < 0.5:
+        made.dependents = [filler.document(RequestDependent, "2100D")]
+    made.subscriber = made.subscriber or RequestSubscriber(member_id="MEM1")
+    for person in (made.subscriber, *(made.dependents or ())):
+        whole_dates(person, random)
+        no_location(person.address)
+    made.provider = made.provider or RequestProvider(organization_name="ALDER FAMILY PRACTICE", npi="1999996667")
+    made.provider.provider_type = "provider"
+    receiver = made.information_receiver_name
+    if receiver is not None:
+        # There is room for nine REFs, the portal's two among them.
+        made.portal_username = made.portal_password = None
+        no_location(receiver.address)
+    made.encounter = encounter(random, filler, "2110D" if made.dependents else "2110C")
+    return made
+
+
+def whole_dates(person: RequestPerson, random: Random) -> None:
+    """The card was issued on a day, or in a period that has both ends."""
+    person.id_card_issue_date = person.beginning_card_issue_date = person.end_card_issue_date = None
+    if random.random() < 0.3:
+        person.id_card_issue_date = "20250131"
+    elif random.random() < 0.3:
+        person.beginning_card_issue_date, person.end_card_issue_date = "20250101", "20250131"
+    told = person.health_care_code_information
+    person.health_care_code_information = [d for d in told or () if d.diagnosis_code and d.diagnosis_type_code] or None
+
+
+def no_location(address: Address | None) -> None:
+    """N405 and N406 have no place in the 270."""
+    if address is not None:
+        address.location_identifier = None
+
+
+def encounter(random: Random, filler: Filler, loop_id: str) -> Encounter:
+    """What is asked: kinds of service, or one procedure and further ones."""
+    made = filler.document(Encounter, loop_id)
+    for name in RequestProcedure.__struct_fields__:
+        setattr(made, name, None)
+    made.service_type_codes = made.medical_procedures = None
+    if random.random() < 0.6:
+        made.service_type_codes = random.sample(("30", "98", "UC", "47", "1"), random.randint(1, 3))
+    else:
+        one, *others = (
+            RequestProcedure(product_or_service_id_qualifier="HC", procedure_code=code, procedure_modifiers=modifiers)
+            for code, modifiers in (("99213", None), ("97110", ["GP"]), ("J1100", ["JA", "59"]))[: random.randint(1, 3)]
+        )
+        for name in RequestProcedure.__struct_fields__:
+            setattr(made, name, getattr(one, name))
+        made.medical_procedures = others or None
+    made.date_of_service = made.beginning_date_of_service = made.end_date_of_service = None
+    if random.random() < 0.5:
+        made.date_of_service = "20260105"
+    elif random.random() < 0.5:
+        made.beginning_date_of_service, made.end_date_of_service = "20260101", "20260131"
+    return made
+
+
+def write(made: EligibilityRequest) -> Written:
+    return write_request(made, HEADER, TRACE)
+
+
+def again(written: Written) -> EligibilityRequest:
+    return read_requests(received(written, "HS", "005010X279A1").tree())[0]
+
+
+@given(seeds, RICHNESS)
+@settings(max_examples=cases(300), deadline=None)
+def test_a_question_that_is_written_is_read_back(seed: int, richness: float) -> None:
+    made = request(seed, richness)
+    assert made == again(write(made))
+
+
+def test_a_person_without_a_number_may_be_asked_about() -> None:
+    subscriber = RequestSubscriber(first_name="ADA", last_name="ABARA", date_of_birth="19800229")
+    provider = RequestProvider(organization_name="ALDER FAMILY PRACTICE", npi="1999996667")
+    asked = EligibilityRequest(
+        trading_partner_service_id="SANDBOX", trading_partner_name="PLAN", provider=provider, subscriber=subscriber
+    )
+    assert subscriber == again(write(asked)).subscriber
+
+
+@given(seeds, st.text(max_size=12))
+@settings(max_examples=cases(200), deadline=None)
+def test_hostile_values_never_change_the_structure_of_a_question(seed: int, hostile: str) -> None:
+    made = request(seed, 0.3)
+    assert made.subscriber is not None
+    before = [s.split("\x1d", 1)[0] for s in write(made).segments]
+    made.subscriber.last_name = f"X{hostile}Y"
+    after = write(made)
+    if after.accepted:
+        assert before == [s.split("\x1d", 1)[0] for s in after.segments]
+        told = again(after).subscriber
+        assert told is not None
+        assert made.subscriber.last_name == told.last_name
+    else:
+        assert {"subscriber.lastName"} == {f.path for f in after.findings if f.severity == "error"}
+
+
+def told(text: str) -> list[EligibilityResponse]:
+    return [r for i in read(text.encode(), levels=(1, 2)) for s in i.sets for r in read_responses(s.tree())]
+
+
+def answer(seed: int) -> str:
+    """A 271 with segments of it left out, doubled or moved, so that answers of many shapes are read."""
+    random = Random(seed)
+    *segments, _ = synthetic.responses_271(1, seed=seed % 50).split("~")
+    start = next(i for i, s in enumerate(segments) if s.startswith("HL*"))
+    end = next(i for i, s in enumerate(segments) if s.startswith("SE*"))
+    for _ in range(random.randint(0, 4)):
+        at = random.randrange(start, end)
+        if random.random() < 0.5:
+            del segments[at]
+            end -= 1
+        else:
+            segments.insert(random.randrange(start, end), segments[at])
+            end += 1
+    return "~".join(segments) + "~"
+
+
+@given(seeds)
+@settings(max_examples=cases(500), deadline=None)
+def test_an_answer_that_was_read_is_written_and_read_as_the_same(seed: int) -> None:
+    for made in told(answer(seed)):
+        written = write_response(made, HEADER)
+        if not written.accepted:
+            continue
+        (again_told,) = read_responses(received(written, "HB", "005010X279A1").tree())
+        assert written.segments == write_response(again_told, HEADER).segments
+        assert msgspec.json.encode(again_told) == msgspec.json.encode(
+            read_responses(received(write_response(again_told, HEADER), "HB", "005010X279A1").tree())[0]
+        )
+
+
+def test_many_of_the_answers_are_such_that_they_can_be_written() -> None:
+    made = [a for seed in range(60) for a in told(answer(seed))]
+    assert len(made) // 4 < sum(write_response(a, HEADER).accepted for a in made)
