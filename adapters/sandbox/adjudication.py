@@ -3,7 +3,7 @@
 A line is paid its allowed amount, which is a share of the charge; what is above is a contractual adjustment (CO-45), and
 the patient's share (PR-1, PR-2, PR-3) comes off the rest. Denied lines get one adjustment for the whole charge.
 
-Source: 005010X221A1 (1.10.2 balancing, 1.10.2.8 reversals and corrections).
+Source: 005010X221A1 (1.10.2 balancing, 1.10.2.7 predeterminations as X12's interpretation 1941 tells them, 1.10.2.8 reversals).
 """
 
 from __future__ import annotations

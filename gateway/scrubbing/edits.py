@@ -1,8 +1,9 @@
 """The edits for claims of all three kinds.
 
-Sources: the NPI standard (check digit: Luhn over 80840 and the number), 005010X222A1, 005010X223A2 and 005010X224A2 (CLM02, CLM05-3,
-CLM11, SV107, SV203, SV302, SV311, HI, DTP), the UB-04 manual as Medicare's claims processing manual repeats it (chapter 25: the
-days of the lines lie within those of the statement).
+Sources: the NPI standard (check digit: Luhn over 80840 and the number); 005010X222A1, X223A2 and X224A2 as the tables of x12/guides have
+them (CLM02, CLM05-3, CLM11, SV107, SV203, SV302, SV311, HI, DTP); X12's interpretation 2499 and a clearinghouse's published edit for all
+three kinds (no charge below zero); public guides to field 6 of the UB-04 (a statement begins before it ends, ends by today, and has the
+days of its lines within).
 """
 
 from __future__ import annotations
