@@ -14,7 +14,7 @@ from x12.codes.checking import Memory, Row, checks_of, settle
 from x12.codes.lists import Lists, shipped
 from x12.codes.service_days import CLAIMS, Service, teller
 from x12.guides import Guide, Loop, Segment
-from x12.situations import Rule, Situations, situations
+from x12.situations import Situations, situations
 from x12.syntax import Delimiters
 
 if TYPE_CHECKING:
@@ -104,16 +104,15 @@ class Judgement:
         return days
 
     def close(self, loop: Loop, table: Table) -> Close | None:
-        """What is added up, and which codes and rules are asked, when an occurrence of this loop ends."""
+        """What is added up, and which codes are asked, when an occurrence of this loop ends."""
         codes = settle if 5 in self.levels and loop.id == CLAIMS.get(table.guide.set_id) else None
-        wanted = (self._sums(loop, table), codes, _rules(loop, table, self.levels))
-        parts = [part for part in wanted if part is not None]
-        if len(parts) < 2:
-            return parts[0] if parts else None
+        sums = self._sums(loop, table)
+        if sums is None or codes is None:
+            return sums or codes
 
         def close(walk: Walk) -> None:
-            for part in parts:
-                part(walk)
+            sums(walk)
+            codes(walk)
 
         return close
 
@@ -121,7 +120,7 @@ class Judgement:
         """The rules of the guide, where their levels are judged."""
         if self.levels.isdisjoint(_SITUATED):
             return None
-        found = situations(guide, delimiters, self.payer)
+        found = situations(guide, delimiters, self.payer, self.levels & _SITUATED)
         return found if found.statements else None
 
     def _sums(self, loop: Loop, table: Table) -> Close | None:
@@ -150,26 +149,3 @@ def _in_turn(one: Act | None, other: Act | None) -> Act | None:
         other(walk, raw, clean)
 
     return act
-
-
-def _rules(loop: Loop, table: Table, levels: frozenset[int]) -> Close | None:
-    """Which rules the loop that ends has broken, and what it passes on to the loop around."""
-    situated = table.situated
-    known = situated.loop(loop) if situated is not None else None
-    compare = situated.compare(loop) if situated is not None else None
-    if situated is None or (known is None and compare is None):
-        return None
-    statements = situated.statements
-
-    def close(walk: Walk) -> None:
-        broken: tuple[Rule, ...] = ()
-        if known is not None:
-            walk.facts |= walk.present() << known.base & known.presence
-            broken = known.broken(walk.facts | walk.around)
-        if compare is not None:
-            broken += compare(walk.texts)
-        for rule in broken:
-            if rule.level in levels:
-                walk.broken.append((statements[rule], loop, walk.begun))
-
-    return close

@@ -9,7 +9,7 @@ Sources: X12.6 (application control structure).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, final
 
@@ -21,7 +21,8 @@ from x12.syntax import STANDARD, Delimiters
 
 if TYPE_CHECKING:
     from x12.proofs import Proof
-    from x12.situations.facts import Situations
+    from x12.situations import Rule
+    from x12.situations.facts import LoopFacts, Situations
     from x12.walk import Walk
 
 __all__ = ["Act", "Close", "Judging", "Node", "Scope", "Step", "StepsByValue", "Table", "compiled"]
@@ -118,15 +119,18 @@ class Scope:
     """One loop of a guide, compiled: what must be in it, what happens when it ends, and the proof of its own segments.
 
     `opened` counts its occurrences while it is `unproved`, `failed` those that the proof did not match. What situational rules
-    know of it: `base`, `presence` and `own` as in `x12.situations`, and whether a rule here or further in looks at what lies
-    around (`looks_around`) or compares texts (`compares`).
+    know of it: `rules`, and of those at hand `base`, `presence`, `relevant`, `known` and `own` as in `x12.situations`; `compare`
+    tells the rules whose texts do not agree. Whether a rule here or further in looks at what lies around (`looks_around`) or
+    compares texts (`compares`).
     """
 
     __slots__ = (
         "base",
         "close",
+        "compare",
         "compares",
         "failed",
+        "known",
         "looks_around",
         "loop",
         "opened",
@@ -134,15 +138,22 @@ class Scope:
         "patience",
         "presence",
         "proof",
+        "relevant",
         "required",
+        "rules",
         "unproved",
     )
 
     def __init__(self, loop: Loop, table: Table) -> None:
         self.loop = loop
         self.required = _required(loop)
-        facts = table.situated.loop(loop) if table.situated else None
-        self.base, self.presence, self.own = (facts.base, facts.presence, facts.own) if facts else (0, 0, 0)
+        self.rules: LoopFacts | None = table.situated.loop(loop) if table.situated else None
+        self.compare = table.situated.compare(loop) if table.situated else None
+        self.base = self.presence = self.own = self.relevant = 0
+        self.known: Mapping[int, tuple[Rule, ...]] = {}
+        if self.rules is not None:
+            self.base, self.presence, self.own = self.rules.base, self.rules.presence, self.rules.own
+            self.relevant, self.known = self.rules.relevant, self.rules.known
         self.looks_around = self.compares = False
         if table.situated:
             within = list(table.guide.loops(loop))

@@ -9,7 +9,7 @@ Sources: X12.6 (data element types, syntax notes), 005010X231A1 (codes of IK304 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from x12 import guides
@@ -19,6 +19,7 @@ from x12.elements import judge_segment
 from x12.finding import Finding
 from x12.guides import Loop, Narrowed, Segment
 from x12.proofs import prove
+from x12.situations import Rule
 from x12.syntax import number_of
 from x12.table import Node, Scope, Step, StepsByValue, Table, compiled
 from x12.tree import Instance, tree
@@ -44,6 +45,42 @@ class Walk:
     the SE; `position` is the number of segments so far. With `keep=False` there are no nodes, and of the findings the first
     `FINDINGS_MAX`; `dropped` counts the others and `refused` tells whether any of all is an error.
     """
+
+    # Its state is read and written with every segment, and an instance dictionary of so many names would not be a shared one.
+    __slots__ = (
+        "_here",
+        "_past",
+        "_scope",
+        "_stack",
+        "around",
+        "at",
+        "begun",
+        "broken",
+        "control_number",
+        "counts",
+        "day",
+        "delimiters",
+        "dropped",
+        "ended",
+        "facts",
+        "faulted",
+        "findings",
+        "keep",
+        "known",
+        "levels",
+        "lines",
+        "missed",
+        "nodes",
+        "open_levels",
+        "position",
+        "refused",
+        "seen",
+        "service",
+        "sums",
+        "table",
+        "texts",
+        "usage",
+    )
 
     def __init__(self, table: Table, *, keep: bool = True, day: str = "", usage: str = "P") -> None:
         self.table = table
@@ -294,7 +331,19 @@ class Walk:
                 self._missing(scope.loop, gone)
             if scope.close is not None:
                 scope.close(self)
-            below = self.facts
+            rules = scope.rules
+            if rules is not None:
+                below = self.facts | (self.seen & ~self.missed) << scope.base & scope.presence
+                judged = below | self.around
+                broken = scope.known.get(judged & scope.relevant)
+                if broken is None:
+                    broken = rules.broken(judged)
+                if broken:
+                    self._breaks(scope, broken)
+            else:
+                below = self.facts
+            if scope.compare is not None and (broken := scope.compare(self.texts)):
+                self._breaks(scope, broken)
             (
                 self._scope,
                 self.seen,
@@ -315,6 +364,17 @@ class Walk:
         self._missing(scope.loop, gone & ~(1 << last.order))
         if scope.close is not None:
             scope.close(self)
+        if scope.rules is not None:
+            facts = self.facts | self.present() << scope.base & scope.presence
+            self._breaks(scope, scope.rules.broken(facts | self.around))
+        if scope.compare is not None:
+            self._breaks(scope, scope.compare(self.texts))
+
+    def _breaks(self, scope: Scope, rules: Iterable[Rule]) -> None:
+        """The open loop breaks these rules."""
+        assert self.table.situated is not None
+        statements = self.table.situated.statements
+        self.broken += [(statements[rule], scope.loop, self.begun) for rule in rules]
 
     def _missing(self, loop: Loop, gone: int) -> None:
         self.seen |= gone

@@ -64,9 +64,14 @@ def _unpatched(guide: Guide) -> Guide:
 
 
 @lru_cache(64)
-def situations(guide: Guide, delimiters: Delimiters = STANDARD, payer: tuple[str, ...] = ()) -> Situations:
-    """The rules of a guide, and of a payer, compiled for these delimiters; kept for the next file."""
-    return Situations(guide, delimiters, rules(guide, payer))
+def situations(
+    guide: Guide,
+    delimiters: Delimiters = STANDARD,
+    payer: tuple[str, ...] = (),
+    levels: frozenset[int] = frozenset((4, 6, 7)),
+) -> Situations:
+    """The rules of a guide, and of a payer, that are of these levels, compiled for these delimiters; kept for the next file."""
+    return Situations(guide, delimiters, [s for s in rules(guide, payer) if s.rule.level in levels])
 
 
 def judge_tree(root: Instance, guide: Guide, payer: tuple[str, ...] = ()) -> list[Finding]:

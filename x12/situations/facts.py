@@ -71,31 +71,32 @@ class LoopFacts:
     """What one loop knows, and which of its rules its facts break.
 
     `(seen << base) & presence` are the facts "this child is there", `seen` being the walk's bits by child order; `own` are
-    all bits of this loop and of loops inside it, `inherits` those of other loops that its rules look at.
+    all bits of this loop and of loops inside it, `inherits` those of other loops that its rules look at. `relevant` are the bits
+    that decide, and `known` the answers so far by those.
     """
 
-    __slots__ = ("_decisions", "_known", "_relevant", "base", "inherits", "own", "presence")
+    __slots__ = ("_decisions", "base", "inherits", "known", "own", "presence", "relevant")
 
     def __init__(self, base: int, presence: int, own: int, decisions: Sequence[_Decision]) -> None:
         self.base = base
         self.presence = presence
         self.own = own
         self._decisions = tuple(decisions)
-        self._relevant = 0
+        self.relevant = 0
         for decision in decisions:
-            self._relevant |= decision.bits
-        self.inherits = self._relevant & ~own
-        self._known: dict[int, tuple[Rule, ...]] = {}
+            self.relevant |= decision.bits
+        self.inherits = self.relevant & ~own
+        self.known: dict[int, tuple[Rule, ...]] = {}
 
     def broken(self, facts: int) -> tuple[Rule, ...]:
         """The rules that a loop with these facts breaks; remembered."""
-        facts &= self._relevant
-        found = self._known.get(facts)
+        facts &= self.relevant
+        found = self.known.get(facts)
         if found is None:
             found = tuple(d.statement.rule for d in self._decisions if d.is_broken(facts))
-            if len(self._known) >= MEMORY_ENTRIES:
-                self._known.clear()
-            self._known[facts] = found
+            if len(self.known) >= MEMORY_ENTRIES:
+                self.known.clear()
+            self.known[facts] = found
         return found
 
 
@@ -149,8 +150,12 @@ class Situations:
             (c, *max(((s.place.element or 0, i) for s, i in (c.left, c.right)), key=lambda at: at[0])) for c in made
         ]
 
+        decisive = frozenset(index for _, _, indices in scarce for index in indices)
+
         def judge(texts: Mapping[int, str]) -> tuple[Rule, ...]:
             found: tuple[Rule, ...] = ()
+            if decisive.isdisjoint(texts):
+                return found
             for comparison, element, indices in scarce:
                 for index in indices:
                     raw = texts.get(index)
