@@ -25,8 +25,9 @@ from tests.bench.validation import Judged
 
 __all__ = ["Effort", "Row", "all_rows", "scale_rows", "validation_rows"]
 
-# Times as many segments a second as pyx12; with an error in each claim; and the 271 as the prototype of a walk does the 837P.
+# Times as many segments a second as pyx12, at levels 1 to 5 and at 1 to 3; with an error in each claim; and the 271 as the prototype of a walk does the 837P.
 VALIDATION_BARS = {"835": 40.0, "837P": 40.0, "277CA": 60.0}
+SUMS_BAR = 25.0
 WRONG_BAR = 20.0
 _SYNC_TIMES = 40
 
@@ -105,6 +106,10 @@ def validation_rows(folder: Path, effort: Effort, *, wrong: bool = False) -> Ite
             fault=None if same else "one accepts the file, the other does not",
         )
         yield Row("  peak memory", max(run.peak_megabytes for run in runs), theirs.peak_megabytes, "MB")
+        if not wrong:
+            bar = SUMS_BAR if effort.judged else None
+            first = _judged("sums", path)
+            yield Row("  as far as sums", segments / first.seconds, segments / theirs.seconds, "segments/s", bar)
 
 
 def _judged(who: str, path: str) -> Judged:
