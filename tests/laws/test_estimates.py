@@ -401,3 +401,67 @@ def test_copay_and_coinsurance_are_both_or_either() -> None:
 def test_a_share_of_the_plan_is_not_taken_for_that_of_a_service() -> None:
     said = [b for b in told(PLAN) if b.code not in ("A", "B")] + [share("B", "10", services=["30"])]
     assert ("unknown",) == single(said)
+
+
+# --- what a line leaves to the next -----------------------------------------------------------------------------------------
+
+LEFT = Plan((90_000, 30_000), None, (200_000, 150_000), {"98": 2_500, "33": 4_000}, {"5": 20, "62": 50})
+
+
+def second(said: Sequence[Benefit], first: PricedLine, then: PricedLine) -> tuple[str, ...]:
+    """Basis and amounts of the second of two lines."""
+    one = asked(said, [first, then]).lines[1]
+    return (one.basis, *(str(b) for b in bounds(one) or ()))
+
+
+def test_a_line_that_may_not_be_covered_may_leave_the_whole_deductible() -> None:
+    visits = Benefit(
+        code="F",
+        service_type_codes=["5"],
+        time_qualifier_code="23",
+        quantity_qualifier_code="VS",
+        benefit_quantity="9",
+    )
+    # 100 left of the deductible and half of 300, or 300 and half of 100.
+    assert ("exact", "250.00", "250.00") == second(
+        told(LEFT), line(Visit("5", 20_000, 30_000)), line(Visit("62", 40_000, 50_000))
+    )
+    assert ("range", "250.00", "350.00") == second(
+        [*told(LEFT), visits], line(Visit("5", 20_000, 30_000)), line(Visit("62", 40_000, 50_000))
+    )
+
+
+def test_a_line_whose_share_is_unknown_may_leave_the_whole_deductible() -> None:
+    assert ("range", "160.00", "320.00") == second(
+        told(LEFT), line(Visit("47", 20_000, 30_000)), line(Visit("5", 40_000, 50_000))
+    )
+
+
+def test_a_copay_that_may_not_be_owed_may_be_left() -> None:
+    """The copay alone is owed once: then the second line is free. With both, it owes the coinsurance again."""
+    said = [*told(LEFT), share("A", "0.1")]
+    basis, low, high = second(said, line(Visit("98", 10_000, 10_000)), line(Visit("98", 10_000, 10_000)))
+    assert ("range", "0.00") == (basis, low)
+    assert Decimal(10) <= Decimal(high)
+
+
+def test_a_deductible_that_may_be_another_ones_may_be_used_up_through_it() -> None:
+    places = [AdditionalInformation(code_list_qualifier_code="ZZ", industry_code="22")]
+    elsewhere = Benefit(
+        code="C",
+        coverage_level_code="IND",
+        service_type_codes=["30"],
+        time_qualifier_code="29",
+        benefit_amount="100",
+        in_plan_network_indicator_code="Y",
+        eligibility_additional_information_list=places,
+    )
+    said = [*told(LEFT), elsewhere]
+    at_office = line(Visit("5", 30_000, 30_000), place_of_service="11")
+    # Nothing is left at the office; elsewhere 100 is; and where the second line is, is not told.
+    assert ("exact", "200.00", "200.00") == second(
+        said, at_office, line(Visit("62", 40_000, 40_000), place_of_service="11")
+    )
+    basis, low, high = second(said, at_office, line(Visit("62", 40_000, 40_000)))
+    assert ("range", "200.00") == (basis, low)
+    assert Decimal(250) <= Decimal(high)
