@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
 from types import MappingProxyType
 
+from x12 import packaged as files
 from x12.codes.listing import CodeList, parse
 
 __all__ = ["packaged", "table"]
@@ -19,10 +19,11 @@ __all__ = ["packaged", "table"]
 @cache
 def packaged(name: str) -> CodeList:
     """A list that comes with Claimwire, read once; LookupError when there is no such list."""
-    file = resources.files(__name__).joinpath(f"{name}.codes")
-    if not file.is_file():
-        raise LookupError(f"no code list is called {name!r}")
-    return parse(file.read_text("utf-8"))
+    try:
+        text = files.text(__name__, f"{name}.codes")
+    except (OSError, ValueError) as error:
+        raise LookupError(f"no code list is called {name!r}") from error
+    return parse(text)
 
 
 @cache

@@ -31,10 +31,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cache
-from importlib import resources
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from x12 import packaged
 
 __all__ = [
     "Choice",
@@ -61,8 +64,7 @@ class GuideError(ValueError):
     """A table is wrong: names the file and the line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(msgspec.Struct, frozen=True):
     """A data element of the standard: its reference number, type and lengths."""
 
     number: str
@@ -72,46 +74,41 @@ class Data:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(msgspec.Struct, frozen=True):
     """A syntax note: P all or none, R at least one, E at most one, C first needs the rest, L first needs one of the rest."""
 
     kind: str
     positions: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(msgspec.Struct, frozen=True):
     """One element of a standard segment or composite: a data element or a composite, and how often it repeats."""
 
     number: str
     repeat: int
 
 
-@dataclass(slots=True)
-class Standard:
+class Standard(msgspec.Struct):
     """The dictionary of one X12 release."""
 
-    data: dict[str, Data] = field(default_factory=dict[str, Data])
-    composites: dict[str, tuple[tuple[Use, ...], tuple[Note, ...], str]] = field(
+    data: dict[str, Data] = msgspec.field(default_factory=dict[str, Data])
+    composites: dict[str, tuple[tuple[Use, ...], tuple[Note, ...], str]] = msgspec.field(
         default_factory=dict[str, tuple[tuple[Use, ...], tuple[Note, ...], str]]
     )
-    segments: dict[str, tuple[tuple[Use, ...], tuple[Note, ...], str]] = field(
+    segments: dict[str, tuple[tuple[Use, ...], tuple[Note, ...], str]] = msgspec.field(
         default_factory=dict[str, tuple[tuple[Use, ...], tuple[Note, ...], str]]
     )
-    codes: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    codes: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict[str, tuple[str, ...]])
 
 
-@dataclass(frozen=True, slots=True)
-class Narrowed:
+class Narrowed(msgspec.Struct, frozen=True):
     """What the guide says of a place that a companion guide narrowed, and who wants it so: the payer, and why if it says."""
 
     before: Any
     by: str
 
 
-@dataclass(slots=True, eq=False)
-class Component:
+class Component(msgspec.Struct, eq=False):
     """A simple element, or a component of a composite, as one guide uses it."""
 
     position: int
@@ -126,16 +123,14 @@ class Component:
     narrowed: Narrowed | None = None
 
 
-@dataclass(slots=True, eq=False)
-class Element(Component):
+class Element(Component, eq=False):
     """An element of a segment. A composite has `components`; its own `data` then only names it."""
 
     components: tuple[Component, ...] = ()
     notes: tuple[Note, ...] = ()
 
 
-@dataclass(slots=True, eq=False)
-class Segment:
+class Segment(msgspec.Struct, eq=False):
     """One segment at one position of a guide. `index` numbers the guide's segments in reading order."""
 
     id: str
@@ -173,8 +168,7 @@ class Segment:
         return f"<{self.loop.id} {self.id} {self.name}>"
 
 
-@dataclass(slots=True, eq=False)
-class Loop:
+class Loop(msgspec.Struct, eq=False):
     """A loop of a guide; the transaction set itself is the loop without a parent.
 
     `alone`: the id of its first segment stands nowhere else in the guide, so that the id by itself names the loop.
@@ -185,7 +179,7 @@ class Loop:
     repeat: int
     name: str
     parent: Loop | None = None
-    children: list[Segment | Loop] = field(default_factory=list["Segment | Loop"])
+    children: list[Segment | Loop] = msgspec.field(default_factory=list["Segment | Loop"])
     order: int = -1
     base: int = 0
     alone: bool = False
@@ -204,8 +198,7 @@ class Loop:
         return f"<loop {self.id} {self.name}>"
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """What tells a table from others of its edition: an element of the segment that follows ST, and its codes here."""
 
     segment: str
@@ -213,8 +206,7 @@ class Choice:
     codes: frozenset[str]
 
 
-@dataclass(slots=True, eq=False)
-class Guide:
+class Guide(msgspec.Struct, eq=False):
     """One implementation guide: `id` and `editions` as in GS08, `set_id` as in ST01, `group_id` as in GS01.
 
     `chosen` is set where the edition has more than one table for the set; `companions` are the names of the companion guides
@@ -307,12 +299,14 @@ def _read_standard(text: str, source: str) -> Standard:
 def standard(release: str = "005010") -> Standard:
     """The dictionary of a release, from this folder."""
     name = f"{release}.standard"
-    return _read_standard(resources.files(__name__).joinpath(name).read_text("utf-8"), name)
+    return _read_standard(packaged.text(__name__, name), name)
 
 
 _SEGMENT = re.compile(r"(\d{4}) ([A-Z][A-Z0-9]{1,2}) ([RSN]) (>1|\d+)  (.+)")
 _LOOP = re.compile(r"loop (\S+) ([RSN]) (>1|\d+)  (.+)")
 _AGAIN = re.compile(r"again (\S+) ([RSN]) (>1|\d+)  (.+)")
+# What `available` looks for in each table.
+_TITLE = re.compile(r"^guide (\S+) (\S+) .*\n(?:chosen \S+ = (.+))?", re.MULTILINE)
 _CHOSEN = re.compile(r"chosen ([A-Z][A-Z0-9]{1,2})(\d\d) = (.+)")
 _ELEMENT = re.compile(r"(\d\d)(?:-(\d+))? ([RSN])(?: x(>1|\d+))?(?: (\d+)/(\d+))?  (.*?)(?: = (.+))?")
 
@@ -324,6 +318,7 @@ class _Parser:
         self.segments: list[Segment] = []
         self.guide: Guide | None = None
         self.lists: dict[str, tuple[str, ...]] = dict(dictionary.codes)
+        self.unused: dict[str, tuple[Element, ...]] = {}
 
     def fail(self, line: int, message: str) -> GuideError:
         return GuideError(f"{self.source}:{line}: {message}")
@@ -332,6 +327,9 @@ class _Parser:
         stack: list[tuple[int, Loop]] = []
         pending: tuple[int, Segment, dict[tuple[int, int], re.Match[str]]] | None = None
         for number, indent, line in _lines(text):
+            if pending and line[:2].isdigit() and (element := _ELEMENT.fullmatch(line)):
+                pending[2][int(element[1]), int(element[2] or 0)] = element
+                continue
             if line.startswith("guide "):
                 head, _, name = line.partition("  ")
                 _, editions, set_id, group_id = head.split()
@@ -346,12 +344,8 @@ class _Parser:
                 continue
             if self.guide is None:
                 raise self.fail(number, "the first line must name the guide")
-            if match := _CHOSEN.fullmatch(line):
+            if line.startswith("chosen ") and (match := _CHOSEN.fullmatch(line)):
                 self.guide.chosen = Choice(match[1], int(match[2]), frozenset(match[3].split()))
-                continue
-            element = _ELEMENT.fullmatch(line)
-            if element and pending:
-                pending[2][int(element[1]), int(element[2] or 0)] = element
                 continue
             if pending:
                 self._finish(*pending)
@@ -429,9 +423,7 @@ class _Parser:
         loop = copy(listed[-1], parent)
         loop.usage, loop.repeat, loop.name = match[2], _number(match[3]), match[4].strip()
 
-    def _codes(self, line: int, text: str | None) -> tuple[frozenset[str] | None, str | None]:
-        if not text:
-            return None, None
+    def _codes(self, line: int, text: str) -> tuple[frozenset[str] | None, str | None]:
         codes: list[str] = []
         external: str | None = None
         for word in text.split():
@@ -445,61 +437,65 @@ class _Parser:
                 codes.append(word.replace("_", " "))
         return frozenset(codes) if codes else None, external
 
-    def _component(self, line: int, position: int, use: Use, match: re.Match[str] | None) -> Component:
-        data = self.standard.data.get(use.number)
+    def _data(self, line: int, number: str) -> Data:
+        data = self.standard.data.get(number)
         if data is None:
-            raise self.fail(line, f"data element {use.number} is not in the standard")
-        if match is None:
-            return Component(position, data, "N", data.name, data.min, data.max, use.repeat)
-        codes, external = self._codes(line, match[8])
-        repeat = _number(match[4]) if match[4] else 1
-        low, high = (int(match[5]), int(match[6])) if match[5] else (data.min, data.max)
-        return Component(position, data, match[3], match[7].strip(), low, high, repeat, codes, external)
+            raise self.fail(line, f"data element {number} is not in the standard")
+        return data
+
+    def _unused_elements(self, line: int, segment_id: str) -> tuple[Element, ...]:
+        """The elements of a segment as they are where a guide does not list them. Elements are replaced, never changed."""
+        found = self.unused.get(segment_id)
+        if found is None:
+            uses, _, _ = self.standard.segments[segment_id]
+            made = [self._unused_element(line, position, use) for position, use in enumerate(uses, 1)]
+            found = self.unused[segment_id] = tuple(made)
+        return found
+
+    def _unused_element(self, line: int, position: int, use: Use) -> Element:
+        composite = self.standard.composites.get(use.number)
+        if composite is None:
+            data = self._data(line, use.number)
+            return Element(position, data, "N", data.name, data.min, data.max, use.repeat)
+        inner, notes, name = composite
+        parts: list[Component] = []
+        for number, part in enumerate(inner, 1):
+            data = self._data(line, part.number)
+            parts.append(Component(number, data, "N", data.name, data.min, data.max, part.repeat))
+        return Element(
+            position, Data(use.number, "C", 0, 0, name), "N", name, 0, 0, 1, components=tuple(parts), notes=notes
+        )
+
+    def _listed(self, line: int, part: Component, match: re.Match[str]) -> tuple[Any, ...]:
+        """What the line says, in the order of the fields of a component."""
+        _, _, usage, repeat, low, high, name, codes = match.groups()
+        data = part.data
+        least, most = (int(low), int(high)) if low else (data.min, data.max)
+        values = self._codes(line, codes) if codes else (None, None)
+        return part.position, data, usage, name.strip(), least, most, _number(repeat) if repeat else 1, *values
 
     def _finish(self, line: int, segment: Segment, given: dict[tuple[int, int], re.Match[str]]) -> None:
-        uses, notes, _ = self.standard.segments[segment.id]
-        elements: list[Element] = []
-        for position, use in enumerate(uses, 1):
-            match = given.pop((position, 0), None)
-            composite = self.standard.composites.get(use.number)
-            if composite is None:
-                part = self._component(line, position, use, match)
-                elements.append(
-                    Element(
-                        part.position,
-                        part.data,
-                        part.usage,
-                        part.name,
-                        part.min,
-                        part.max,
-                        part.repeat,
-                        part.codes,
-                        part.external,
-                    )
-                )
-                continue
-            inner, inner_notes, name = composite
-            parts = tuple(self._component(line, k, u, given.pop((position, k), None)) for k, u in enumerate(inner, 1))
-            usage, title = (match[3], match[7].strip()) if match else ("N", name)
-            repeat = _number(match[4]) if match and match[4] else 1
-            elements.append(
-                Element(
-                    position,
-                    Data(use.number, "C", 0, 0, name),
-                    usage,
-                    title,
-                    0,
-                    0,
-                    repeat,
-                    components=parts,
-                    notes=inner_notes,
-                )
-            )
-        if given:
-            place = ", ".join(f"{segment.id}{a:02d}" + (f"-{b}" if b else "") for a, b in given)
-            raise self.fail(line, f"{place}: the standard has no such element")
+        elements = list(self._unused_elements(line, segment.id))
+        components: dict[int, list[Component]] = {}
+        wrong: list[str] = []
+        for (position, number), match in given.items():
+            element = elements[position - 1] if 0 < position <= len(elements) else None
+            if element is None or number > len(element.components):
+                wrong.append(f"{segment.id}{position:02d}" + (f"-{number}" if number else ""))
+            elif number:
+                parts = components.setdefault(position, list(element.components))
+                parts[number - 1] = Component(*self._listed(line, parts[number - 1], match))
+            elif element.components:
+                repeat = _number(match[4]) if match[4] else 1
+                elements[position - 1] = replace(element, usage=match[3], name=match[7].strip(), repeat=repeat)
+            else:
+                elements[position - 1] = Element(*self._listed(line, element, match))
+        if wrong:
+            raise self.fail(line, f"{', '.join(wrong)}: the standard has no such element")
+        for position, parts in components.items():
+            elements[position - 1] = replace(elements[position - 1], components=tuple(parts))
         segment.elements = tuple(elements)
-        segment.notes = notes
+        segment.notes = self.standard.segments[segment.id][1]
 
 
 def parse(text: str, source: str = "<guide>", dictionary: Standard | None = None) -> Guide:
@@ -535,13 +531,14 @@ def available() -> dict[tuple[str, ...], str]:
     pair alone leads to the first of them.
     """
     found: dict[tuple[str, ...], str] = {}
-    for name in sorted(entry.name for entry in resources.files(__name__).iterdir() if entry.name.endswith(".guide")):
-        with resources.files(__name__).joinpath(name).open("r", encoding="utf-8") as file:
-            editions, set_id = next(line for line in file if line.startswith("guide ")).split(None, 3)[1:3]
-            choice = _CHOSEN.fullmatch(file.readline().rstrip("\n"))
+    for name in packaged.names(__name__, ".guide"):
+        head = _TITLE.search(packaged.text(__name__, name))
+        if head is None:
+            raise GuideError(f"{name}: no line names the guide")
+        editions, set_id, chosen = head.groups("")
         for edition in editions.split(","):
             found.setdefault((edition, set_id), name)
-            for code in choice[3].split() if choice else ():
+            for code in chosen.split():
                 found[edition, set_id, code] = name
     return found
 
@@ -558,4 +555,4 @@ def load(guide_id: str, set_id: str, chosen: str = "") -> Guide:
 
 @cache
 def _load(name: str) -> Guide:
-    return parse(resources.files(__name__).joinpath(name).read_text("utf-8"), name)
+    return parse(packaged.text(__name__, name), name)

@@ -25,10 +25,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from x12.guides import UNBOUNDED, Component, Element, Guide, GuideError, Loop, Narrowed, Segment
 from x12.guides.lint import contradictions

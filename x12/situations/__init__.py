@@ -10,9 +10,8 @@ Sources: docs/situations.md, which also lists every rule.
 from __future__ import annotations
 
 from functools import cache, lru_cache
-from importlib import resources
 
-from x12 import guides
+from x12 import guides, packaged
 from x12.finding import Finding
 from x12.guides import Guide
 from x12.situations.facts import LoopFacts, Situations
@@ -28,8 +27,7 @@ __all__ = ["LoopFacts", "Rule", "Situations", "Statement", "finding", "judge_tre
 @cache
 def _files() -> dict[str, str]:
     """The rule files of this folder by name, in the order in which they are read."""
-    names = sorted(entry.name for entry in resources.files(__name__).iterdir() if entry.name.endswith(".rules"))
-    return {name: resources.files(__name__).joinpath(name).read_text("utf-8") for name in names}
+    return {name: packaged.text(__name__, name) for name in packaged.names(__name__, ".rules")}
 
 
 def _is_for(guide: Guide, text: str) -> bool:

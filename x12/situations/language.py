@@ -290,10 +290,20 @@ class _Block:
 
     line: int
     head: re.Match[str]
-    lines: list[tuple[int, str, str]] = field(default_factory=list[tuple[int, str, str]])
+    said: dict[str, list[tuple[int, str]]] = field(default_factory=dict[str, list[tuple[int, str]]])
+    last: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
 
-    def all(self, word: str) -> list[tuple[int, str]]:
-        return [(line, text) for line, w, text in self.lines if w == word]
+    def all(self, word: str) -> Sequence[tuple[int, str]]:
+        return self.said.get(word, ())
+
+    def add(self, line: int, word: str, text: str) -> None:
+        self.last = self.said.setdefault(word, [])
+        self.last.append((line, text))
+
+    def go_on(self, text: str) -> None:
+        """The last line goes on."""
+        line, before = self.last[-1]
+        self.last[-1] = line, f"{before} {text}"
 
 
 @lru_cache(64)
@@ -321,6 +331,10 @@ class _Parser:
         self.guide = guide
         self.lists: dict[str, tuple[str, ...]] = {}
         self.loops = _listed(guide)
+        # A file names the same places again and again.
+        self.places: dict[tuple[str | None, ...], Place] = {}
+        self.known: dict[tuple[str, str, int], bool] = {}
+        self.qualifiers: dict[int, frozenset[str] | None] = {}
 
     def fail(self, line: int, message: str) -> RuleError:
         return RuleError(f"{self.source}:{line}: {message}")
@@ -341,14 +355,13 @@ class _Parser:
             bare = line.strip()
             if not bare or bare.startswith("#"):
                 continue
-            if line.startswith("    ") and block and block.lines:
-                at, word, before = block.lines[-1]
-                block.lines[-1] = at, word, f"{before} {bare}"
+            if line.startswith("    ") and block and block.last:
+                block.go_on(bare)
             elif line.startswith("  ") and block:
                 word, _, rest = bare.partition(" ")
                 if word not in _WORDS or not rest:
                     raise self.fail(number, f"not a line of a rule: {bare[:60]!r}")
-                block.lines.append((number, word, rest.strip()))
+                block.add(number, word, rest.strip())
             elif bare.startswith("codes "):
                 key, _, values = bare[6:].partition("=")
                 self.lists[key.strip()] = tuple(values.split())
@@ -448,7 +461,7 @@ class _Parser:
         places += [side.place for side in (statement.order[0], statement.order[2])] if statement.order else []
         for place in places:
             # One of two standings may be enough: only a claim below a patient has a patient loop around it.
-            if not any(self._is_known(loop, *child) for loop in self.loops[statement.loop] for child in place.children):
+            if not any(self._knows(statement.loop, *child) for child in place.children):
                 raise self.fail(
                     statement.line, f"{place} is not known when loop {statement.loop} ends: name an outer loop"
                 )
@@ -462,6 +475,14 @@ class _Parser:
                 for loop_id, order in place.children:
                     if self.loops[loop_id][0].children[order].repeat != 1:
                         raise self.fail(statement.line, f"{place} repeats: only single segments are compared")
+
+    def _knows(self, name: str, loop_id: str, order: int) -> bool:
+        """Whether a loop of this name knows a child of another when it ends."""
+        key = (name, loop_id, order)
+        known = self.known.get(key)
+        if known is None:
+            known = self.known[key] = any(self._is_known(loop, loop_id, order) for loop in self.loops[name])
+        return known
 
     def _is_known(self, loop: Loop, loop_id: str, order: int) -> bool:
         """Whether a loop's facts are complete, as far as `loop` may see them, when `loop` ends."""
@@ -525,6 +546,13 @@ class _Parser:
         return Side(match[1] or "", left), match[3], Side(match[4] or "", right)
 
     def _place(self, line: int, loop_id: str, match: re.Match[str]) -> Place:
+        key = (loop_id, *match.groups()[:-1])
+        place = self.places.get(key)
+        if place is None:
+            place = self.places[key] = self._new_place(line, loop_id, match)
+        return place
+
+    def _new_place(self, line: int, loop_id: str, match: re.Match[str]) -> Place:
         where = match["loop"] or loop_id
         if match["child"]:
             children = [(loop.parent.id, loop.order) for loop in self.loops.get(match["child"], []) if loop.parent]
@@ -540,11 +568,11 @@ class _Parser:
         found = [
             child
             for child in self.loops[where][0].children
-            if isinstance(child, Segment) and child.id == match["segment"] and self._fits(child, wanted)
+            if child.id == match["segment"] and isinstance(child, Segment) and self._fits(child, wanted)
         ]
         if not found:
             raise self.fail(line, f"loop {where} has no {match['segment']}*{','.join(sorted(wanted))}".rstrip("*"))
-        qualifiers = [child.qualifier.codes or frozenset[str]() for child in found if child.qualifier]
+        qualifiers = [codes for child in found if (codes := self._codes_of(child)) is not None]
         for code in wanted:
             if not any(code in codes for codes in qualifiers):
                 raise self.fail(line, f"{where} {match['segment']} has no qualifier {code}")
@@ -571,9 +599,15 @@ class _Parser:
         number = part.data.number if part is not None and part.data.type != "C" else None
         return replace(place, repeats=whole is not None and whole.repeat > 1, data=number)
 
-    @staticmethod
-    def _fits(child: Segment, wanted: frozenset[str]) -> bool:
-        return not wanted or (child.qualifier is not None and bool(wanted & (child.qualifier.codes or frozenset())))
+    def _codes_of(self, child: Segment) -> frozenset[str] | None:
+        """The codes of its qualifier; None where it has none."""
+        if child.index not in self.qualifiers:
+            qualifier = child.qualifier
+            self.qualifiers[child.index] = None if qualifier is None else qualifier.codes or frozenset()
+        return self.qualifiers[child.index]
+
+    def _fits(self, child: Segment, wanted: frozenset[str]) -> bool:
+        return not wanted or not wanted.isdisjoint(self._codes_of(child) or ())
 
     def _uses(self, place: Place, child: tuple[str, int]) -> bool:
         part = self._part(replace(place, children=(child,)))
