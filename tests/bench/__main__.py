@@ -45,7 +45,7 @@ class Effort(msgspec.Struct, frozen=True):
 
 
 FULL = Effort()
-QUICK = Effort(share=0.01, repeats=1, rounds=1, seconds=0.4, connections=4, judged=False)
+QUICK = Effort(share=0.01, repeats=1, rounds=1, seconds=1.0, connections=4, judged=False)
 
 
 class Row(msgspec.Struct):

@@ -14,7 +14,7 @@ from tests.bench.validation import Judged
 
 def test_both_validators_accept_the_files_as_made(tmp_path: Path) -> None:
     rows = list(validation_rows(tmp_path, QUICK))
-    assert [None] * 2 * len(files.FILES) == [row.fault for row in rows]
+    assert [None] * 3 * len(files.FILES) == [row.fault for row in rows]
     judged = [msgspec.convert(result_of("validation", "ours", str(p)), Judged) for p in sorted(tmp_path.iterdir())]
     assert [(True, 0)] * len(files.FILES) == [(j.accepted, j.errors) for j in judged]
 

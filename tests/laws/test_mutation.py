@@ -309,6 +309,5 @@ HOSTILE: dict[str, Callable[[int], str]] = {
 def test_the_steps_grow_with_the_file_and_not_with_its_square(name: str) -> None:
     make = HOSTILE[name]
     small, large = (make(size).encode() for size in (10, 40))
-    # The guide is compiled, and what is met often is remembered, before it counts.
-    steps(large)
-    assert steps(large) < 6 * steps(small) + 2000
+    # The guide is compiled, and what is met often is remembered, before it counts: whenever that falls due, it is once.
+    assert min(steps(large) for _ in range(4)) < 6 * min(steps(small) for _ in range(4)) + 2000

@@ -102,6 +102,11 @@ DIFFERENCES: dict[str, dict[Place, str]] = {
     },
     "FA": {
         (
+            "Business Unit Identifier",
+            "CTX",
+            "5",
+        ): "it cannot tell the CTX of the unit from that of a situational trigger",
+        (
             "Data Element Reference Number",
             "IK402",
             "6",
