@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from x12.balancing import LEDGERS
-from x12.codes.checking import Memory, Row, checks_of, settle
+from x12.codes.checking import Checks, Memory, checks_of, settle
 from x12.codes.lists import Lists, shipped
 from x12.codes.service_days import CLAIMS, Service, teller
 from x12.guides import Guide, Loop, Segment
 from x12.situations import Situations, situations
+from x12.situations.facts import Watcher
 from x12.syntax import Delimiters
 
 if TYPE_CHECKING:
@@ -50,37 +51,44 @@ class Judgement:
     memory: Memory = field(default_factory=Memory, compare=False, repr=False)
 
     def act(self, segment: Segment, table: Table) -> Act | None:
-        """What the segments at this place mean for sums, lists and rules; None where they mean nothing."""
-        return _in_turn(self._days(segment, table), self._parts(segment, table))
+        """What the segments at this place mean for sums, lists and rules; None where they mean nothing.
 
-    def _parts(self, segment: Segment, table: Table) -> Act | None:
-        """Sums, lists and rules.
-
-        Each segment is split once for all of them. The function is written as source: a remittance calls it for most of its segments.
+        Each segment is split once for all of them, and of one that was proved clean only what can differ is looked at. The
+        function is written as source: most of a file's segments go through one.
         """
         situated, index = table.situated, segment.index
         facts = situated.watched.get(index) if situated is not None else None
-        kept = situated is not None and index in situated.kept
-        entry, check = self._entry(segment, table), self._checks(segment, table)
-        lines = ["walk.texts[index] = raw"] if kept else []
-        lines += ["row = raw.split(separator)"] if facts or entry or check else []
-        lines += ["walk.facts |= facts(row)"] if facts else []
-        lines += ["check(walk, row, clean)"] if check else []
+        kept = situated.kept.get(index) if situated is not None else None
+        entry, checks, tell = self._entry(segment, table), self._checks(segment, table), self._days(segment, table)
+        lines = ["if walk.service is not None: tell(walk.service, raw, walk.begun)"] if tell else []
+        if facts and not entry and not checks and kept is None and segment.id in _REPEATED:
+            lines += _REMEMBERED
+        elif facts or entry or checks or kept is not None:
+            lines += ["row = raw.split(separator)", "size = len(row)"]
+        if kept is not None:
+            lines += [f"if size > {kept}: walk.texts[{index}] = raw", f"elif walk.texts: walk.texts.pop({index}, None)"]
+        if len(lines) > 1 and "size = len(row)" in lines and (facts or checks):
+            lines += ["if clean:"]
+            lines += [f" {line}" for line in (*_facts(facts, segment), *(checks.lines if checks else ()))]
+            lines += ["else:"]
+            lines += [" walk.facts |= facts(row)"] if facts else []
+            lines += [" check(walk, row, clean)"] if checks else []
         lines += ["entry(walk.sums, row, walk.position, clean)"] if entry else []
         if not lines:
             return None
-        if facts and not entry and not check and segment.id in _REPEATED:
-            lines = [*lines[:-2], *_REMEMBERED]
-        known: dict[str, Any] = {
-            "index": index,
+        names: dict[str, Any] = {
             "separator": table.delimiters.element,
             "facts": facts,
-            "check": check,
+            "told_by": facts.known.get if facts else None,
+            "padding": [""] * facts.size if facts else None,
+            "check": checks and checks.check,
             "entry": entry,
+            "tell": tell,
             "known": {},
         }
-        exec("\n ".join(["def act(walk, raw, clean):", *lines]), known)  # noqa: S102 - names and lines of our own
-        return known["act"]
+        names |= checks.names if checks else {}
+        exec("\n ".join(["def act(walk, raw, clean):", *lines]), names)  # noqa: S102 - names and lines of our own
+        return names["act"]
 
     def _entry(self, segment: Segment, table: Table) -> Callable[[Any, list[str], int, bool], None] | None:
         ledger = LEDGERS.get(table.guide.set_id) if 3 in self.levels else None
@@ -89,19 +97,11 @@ class Judgement:
             return None
         return getattr(ledger, name)
 
-    def _checks(self, segment: Segment, table: Table) -> Row | None:
+    def _checks(self, segment: Segment, table: Table) -> Checks | None:
         return checks_of(segment, table.delimiters, self.lists) if 5 in self.levels else None
 
-    def _days(self, segment: Segment, table: Table) -> Act | None:
-        tell = teller(segment, table.guide.set_id, table.delimiters.element) if 5 in self.levels else None
-        if tell is None:
-            return None
-
-        def days(walk: Walk, raw: str, clean: bool) -> None:
-            if walk.service is not None:
-                tell(walk.service, raw, walk.begun)
-
-        return days
+    def _days(self, segment: Segment, table: Table) -> Callable[[Service, str, int], None] | None:
+        return teller(segment, table.guide.set_id, table.delimiters.element) if 5 in self.levels else None
 
     def close(self, loop: Loop, table: Table) -> Close | None:
         """What is added up, and which codes are asked, when an occurrence of this loop ends."""
@@ -140,12 +140,13 @@ class Judgement:
         walk.service = Service(set_id, self.lists, separator) if 5 in self.levels and set_id in CLAIMS else None
 
 
-def _in_turn(one: Act | None, other: Act | None) -> Act | None:
-    if one is None or other is None:
-        return one or other
-
-    def act(walk: Walk, raw: str, clean: bool) -> None:
-        one(walk, raw, clean)
-        other(walk, raw, clean)
-
-    return act
+def _facts(facts: Watcher | None, segment: Segment) -> list[str]:
+    """The source that adds the facts of a segment that was proved clean."""
+    if facts is None:
+        return []
+    always = max((e.position for e in segment.elements if e.usage == "R"), default=0)
+    key = facts.key
+    # What is not sent is empty.
+    lines = [f"whole = row if size >= {facts.size} else row + padding"] if facts.size > always + 1 else []
+    lines += [f"key = {key.replace('row[', 'whole[') if lines else key}"]
+    return [*lines, "told = told_by(key)", "walk.facts |= facts.keep(key, row) if told is None else told"]

@@ -104,7 +104,7 @@ class Walk:
         self.day = day
         # ISA15: what a file for test may have, one for production may not.
         self.usage = usage
-        self.known: Known = {}
+        self.known = Known()
         # Codes of the open claim that wait for its dates.
         self.service: Service | None = None
         self.faulted: set[int] = set()

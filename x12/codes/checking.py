@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from x12.codes.lists import Lists, Reason, list_for
 from x12.finding import Finding
@@ -19,7 +19,7 @@ from x12.syntax import Delimiters
 if TYPE_CHECKING:
     from x12.walk import Walk
 
-__all__ = ["Known", "Memory", "Row", "checks_of", "settle"]
+__all__ = ["Checks", "Known", "Memory", "Row", "checks_of", "settle"]
 
 # How many good values are remembered for one place before all are forgotten.
 _VALUES_MAX = 4096
@@ -42,9 +42,26 @@ _BY_DAY: frozenset[Reason | None] = frozenset({"ended", "not yet"})
 
 # Each place that is compiled gets a number of its own.
 _numbers = count()
-# (number of a place, list that its qualifier chose or "") -> values that are good.
-Known = dict[tuple[int, str], set[str]]
 Row = Callable[["Walk", list[str], bool], None]
+
+
+class Known(dict[int | tuple[int, str], set[str]]):
+    """The values that are good at a place, by its number, and by its number and the list that its qualifier chose."""
+
+    def __missing__(self, place: int | tuple[int, str]) -> set[str]:
+        good = self[place] = set()
+        return good
+
+
+class Checks(NamedTuple):
+    """What checks the codes of a segment's elements: a function, and for one that was proved clean its `lines` as source.
+
+    The lines take `walk`, `row` and its length `size`, and the `names` here.
+    """
+
+    check: Row
+    lines: list[str]
+    names: dict[str, Any]
 
 
 class Memory:
@@ -59,7 +76,7 @@ class Memory:
         if known is None:
             if len(self._days) >= _DAYS_MAX:
                 self._days.clear()
-            known = self._days[day] = {}
+            known = self._days[day] = Known()
         return known
 
 
@@ -95,6 +112,23 @@ class _Place:
         if self.behind_qualifier:
             return _NPI.get(qualifier)
         return list_for(self.element.external or "", qualifier)
+
+    def lines(self) -> list[str]:
+        """The source that asks for the value of a clean segment."""
+        at, number = self.element.position, self.number
+        good, place = f"walk.known[{number}]", f"place{number}"
+        if self.behind_qualifier:
+            (one,) = _NPI
+            asked = f"size > {at} and row[{at - 1}] == {one!r}"
+            good = f"walk.known[{number}, {_NPI[one]!r}]"
+        elif self.chosen_by_before:
+            asked = f"size > {at} and (name := {place}.list_of(row[{at - 1}]))"
+            good = f"walk.known[{number}, name]"
+        elif self.element.usage == "R":
+            return [f"if row[{at}] not in {good}: {place}.look(walk, row, row[{at}], {good})"]
+        else:
+            asked = f"size > {at} and row[{at}]"
+        return [f"if {asked} and row[{at}] not in {good}: {place}.look(walk, row, row[{at}], {good})"]
 
     def coded(self, row: Sequence[str], text: str) -> list[_Coded]:
         """The values at this place that belong to a list."""
@@ -169,7 +203,7 @@ def settle(walk: Walk) -> None:
             place.find(walk, coded, reason, position)
 
 
-def checks_of(segment: Segment, delimiters: Delimiters, lists: Lists) -> Row | None:
+def checks_of(segment: Segment, delimiters: Delimiters, lists: Lists) -> Checks | None:
     """What checks the external codes of the segments at a place of a guide; None where there are none."""
     places = [_Place(segment, e, delimiters, lists) for e in segment.elements if e.usage != "N"]
     places = [
@@ -181,6 +215,10 @@ def checks_of(segment: Segment, delimiters: Delimiters, lists: Lists) -> Row | N
         return None
     plain = [(p.element.position, p.number, p) for p in places if not p.chosen_by_before]
     chosen = [(p.element.position, p.number, p) for p in places if p.chosen_by_before]
+    lines: list[str] = []
+    for p in places:
+        lines += p.lines()
+    names: dict[str, Any] = {f"place{p.number}": p for p in places}
 
     def check(walk: Walk, row: list[str], clean: bool) -> None:
         size, known = len(row), walk.known
@@ -189,17 +227,13 @@ def checks_of(segment: Segment, delimiters: Delimiters, lists: Lists) -> Row | N
                 break
             text = row[element]
             if text:
-                good = known.get((number, ""))
-                if good is None:
-                    good = known[number, ""] = set()
+                good = known[number]
                 if text not in good:
                     place.look(walk, row, text, good)
         for element, number, place in chosen:
             if element < size and (name := place.list_of(row[element - 1])):
-                good = known.get((number, name))
-                if good is None:
-                    good = known[number, name] = set()
+                good = known[number, name]
                 if row[element] not in good:
                     place.look(walk, row, row[element], good)
 
-    return check
+    return Checks(check, lines, names)

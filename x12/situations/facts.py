@@ -16,7 +16,6 @@ where presence(frame) is `(frame.seen << base) & presence`. A loop that no rule 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import itemgetter
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -26,7 +25,7 @@ from x12.situations.language import ANY_ELEMENT, COMPARISONS, PRESENT, Place, Ru
 from x12.situations.tree import POINTERS, breaks_alone, is_local, outer_groups
 from x12.syntax import Delimiters
 
-__all__ = ["LoopFacts", "Situations"]
+__all__ = ["LoopFacts", "Situations", "Watcher"]
 
 # How many answers are remembered before all are forgotten: claims have few kinds, hostile files as many as they like.
 MEMORY_ENTRIES = 2048
@@ -113,26 +112,20 @@ class Situations:
     """The rules of a guide, compiled for one set of delimiters.
 
     `watched`: Segment.index -> from its elements to their fact bits. `kept`: Segment.index whose raw text must be at hand when a loop
-    that compares ends.
+    that compares ends -> the element without which nobody looks at it.
     """
 
     def __init__(self, guide: Guide, delimiters: Delimiters, statements: Sequence[Statement]) -> None:
         self.guide = guide
         self.statements: Mapping[Rule, Statement] = {s.rule: s for s in statements}
-        self.watched: Mapping[int, Callable[[list[str]], int]]
-        self.kept: frozenset[int]
+        self.watched: Mapping[int, Watcher]
+        self.kept: Mapping[int, int]
         self._delimiters = delimiters
         compiler = _Compiler(guide, delimiters, statements)
         self.watched = compiler.watched
         self._loops = compiler.loops
         self._comparisons = {loop: made for loop in guide.loops() if (made := _comparisons(loop, statements))}
-        self.kept = frozenset(
-            index
-            for made in self._comparisons.values()
-            for comparison in made
-            for _, indices in (comparison.left, comparison.right, *(t for g in comparison.when for t in g))
-            for index in indices
-        )
+        self.kept = _kept(c for made in self._comparisons.values() for c in made)
 
     def loop(self, loop: Loop) -> LoopFacts | None:
         """The facts of a loop; None where no rule looks at it, from inside or outside."""
@@ -183,6 +176,21 @@ def _comparisons(loop: Loop, statements: Sequence[Statement]) -> tuple[_Comparis
                 _Comparison(statement, (left, _indices(loop, left.place)), (right, _indices(loop, right.place)), when)
             )
     return tuple(found)
+
+
+def _kept(comparisons: Iterable[_Comparison]) -> dict[int, int]:
+    kept: dict[int, int] = {}
+    for comparison in comparisons:
+        (left, ones), (right, others) = comparison.left, comparison.right
+        sides = [(left.place.element or 0, ones), (right.place.element or 0, others)]
+        if ones == others and len(ones) == 1:
+            # Two elements of one segment: it takes both.
+            sides = [(max(at for at, _ in sides), ones)]
+        sides += [(term.place.element or 0, indices) for group in comparison.when for term, indices in group]
+        for at, indices in sides:
+            for index in indices:
+                kept[index] = min(kept.get(index, at), max(at, 0))
+    return kept
 
 
 def _indices(loop: Loop, place: Place) -> tuple[int, ...]:
@@ -371,14 +379,11 @@ class _Compiler:
             self._read(place, bit, there, (term, Term(replace(place, element=ANY_ELEMENT), PRESENT)))
         return self.values[key]
 
-    def _watchers(self, guide: Guide) -> dict[int, Callable[[list[str]], int]]:
-        made: dict[tuple[str, int], Callable[[list[str]], int]] = {}
-        for child, readers in self.readers.items():
-            made[child] = _watcher(readers)
+    def _watchers(self, guide: Guide) -> dict[int, Watcher]:
         return {
-            segment.index: made[segment.loop.id, segment.order]
+            segment.index: Watcher(readers, segment)
             for segment in guide.segments
-            if (segment.loop.id, segment.order) in made
+            if (readers := self.readers.get((segment.loop.id, segment.order)))
         }
 
     def _facts(self, guide: Guide, decisions: Mapping[str, Sequence[_Decision]]) -> dict[str, LoopFacts]:
@@ -404,95 +409,85 @@ class _Compiler:
         return found
 
 
-def _watcher(readers: Sequence[_Reader]) -> Callable[[list[str]], int]:
-    """From a segment's elements to its bits, remembered by what matters of it: values, or only which elements are there."""
-    known: dict[object, int] = {}
-    key_of = _key(readers)
+class Watcher:
+    """From a segment's elements to its bits.
 
-    def read(row: list[str]) -> int:
+    `key` is the source of what of them decides the bits, of a segment `row` that was proved clean: its values, or only which
+    elements are there or what sign they have. `size` is how many elements, with the segment's id, that looks at. `keep` remembers the
+    bits of such a key in `known`.
+    """
+
+    __slots__ = ("_readers", "key", "known", "size")
+
+    def __init__(self, readers: Sequence[_Reader], segment: Segment) -> None:
+        self._readers = tuple(readers)
+        self.known: dict[object, int] = {}
+        self.key, self.size = _key(readers, segment)
+
+    def __call__(self, row: list[str]) -> int:
         facts = 0
-        for reader in readers:
+        for reader in self._readers:
             if reader.holds(row):
                 facts |= reader.bit
         return facts
 
-    def facts_of(row: list[str]) -> int:
-        key = key_of(row)
-        facts = known.get(key)
-        if facts is None:
-            facts = read(row)
-            if sum(map(len, row)) <= MEMORY_LENGTH:
-                if len(known) >= MEMORY_ENTRIES:
-                    known.clear()
-                known[key] = facts
+    def keep(self, key: object, row: list[str]) -> int:
+        """The bits of a segment, remembered unless it is long."""
+        facts = self(row)
+        if sum(map(len, row)) <= MEMORY_LENGTH:
+            if len(self.known) >= MEMORY_ENTRIES:
+                self.known.clear()
+            self.known[key] = facts
         return facts
 
-    return facts_of
+
+# How much of an element decides a test, as source: all of it, whether it is there, or what a comparison with zero sees of it.
+_ALL = "row[{0}]"
+_THERE = "row[{0}] != ''"
+_SIGN = "(row[{0}] and ('0' if not row[{0}].strip('-0.') else '-' if row[{0}][0] == '-' else '+'))"
 
 
-def _sign(text: str) -> str:
-    """What a comparison with zero sees of a number; what is not a plain number stands for itself."""
-    bare = text.replace(".", "", 1)
-    if bare.isdecimal():
-        return "+" if bare.strip("0") else "0"
-    if bare[:1] == "-" and bare[1:].isdecimal():
-        return "-" if bare[1:].strip("0") else "0"
-    return text
-
-
-def _same(text: str) -> str:
-    return text
-
-
-def _part(test: Test, place: Place) -> Callable[[str], object]:
-    """How much of an element decides a test: whether it is there, its sign, or all of it."""
+def _part(test: Test, place: Place, segment: Segment) -> str:
     if place.component is None and not place.repeats:
         if test == PRESENT:
-            return bool
-        if test.text == "0" and test.kind in COMPARISONS:
-            return _sign
-    return _same
+            return _THERE
+        # Of what was proved to be a number without exponent, the characters tell.
+        kind = segment.elements[(place.element or 1) - 1].data.type
+        if test.text == "0" and test.kind in COMPARISONS and (kind == "R" or kind[:1] == "N"):
+            return _SIGN
+    return _ALL
 
 
-def _key(readers: Sequence[_Reader]) -> Callable[[list[str]], object]:
-    """What of a segment's elements decides its bits."""
-    parts: dict[int, Callable[[str], object]] = {}
+def _key(readers: Sequence[_Reader], segment: Segment) -> tuple[str, int]:
+    """What of a clean segment's elements decides its bits, and how many elements that takes."""
+    parts: dict[int, str] = {}
     pattern = False
     for reader in readers:
         for place, test in ((term.place, term.test) for term in reader.reads):
             if not place.whole:
-                parts[3 if place.segment == "HL" else 1] = _same
+                parts[3 if place.segment == "HL" else 1] = _ALL
             if place.element == ANY_ELEMENT:
                 if test.kind not in ("present", "gapless") or place.component:
-                    return tuple
+                    return "tuple(row)", 0
                 pattern = True
             elif place.element is not None:
-                part = _part(test, place)
+                part = _part(test, place, segment)
                 known = parts.setdefault(place.element, part)
                 # A sign tells whether something is there as well; else two tests see the whole together.
-                parts[place.element] = part if known is part else _sign if _same not in (known, part) else _same
-    last = max(parts, default=0)
-    padding = [""] * (last + 1)
-    chosen = sorted(parts.items())
+                parts[place.element] = part if known is part else _ALL if _ALL in (known, part) else _SIGN
+    # What the guide settles by itself decides nothing.
+    chosen = [(at, part) for at, part in sorted(parts.items()) if not _is_settled(segment, at, part)]
+    said = [part.format(at) for at, part in chosen]
     if pattern:
+        said.append("tuple(map(bool, row))")
+    if not said:
+        return "''", 0
+    return said[0] if len(said) == 1 else f"({', '.join(said)})", max((at for at, _ in chosen), default=-1) + 1
 
-        def by_pattern(row: list[str]) -> object:
-            padded = row if len(row) > last else row + padding
-            return tuple([part(padded[at]) for at, part in chosen]), tuple(map(bool, row))
 
-        return by_pattern
-    if all(part is _same for part in parts.values()):
-        pick = itemgetter(*parts) if parts else itemgetter(0)
-        return lambda row: pick(row if len(row) > last else row + padding)
-    whole = [at for at, part in chosen if part is _same]
-    signed = [at for at, part in chosen if part is _sign]
-    there = [at for at, part in chosen if part is bool]
-
-    def by_parts(row: list[str]) -> object:
-        padded = row if len(row) > last else row + padding
-        key: list[object] = [padded[at] for at in whole]
-        key += [not padded[at] for at in there]
-        key += [_sign(padded[at]) for at in signed]
-        return tuple(key)
-
-    return by_parts
+def _is_settled(segment: Segment, at: int, part: str) -> bool:
+    """Whether an element of a clean segment cannot but say the same each time."""
+    element = segment.elements[at - 1]
+    if element.usage != "R" or element.components or element.repeat > 1:
+        return element.usage == "R" and part is _THERE
+    return part is _THERE or (element.codes is not None and len(element.codes) == 1)
