@@ -47,6 +47,8 @@ def _amount(row: Sequence[str], element: int, clean: bool) -> Decimal:
 
 def _adjusted(row: Sequence[str], first: int, step: int, clean: bool) -> Decimal:
     """The sum of a segment's amounts that are there, from an element on in steps; six at most."""
+    if clean and len(row) <= first + step and len(row) > first and row[first]:
+        return Decimal(row[first])
     total = _ZERO
     for text in row[first : first + 5 * step + 1 : step]:
         if text:
@@ -134,7 +136,12 @@ class RemittanceLedger(Ledger):
 
     def clp(self, row: list[str], position: int, clean: bool) -> None:
         """What a claim charged and was paid."""
-        self.charge, self.paid, self.claim_position = _amount(row, 3, clean), _amount(row, 4, clean), position
+        self.claim_position = position
+        if clean:
+            # Both are required.
+            self.charge, self.paid = Decimal(row[3]), Decimal(row[4])
+        else:
+            self.charge, self.paid = _amount(row, 3, clean), _amount(row, 4, clean)
         self.predetermined = row[2:3] == [_PREDETERMINATION]
 
     def claim_cas(self, row: list[str], position: int, clean: bool) -> None:
@@ -143,7 +150,11 @@ class RemittanceLedger(Ledger):
 
     def svc(self, row: list[str], position: int, clean: bool) -> None:
         """What a service line charged and was paid."""
-        self.line_charge, self.line_paid, self.line_position = _amount(row, 2, clean), _amount(row, 3, clean), position
+        self.line_position = position
+        if clean:
+            self.line_charge, self.line_paid = Decimal(row[2]), Decimal(row[3])
+        else:
+            self.line_charge, self.line_paid = _amount(row, 2, clean), _amount(row, 3, clean)
 
     def line_cas(self, row: list[str], position: int, clean: bool) -> None:
         """Adjustments of the line."""

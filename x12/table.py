@@ -119,22 +119,22 @@ class Scope:
     """One loop of a guide, compiled: what must be in it, what happens when it ends, and the proof of its own segments.
 
     `opened` counts its occurrences while it is `unproved`, `failed` those that the proof did not match. What situational rules
-    know of it: `rules`, and of those at hand `base`, `presence`, `relevant`, `known` and `own` as in `x12.situations`; `compare`
-    tells the rules whose texts do not agree. Whether a rule here or further in looks at what lies around (`looks_around`) or
+    know of it: `rules`, and of those at hand `base`, `presence`, `relevant` and `known` as in `x12.situations`; `compare` tells the
+    rules whose texts do not agree. What rules here or further in look at that lies around (`outlook`), and whether one of them
     compares texts (`compares`).
     """
 
     __slots__ = (
         "base",
+        "bit",
         "close",
         "compare",
         "compares",
         "failed",
         "known",
-        "looks_around",
         "loop",
         "opened",
-        "own",
+        "outlook",
         "patience",
         "presence",
         "proof",
@@ -149,16 +149,19 @@ class Scope:
         self.required = _required(loop)
         self.rules: LoopFacts | None = table.situated.loop(loop) if table.situated else None
         self.compare = table.situated.compare(loop) if table.situated else None
-        self.base = self.presence = self.own = self.relevant = 0
+        self.bit = 1 << loop.order if loop.parent is not None else 0
+        self.base = self.presence = self.outlook = self.relevant = 0
         self.known: Mapping[int, tuple[Rule, ...]] = {}
         if self.rules is not None:
-            self.base, self.presence, self.own = self.rules.base, self.rules.presence, self.rules.own
+            self.base, self.presence = self.rules.base, self.rules.presence
             self.relevant, self.known = self.rules.relevant, self.rules.known
-        self.looks_around = self.compares = False
+        self.compares = False
         if table.situated:
             within = list(table.guide.loops(loop))
             known = [facts for inner in within if (facts := table.situated.loop(inner))]
-            self.looks_around = any(facts.inherits for facts in known)
+            own = self.rules.own if self.rules is not None else 0
+            for facts in known:
+                self.outlook |= facts.inherits & ~own
             self.compares = any(table.situated.compare(inner) for inner in within)
         self.close = table.judging.close(loop, table) if table.judging is not None else None
         self.proof: Proof | None = None
@@ -169,7 +172,7 @@ class Scope:
 class Step:
     """How to get from one node to the next: loops to leave, bits that must have been seen, loops to enter."""
 
-    __slots__ = ("bit", "child", "limited", "moves", "must", "node", "opens", "ups")
+    __slots__ = ("bit", "child", "into", "limited", "moves", "must", "node", "opens", "ups")
 
     def __init__(self, node: Node, ups: int, must: int, child: Segment | Loop, inside: tuple[Scope, ...] = ()) -> None:
         self.node = node
@@ -180,6 +183,7 @@ class Step:
         self.limited = self.bit if child.repeat < UNBOUNDED else 0
         # The loops to enter, outermost first: one, or more where the segments that begin the outer ones are missing.
         self.opens = inside
+        self.into = inside[0] if len(inside) == 1 else None
         self.moves = bool(ups) or bool(self.opens)
 
 

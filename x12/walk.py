@@ -213,7 +213,10 @@ class Walk:
         if self.seen & step.limited:
             self._again(step)
         self.seen |= step.bit
-        if step.opens:
+        if step.into is not None:
+            self._enter(step.into)
+            self.seen = step.node.bit
+        elif step.opens:
             last = step.opens[-1]
             for scope in step.opens:
                 self._enter(scope)
@@ -228,11 +231,11 @@ class Walk:
         """One loop further in."""
         outer, seen = self._scope, self.seen
         self._stack.append((outer, seen, self.counts, self.missed, self.facts, self.around, self.texts, self.begun))
-        if scope.looks_around:
-            there = (seen & ~self.missed & ~(1 << scope.loop.order)) << outer.base & outer.presence
-            self.around = (self.around | self.facts | there) & ~scope.own
+        if scope.outlook:
+            there = (seen & ~self.missed & ~scope.bit) << outer.base & outer.presence
+            self.around = (self.around | self.facts | there) & scope.outlook
         if scope.compares:
-            self.texts = dict(self.texts)
+            self.texts = self.texts.copy()
         self._scope, self.counts, self.missed, self.facts, self.begun = scope, None, 0, 0, self.position
 
     def _detour(self, step: Step | None, raw: str) -> None:
@@ -267,6 +270,12 @@ class Walk:
         self._judge(node, raw)
 
     def _by_value(self, steps: StepsByValue, raw: str) -> Step | None:
+        if steps.composite and steps.element == 1:
+            # A code of the guide is told by its first component, and holds none of the separators.
+            first, _, rest = raw.partition(self.delimiters.component)
+            step = steps.get(first.rpartition(self.delimiters.element)[2]) if rest else None
+            if step is not None and first.count(self.delimiters.element) == 1:
+                return step
         return steps.get(self.table.qualifier(raw, steps.element, steps.composite))
 
     def _unplaced(self, segment_id: str, raw: str) -> None:
