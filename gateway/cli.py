@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Coroutine
@@ -13,8 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from gateway.codes_cli import app as codes
 from gateway.x12_cli import app as x12
@@ -85,6 +82,9 @@ def _configured(
 
 
 def _run(coroutine: Coroutine[Any, Any, None]) -> None:
+    # Who only looks at a file does not wait for what a service needs.
+    import asyncio
+
     from gateway.code_files import CodeFileError
     from queues.database import InUse
 
@@ -219,6 +219,9 @@ def keys_list(config: ConfigOption = None, data: DataOption = None, as_json: Jso
                 [dict(zip(("keyId", "name", "scopes", "expiresAt", "revokedAt"), r, strict=True)) for r in rows]
             )
             return
+        from rich.console import Console
+        from rich.table import Table
+
         table = Table("key", "name", "scopes", "expires", "revoked")
         for row in rows:
             table.add_row(*row)
