@@ -10,17 +10,17 @@ LOINC Users' Guide (mod 10), the keepers' own descriptions of their codes; docs/
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
+
+import msgspec
 
 __all__ = ["FORMS", "Dated", "Form", "gs1_is_valid", "list_for", "loinc_is_valid", "npi_is_valid"]
 
 Dated = Literal["", "service", "production"]
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(msgspec.Struct, frozen=True):
     """What is known of a list without its codes.
 
     `pattern` is the source of a regular expression for whole values, None where nothing is certain. `dated` names the day a

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
+
+import msgspec
 
 __all__ = ["CodeList", "ListError", "Span", "merge", "parse", "render"]
 
@@ -30,8 +31,7 @@ class ListError(ValueError):
     """A list cannot be read; the message says which lines and what is wrong with them."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CodeList:
+class CodeList(msgspec.Struct, frozen=True, eq=False):
     """A list of codes: `words` of every code, `spans` of those that are not good for ever, the periods it `covers`.
 
     `later` is a regular expression for codes that may have come after those days, "" for any. `partial`: more codes exist than
@@ -39,7 +39,7 @@ class CodeList:
     """
 
     words: Mapping[str, str]
-    spans: Mapping[str, tuple[Span, ...]] = field(default_factory=dict[str, tuple[Span, ...]])
+    spans: Mapping[str, tuple[Span, ...]] = msgspec.field(default_factory=dict[str, tuple[Span, ...]])
     covers: tuple[Span, ...] = (_OPEN,)
     partial: bool = False
     later: str = ""

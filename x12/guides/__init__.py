@@ -64,7 +64,8 @@ class GuideError(ValueError):
     """A table is wrong: names the file and the line."""
 
 
-class Data(msgspec.Struct, frozen=True):
+# What holds no loop cannot be part of a cycle: the garbage collector need not look at it (`gc=False`).
+class Data(msgspec.Struct, frozen=True, gc=False):
     """A data element of the standard: its reference number, type and lengths."""
 
     number: str
@@ -74,14 +75,14 @@ class Data(msgspec.Struct, frozen=True):
     name: str
 
 
-class Note(msgspec.Struct, frozen=True):
+class Note(msgspec.Struct, frozen=True, gc=False):
     """A syntax note: P all or none, R at least one, E at most one, C first needs the rest, L first needs one of the rest."""
 
     kind: str
     positions: tuple[int, ...]
 
 
-class Use(msgspec.Struct, frozen=True):
+class Use(msgspec.Struct, frozen=True, gc=False):
     """One element of a standard segment or composite: a data element or a composite, and how often it repeats."""
 
     number: str
@@ -108,7 +109,7 @@ class Narrowed(msgspec.Struct, frozen=True):
     by: str
 
 
-class Component(msgspec.Struct, eq=False):
+class Component(msgspec.Struct, eq=False, gc=False):
     """A simple element, or a component of a composite, as one guide uses it."""
 
     position: int
@@ -123,7 +124,7 @@ class Component(msgspec.Struct, eq=False):
     narrowed: Narrowed | None = None
 
 
-class Element(Component, eq=False):
+class Element(Component, eq=False, gc=False):
     """An element of a segment. A composite has `components`; its own `data` then only names it."""
 
     components: tuple[Component, ...] = ()

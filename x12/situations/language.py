@@ -21,13 +21,11 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
 import msgspec
-from msgspec.structs import replace
 
 from x12.finding import Scope, Severity
 from x12.guides import Component, Guide, GuideError, Loop, Segment
@@ -55,7 +53,7 @@ class RuleError(GuideError):
     """A rule file is wrong: names the file and the line."""
 
 
-class Rule(msgspec.Struct, frozen=True):
+class Rule(msgspec.Struct, frozen=True, gc=False):
     """What a finding says of a rule that is broken.
 
     It is judged when an occurrence of the loop `judged_at` ends. `loop`, `segment`, `element` and `component` are the place of
@@ -83,7 +81,7 @@ class Rule(msgspec.Struct, frozen=True):
 # --- values --------------------------------------------------------------------------------------------------------
 
 
-class Test(msgspec.Struct, frozen=True):
+class Test(msgspec.Struct, frozen=True, gc=False):
     """What is asked of one value. An empty value passes no test, a negated one neither: it is not there."""
 
     kind: str = "present"
@@ -145,7 +143,7 @@ COMPARISONS: Mapping[str, Callable[[Decimal, Decimal], bool]] = {
 # --- places --------------------------------------------------------------------------------------------------------
 
 
-class Place(msgspec.Struct, frozen=True):
+class Place(msgspec.Struct, frozen=True, gc=False):
     """A place of the guide: the children of a loop that it means, and an element of them where it is one.
 
     `children` are (loop id, order) pairs: loops with one id are the same loop standing twice. `whole` is False where the
@@ -210,7 +208,7 @@ def gap(row: Sequence[str]) -> int | None:
     return None
 
 
-class Term(msgspec.Struct, frozen=True):
+class Term(msgspec.Struct, frozen=True, gc=False):
     """A place and what is asked of it, or that nothing there passes (`negated`)."""
 
     place: Place
@@ -226,7 +224,7 @@ class Term(msgspec.Struct, frozen=True):
         return any(self.test.holds(value) for value in read_values(self.place, row, component, repetition))
 
 
-class Side(msgspec.Struct, frozen=True):
+class Side(msgspec.Struct, frozen=True, gc=False):
     """One side of a comparison: the value at a place, or the date that it is or that a range starts or ends with."""
 
     edge: str
@@ -240,7 +238,7 @@ class Side(msgspec.Struct, frozen=True):
         return (last if self.edge == "end" and dash else first)[:_DATE_LENGTH]
 
 
-class Statement(msgspec.Struct, frozen=True):
+class Statement(msgspec.Struct, frozen=True, gc=False):
     """A rule as written: when all groups of `when` have a term that holds, then one of the rest must be so.
 
     `blamed` is the place that a finding names; of several alternatives the first.
@@ -284,26 +282,15 @@ _ORDER = re.compile(r"(?:(start|end) )?(.+?) (<=|<|==|!=) (?:(start|end) )?(.+)"
 _WORDS = ("when", "needs", "forbids", "points", "order", "each", "say", "from")
 
 
-@dataclass(slots=True)
-class _Block:
+class _Block(msgspec.Struct):
     """A rule's lines before they are understood."""
 
     line: int
     head: re.Match[str]
-    said: dict[str, list[tuple[int, str]]] = field(default_factory=dict[str, list[tuple[int, str]]])
-    last: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
+    said: dict[str, list[tuple[int, str]]] = msgspec.field(default_factory=dict[str, list[tuple[int, str]]])
 
     def all(self, word: str) -> Sequence[tuple[int, str]]:
         return self.said.get(word, ())
-
-    def add(self, line: int, word: str, text: str) -> None:
-        self.last = self.said.setdefault(word, [])
-        self.last.append((line, text))
-
-    def go_on(self, text: str) -> None:
-        """The last line goes on."""
-        line, before = self.last[-1]
-        self.last[-1] = line, f"{before} {text}"
 
 
 @lru_cache(64)
@@ -325,16 +312,23 @@ def _inside(loop: Loop) -> frozenset[str]:
     return frozenset((loop.id,)).union(*inner)
 
 
+_Asked = tuple[dict[tuple[str | None, ...], Place], dict[tuple[str, str, int], bool], dict[int, frozenset[str] | None]]
+
+
+@lru_cache(64)
+def _asked(_: Guide) -> _Asked:
+    """What is remembered for all files of a guide: places, what a loop knows when it ends, codes of qualifiers."""
+    return {}, {}, {}
+
+
 class _Parser:
     def __init__(self, source: str, guide: Guide) -> None:
         self.source = source
         self.guide = guide
         self.lists: dict[str, tuple[str, ...]] = {}
         self.loops = _listed(guide)
-        # A file names the same places again and again.
-        self.places: dict[tuple[str | None, ...], Place] = {}
-        self.known: dict[tuple[str, str, int], bool] = {}
-        self.qualifiers: dict[int, frozenset[str] | None] = {}
+        # Files name the same places again and again.
+        self.places, self.known, self.qualifiers = _asked(guide)
 
     def fail(self, line: int, message: str) -> RuleError:
         return RuleError(f"{self.source}:{line}: {message}")
@@ -351,17 +345,20 @@ class _Parser:
 
     def _blocks(self, text: str) -> Iterator[_Block]:
         block: _Block | None = None
+        last: list[tuple[int, str]] = []
         for number, line in enumerate(text.split("\n"), 1):
             bare = line.strip()
             if not bare or bare.startswith("#"):
                 continue
-            if line.startswith("    ") and block and block.last:
-                block.go_on(bare)
+            if line.startswith("    ") and block and last:
+                at, before = last[-1]
+                last[-1] = at, f"{before} {bare}"
             elif line.startswith("  ") and block:
                 word, _, rest = bare.partition(" ")
                 if word not in _WORDS or not rest:
                     raise self.fail(number, f"not a line of a rule: {bare[:60]!r}")
-                block.add(number, word, rest.strip())
+                last = block.said.setdefault(word, [])
+                last.append((number, rest.strip()))
             elif bare.startswith("codes "):
                 key, _, values = bare[6:].partition("=")
                 self.lists[key.strip()] = tuple(values.split())
@@ -370,7 +367,7 @@ class _Parser:
             elif head := _HEAD.fullmatch(bare):
                 if block:
                     yield block
-                block = _Block(number, head)
+                block, last = _Block(number, head), []
             else:
                 raise self.fail(number, f"not the head of a rule: {bare[:60]!r}")
         if block:
@@ -546,7 +543,8 @@ class _Parser:
         return Side(match[1] or "", left), match[3], Side(match[4] or "", right)
 
     def _place(self, line: int, loop_id: str, match: re.Match[str]) -> Place:
-        key = (loop_id, *match.groups()[:-1])
+        where, child, *rest = match.groups()[:-1]
+        key = (where, child, loop_id, *rest) if child else (where or loop_id, *rest)
         place = self.places.get(key)
         if place is None:
             place = self.places[key] = self._new_place(line, loop_id, match)
@@ -578,26 +576,23 @@ class _Parser:
                 raise self.fail(line, f"{where} {match['segment']} has no qualifier {code}")
         element = ANY_ELEMENT if match["element"] == "xx" else int(match["element"]) if match["element"] else None
         component = int(match["component"]) if match["component"] else None
-        place = Place(
-            where,
-            found[0].id,
-            tuple((where, child.order) for child in found),
-            wanted,
-            not wanted or all(codes <= wanted for codes in qualifiers),
-            element,
-            component,
-            bool(found[0].elements[0].components) if found[0].elements else False,
+        composite = bool(found[0].elements[0].components) if found[0].elements else False
+        whole = not wanted or all(codes <= wanted for codes in qualifiers)
+        repeats, number = False, None
+        if element is not None:
+            # Of the segments that qualify, only those that use the element are looked at.
+            found = [c for c in found if (part := _part((c,), element, component)) is not None and part.usage != "N"]
+            around, part = _part(found, element, None), _part(found, element, component)
+            if around is None or part is None:
+                raise self.fail(
+                    line,
+                    f"{Place(where, match['segment'], (), element=element, component=component)}: the guide does not use this element",
+                )
+            repeats, number = around.repeat > 1, None if part.data.type == "C" else part.data.number
+        children = tuple((where, child.order) for child in found)
+        return Place(
+            where, match["segment"], children, wanted, whole, element, component, composite, repeats, data=number
         )
-        if element is None:
-            return place
-        # Of the segments that qualify, only those that use the element are looked at.
-        used = place.children if len(place.children) == 1 else tuple(c for c in place.children if self._uses(place, c))
-        if not any(self._uses(place, child) for child in used):
-            raise self.fail(line, f"{place}: the guide does not use this element")
-        place = replace(place, children=used)
-        whole, part = self._part(place, whole=True), self._part(place)
-        number = part.data.number if part is not None and part.data.type != "C" else None
-        return replace(place, repeats=whole is not None and whole.repeat > 1, data=number)
 
     def _codes_of(self, child: Segment) -> frozenset[str] | None:
         """The codes of its qualifier; None where it has none."""
@@ -609,29 +604,13 @@ class _Parser:
     def _fits(self, child: Segment, wanted: frozenset[str]) -> bool:
         return not wanted or not wanted.isdisjoint(self._codes_of(child) or ())
 
-    def _uses(self, place: Place, child: tuple[str, int]) -> bool:
-        part = self._part(replace(place, children=(child,)))
-        return part is not None and part.usage != "N"
-
-    def _part(self, place: Place, whole: bool = False) -> Component | None:
+    def _part(self, place: Place) -> Component | None:
         """The guide's element or component at a place; of the first segment that uses it."""
-        unused: Component | None = None
-        for loop_id, order in place.children:
-            segment = self.loops[loop_id][0].children[order]
-            assert isinstance(segment, Segment)
-            at = 1 if place.element is None or place.element == ANY_ELEMENT else place.element
-            if at > len(segment.elements):
-                continue
-            element = segment.elements[at - 1]
-            part: Component = element
-            if place.component is not None and not whole:
-                if place.component > len(element.components):
-                    continue
-                part = element.components[place.component - 1]
-            if part.usage != "N":
-                return part
-            unused = part
-        return unused
+        return _part(self._segments(place), place.element, place.component)
+
+    def _segments(self, place: Place) -> list[Segment]:
+        children = (self.loops[loop_id][0].children[order] for loop_id, order in place.children)
+        return [child for child in children if isinstance(child, Segment)]
 
     def _test(self, line: int, text: str) -> Test:
         if not text:
@@ -683,13 +662,32 @@ class _Parser:
         if place.element in (None, ANY_ELEMENT) or not test.codes:
             return
         allowed: set[str] = set()
-        for child in place.children:
-            part = self._part(replace(place, children=(child,)))
+        for segment in self._segments(place):
+            part = _part((segment,), place.element, place.component)
             if part is None or part.codes is None or part.external is not None:
                 return
             allowed |= part.codes
         if test.codes - allowed:
             raise self.fail(line, f"{place} never has {' '.join(sorted(test.codes - allowed))}")
+
+
+def _part(segments: Iterable[Segment], number: int | None, component: int | None) -> Component | None:
+    """The element of a segment or the component of it that the first of these uses; else one that none uses."""
+    at = 1 if number is None or number == ANY_ELEMENT else number
+    unused: Component | None = None
+    for segment in segments:
+        if at > len(segment.elements):
+            continue
+        part: Component = segment.elements[at - 1]
+        if component is not None:
+            components = segment.elements[at - 1].components
+            if component > len(components):
+                continue
+            part = components[component - 1]
+        if part.usage != "N":
+            return part
+        unused = part
+    return unused
 
 
 def parse(text: str, guide: Guide, source: str = "<rules>") -> tuple[Statement, ...]:
