@@ -17,9 +17,10 @@ from x12.guides import Guide, Loop, Segment
 from x12.situations import Situations, situations
 from x12.situations.facts import Watcher
 from x12.syntax import Delimiters
+from x12.table import Written
 
 if TYPE_CHECKING:
-    from x12.table import Act, Close, Table
+    from x12.table import Close, Table
     from x12.walk import Walk
 
 __all__ = ["LEVELS", "Judgement"]
@@ -31,11 +32,11 @@ _SITUATED = frozenset((4, 6, 7))
 # Segments that come with the same text again and again: what a whole one tells is remembered too.
 _REPEATED = frozenset(("DTM", "DTP", "EB", "PRV"))
 _REMEMBERED = (
-    "told = known.get(raw)",
+    "told = known{0}.get(raw)",
     "if told is None:",
-    " told = facts(raw.split(separator))",
-    " if len(known) >= 8192: known.clear()",
-    " if len(raw) <= 80: known[raw] = told",
+    " told = facts{0}(raw.split(separator))",
+    " if len(known{0}) >= 8192: known{0}.clear()",
+    " if len(raw) <= 80: known{0}[raw] = told",
     "walk.facts |= told",
 )
 
@@ -50,45 +51,46 @@ class Judgement:
     payer: tuple[str, ...] = ()
     memory: Memory = field(default_factory=Memory, compare=False, repr=False)
 
-    def act(self, segment: Segment, table: Table) -> Act | None:
+    def act(self, segment: Segment, table: Table) -> Written | None:
         """What the segments at this place mean for sums, lists and rules; None where they mean nothing.
 
-        Each segment is split once for all of them, and of one that was proved clean only what can differ is looked at. The
-        function is written as source: most of a file's segments go through one.
+        Each segment is split once for all of them, and of one that was proved clean only what can differ is looked at. It is written
+        as source: most of a file's segments go through it.
         """
-        situated, index = table.situated, segment.index
-        facts = situated.watched.get(index) if situated is not None else None
-        kept = situated.kept.get(index) if situated is not None else None
+        situated, at = table.situated, segment.index
+        facts = situated.watched.get(at) if situated is not None else None
+        kept = situated.kept.get(at) if situated is not None else None
         entry, checks, tell = self._entry(segment, table), self._checks(segment, table), self._days(segment, table)
-        lines = ["if walk.service is not None: tell(walk.service, raw, walk.begun)"] if tell else []
+        head = [f"if walk.service is not None: tell{at}(walk.service, raw, walk.begun)"] if tell else []
+        clean: list[str] = []
+        faulted: list[str] = []
         if facts and not entry and not checks and kept is None and segment.id in _REPEATED:
-            lines += _REMEMBERED
+            head += [line.format(at) for line in _REMEMBERED]
         elif facts or entry or checks or kept is not None:
-            lines += ["row = raw.split(separator)", "size = len(row)"]
+            head += ["row = raw.split(separator)", "size = len(row)"]
+            clean += _facts(facts, segment) if facts else []
+            faulted += [f"walk.facts |= facts{at}(row)"] if facts else []
         if kept is not None:
-            lines += [f"if size > {kept}: walk.texts[{index}] = raw", f"elif walk.texts: walk.texts.pop({index}, None)"]
-        if len(lines) > 1 and "size = len(row)" in lines and (facts or checks):
-            lines += ["if clean:"]
-            lines += [f" {line}" for line in (*_facts(facts, segment), *(checks.lines if checks else ()))]
-            lines += ["else:"]
-            lines += [" walk.facts |= facts(row)"] if facts else []
-            lines += [" check(walk, row, clean)"] if checks else []
-        lines += ["entry(walk.sums, row, walk.position, clean)"] if entry else []
-        if not lines:
+            head += [f"if size > {kept}: walk.texts[{at}] = raw", f"elif walk.texts: walk.texts.pop({at}, None)"]
+        if checks:
+            clean += checks.lines
+            faulted += [f"check{at}(walk, row, False)"]
+        if entry:
+            clean += [f"entry{at}(walk.sums, row, walk.position, True)"]
+            faulted += [f"entry{at}(walk.sums, row, walk.position, False)"]
+        if not head:
             return None
-        names: dict[str, Any] = {
-            "separator": table.delimiters.element,
-            "facts": facts,
-            "told_by": facts.known.get if facts else None,
-            "padding": [""] * facts.size if facts else None,
-            "check": checks and checks.check,
-            "entry": entry,
-            "tell": tell,
-            "known": {},
-        }
-        names |= checks.names if checks else {}
-        exec("\n ".join(["def act(walk, raw, clean):", *lines]), names)  # noqa: S102 - names and lines of our own
-        return names["act"]
+        names: dict[str, Any] = {"separator": table.delimiters.element, f"known{at}": {}}
+        names |= {f"entry{at}": entry, f"tell{at}": tell}
+        names |= {f"check{at}": checks.check, **checks.names} if checks else {}
+        names |= {f"facts{at}": facts, f"told_by{at}": facts.known.get} if facts else {}
+        names |= {f"padding{at}": [""] * facts.size} if facts else {}
+        lines = [*head]
+        if clean:
+            lines += ["if clean:", *(f" {line}" for line in clean), "else:", *(f" {line}" for line in faulted)]
+        made = dict(names)
+        exec("\n ".join(["def act(walk, raw, clean):", *lines]), made)  # noqa: S102 - names and lines of our own
+        return Written(made["act"], (*head, *clean), names)
 
     def _entry(self, segment: Segment, table: Table) -> Callable[[Any, list[str], int, bool], None] | None:
         ledger = LEDGERS.get(table.guide.set_id) if 3 in self.levels else None
@@ -140,13 +142,11 @@ class Judgement:
         walk.service = Service(set_id, self.lists, separator) if 5 in self.levels and set_id in CLAIMS else None
 
 
-def _facts(facts: Watcher | None, segment: Segment) -> list[str]:
+def _facts(facts: Watcher, segment: Segment) -> list[str]:
     """The source that adds the facts of a segment that was proved clean."""
-    if facts is None:
-        return []
     always = max((e.position for e in segment.elements if e.usage == "R"), default=0)
-    key = facts.key
+    key, at = facts.key, segment.index
     # What is not sent is empty.
-    lines = [f"whole = row if size >= {facts.size} else row + padding"] if facts.size > always + 1 else []
+    lines = [f"whole = row if size >= {facts.size} else row + padding{at}"] if facts.size > always + 1 else []
     lines += [f"key = {key.replace('row[', 'whole[') if lines else key}"]
-    return [*lines, "told = told_by(key)", "walk.facts |= facts.keep(key, row) if told is None else told"]
+    return [*lines, f"told = told_by{at}(key)", f"walk.facts |= facts{at}.keep(key, row) if told is None else told"]

@@ -136,6 +136,7 @@ def _finish(pieces: Sequence[_Piece], pattern: re.Pattern[str], delimiters: Deli
             f"act{index}": piece.node.act,
             f"proved{index}": segment_pattern(piece.node.segment, delimiters),
         }
+        known |= piece.node.written.names if piece.node.written is not None else {}
         if piece.run:
             body += [f"r{index} = g{index}.split(terminator)[:-1] if g{index} else ()"]
         if piece.loose:
@@ -154,13 +155,15 @@ def _finish(pieces: Sequence[_Piece], pattern: re.Pattern[str], delimiters: Deli
 def _steps(piece: _Piece, opens: bool) -> list[str]:
     """The lines for one piece."""
     index, act = piece.node.segment.index, piece.node.act is not None
+    written = piece.node.written
+    acting = [f"act{index}(walk, raw, True)"] if written is None else written.lines
     if piece.run:
         # `finish` needs the number of a run's segments even where nothing is done with them.
         limited = piece.node.segment.repeat < UNBOUNDED
         lines = [f"if r{index}:", f" here = node{index}"]
         lines += [] if piece.required else [f" seen |= {piece.node.bit}"]
         lines += (
-            [f" for raw in r{index}:", "  at += 1", "  walk.position = at", f"  act{index}(walk, raw, True)"]
+            [f" for raw in r{index}:", "  at += 1", "  walk.position = at", *(f"  {line}" for line in acting)]
             if act
             else []
         )
@@ -173,7 +176,7 @@ def _steps(piece: _Piece, opens: bool) -> list[str]:
     lines = [] if opens else ["at += 1", f"here = node{index}"]
     lines += [f"nodes.append(node{index})"]
     lines += [] if piece.required else [f"seen |= {piece.node.bit}"]
-    lines += [f"{'' if opens else 'walk.position = at; '}act{index}(walk, g{index}, True)"] if act else []
+    lines += [f"raw = g{index}", *([] if opens else ["walk.position = at"]), *acting] if act else []
     if piece.required:
         return lines
     return [f"if g{index} is not None:", *(f" {line}" for line in lines)]

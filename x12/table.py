@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol, final
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, final
 
 from x12.elements import judge_segment
 from x12.guides import UNBOUNDED, Guide, Loop, Segment
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from x12.situations.facts import LoopFacts, Situations
     from x12.walk import Walk
 
-__all__ = ["Act", "Close", "Judging", "Node", "Scope", "Step", "StepsByValue", "Table", "compiled"]
+__all__ = ["Act", "Close", "Judging", "Node", "Scope", "Step", "StepsByValue", "Table", "Written", "compiled"]
 
 # A pattern takes as long to make as the slow road does for some fifty segments.
 _PATTERN_FROM = 24
@@ -34,10 +34,22 @@ Act = Callable[["Walk", str, bool], None]
 Close = Callable[["Walk"], None]
 
 
+class Written(NamedTuple):
+    """An act that was written as source: its lines for a segment that was proved clean, of `walk` and `raw`, with the `names` in them.
+
+    A proof takes the lines into its own. They may use `row`, `size`, `whole`, `key`, `told` and `name` for themselves, and look at
+    the walk's position.
+    """
+
+    act: Act
+    lines: tuple[str, ...]
+    names: dict[str, Any]
+
+
 class Judging(Protocol):
     """What is judged beyond levels 1 and 2. Hashable, since compiled guides are kept by it."""
 
-    def act(self, segment: Segment, table: Table) -> Act | None:
+    def act(self, segment: Segment, table: Table) -> Written | None:
         """What to do with each segment at this place."""
         ...
 
@@ -74,6 +86,7 @@ class Node:
         "prefix",
         "scope",
         "segment",
+        "written",
     )
 
     def __init__(self, segment: Segment, table: Table) -> None:
@@ -88,7 +101,9 @@ class Node:
         # The trailer ends the walk, which the slow road does.
         self.match: Callable[[str], object] = never if segment.id == "SE" else self._late
         judging = table.judging
-        self.act = _together(numbering(self, table), judging.act(segment, table) if judging is not None else None)
+        numbered, written = numbering(self, table), judging.act(segment, table) if judging is not None else None
+        self.act = _together(numbered, written.act if written is not None else None)
+        self.written = written if numbered is None else None
         self.next: dict[str, Step | StepsByValue] = {}
 
     def _late(self, raw: str) -> object:
