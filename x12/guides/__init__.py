@@ -247,9 +247,10 @@ def _lines(text: str) -> Iterator[tuple[int, int, str]]:
     """(line number, indent, content), comments and blank lines dropped, a line ending in a backslash joined to the next."""
     held, start, depth = "", 0, 0
     for number, line in enumerate(text.split("\n"), 1):
+        bare = line.strip()
         if not held:
             start, depth = number, len(line) - len(line.lstrip(" "))
-        held += line.strip() if held else line.lstrip(" ").rstrip()
+        held = held + bare if held else bare
         if held.endswith("\\"):
             held = held[:-1].rstrip() + " "
             continue
@@ -309,7 +310,7 @@ _AGAIN = re.compile(r"again (\S+) ([RSN]) (>1|\d+)  (.+)")
 # What `available` looks for in each table.
 _TITLE = re.compile(r"^guide (\S+) (\S+) .*\n(?:chosen \S+ = (.+))?", re.MULTILINE)
 _CHOSEN = re.compile(r"chosen ([A-Z][A-Z0-9]{1,2})(\d\d) = (.+)")
-_ELEMENT = re.compile(r"(\d\d)(?:-(\d+))? ([RSN])(?: x(>1|\d+))?(?: (\d+)/(\d+))?  (.*?)(?: = (.+))?")
+_ELEMENT = re.compile(r"(\d\d)(?:-(\d+))? ([RSN])(?: x(>1|\d+))?(?: (\d+)/(\d+))?  (.*)")
 
 
 class _Parser:
@@ -469,7 +470,8 @@ class _Parser:
 
     def _listed(self, line: int, part: Component, match: re.Match[str]) -> tuple[Any, ...]:
         """What the line says, in the order of the fields of a component."""
-        _, _, usage, repeat, low, high, name, codes = match.groups()
+        _, _, usage, repeat, low, high, said = match.groups()
+        name, _, codes = said.partition(" = ")
         data = part.data
         least, most = (int(low), int(high)) if low else (data.min, data.max)
         values = self._codes(line, codes) if codes else (None, None)
@@ -488,7 +490,9 @@ class _Parser:
                 parts[number - 1] = Component(*self._listed(line, parts[number - 1], match))
             elif element.components:
                 repeat = _number(match[4]) if match[4] else 1
-                elements[position - 1] = replace(element, usage=match[3], name=match[7].strip(), repeat=repeat)
+                elements[position - 1] = replace(
+                    element, usage=match[3], name=match[7].partition(" = ")[0].strip(), repeat=repeat
+                )
             else:
                 elements[position - 1] = Element(*self._listed(line, element, match))
         if wrong:

@@ -312,7 +312,11 @@ def _inside(loop: Loop) -> frozenset[str]:
     return frozenset((loop.id,)).union(*inner)
 
 
-_Asked = tuple[dict[tuple[str | None, ...], Place], dict[tuple[str, str, int], bool], dict[int, frozenset[str] | None]]
+_Asked = tuple[
+    dict[tuple[str | None, ...], Place],
+    dict[tuple[str, tuple[tuple[str, int], ...]], bool],
+    dict[int, frozenset[str] | None],
+]
 
 
 @lru_cache(64)
@@ -457,8 +461,7 @@ class _Parser:
         places += [*(statement.points or ())]
         places += [side.place for side in (statement.order[0], statement.order[2])] if statement.order else []
         for place in places:
-            # One of two standings may be enough: only a claim below a patient has a patient loop around it.
-            if not any(self._knows(statement.loop, *child) for child in place.children):
+            if not self._knows(statement.loop, place.children):
                 raise self.fail(
                     statement.line, f"{place} is not known when loop {statement.loop} ends: name an outer loop"
                 )
@@ -473,12 +476,13 @@ class _Parser:
                     if self.loops[loop_id][0].children[order].repeat != 1:
                         raise self.fail(statement.line, f"{place} repeats: only single segments are compared")
 
-    def _knows(self, name: str, loop_id: str, order: int) -> bool:
-        """Whether a loop of this name knows a child of another when it ends."""
-        key = (name, loop_id, order)
-        known = self.known.get(key)
+    def _knows(self, name: str, children: tuple[tuple[str, int], ...]) -> bool:
+        """Whether a loop of this name knows one of these children when it ends."""
+        known = self.known.get((name, children))
         if known is None:
-            known = self.known[key] = any(self._is_known(loop, loop_id, order) for loop in self.loops[name])
+            # One of two standings may be enough: only a claim below a patient has a patient loop around it.
+            known = any(self._is_known(loop, *child) for loop in self.loops[name] for child in children)
+            self.known[name, children] = known
         return known
 
     def _is_known(self, loop: Loop, loop_id: str, order: int) -> bool:
@@ -563,11 +567,9 @@ class _Parser:
         if where not in self.loops:
             raise self.fail(line, f"the guide has no loop {where}")
         wanted = frozenset(match["qualifiers"].split(",")) if match["qualifiers"] else frozenset[str]()
-        found = [
-            child
-            for child in self.loops[where][0].children
-            if child.id == match["segment"] and isinstance(child, Segment) and self._fits(child, wanted)
-        ]
+        name = match["segment"]
+        same = [c for c in self.loops[where][0].children if c.id == name and isinstance(c, Segment)]
+        found = [child for child in same if self._fits(child, wanted)]
         if not found:
             raise self.fail(line, f"loop {where} has no {match['segment']}*{','.join(sorted(wanted))}".rstrip("*"))
         qualifiers = [codes for child in found if (codes := self._codes_of(child)) is not None]
