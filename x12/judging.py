@@ -69,7 +69,7 @@ class Judgement:
         elif facts or entry or checks or kept is not None:
             head += ["row = raw.split(separator)", "size = len(row)"]
             clean += _facts(facts, segment) if facts else []
-            faulted += [f"walk.facts |= facts{at}(row)"] if facts else []
+            faulted += [f"walk.facts |= facts{at}.faulted(row)"] if facts else []
         if kept is not None:
             head += [f"if size > {kept}: walk.texts[{at}] = raw", f"elif walk.texts: walk.texts.pop({at}, None)"]
         if checks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from random import Random
 
@@ -15,6 +15,7 @@ from tests import synthetic
 from tests.laws.situation_cases import Case, all_cases, walked
 from x12 import guides, situations
 from x12.balancing import balance_835, balance_837
+from x12.elements import judge_segment
 from x12.envelope import read
 from x12.finding import Finding
 from x12.guides import Guide, GuideError
@@ -176,14 +177,39 @@ def test_a_wrong_rule_names_file_and_line(text: str, line: str) -> None:
         parse(text, guides.load("005010X222A1", "837"), "some.rules")
 
 
+def test_what_facts_are_remembered_by_decides_them() -> None:
+    remembered: dict[object, int] = {}
+    for case in CASES:
+        watched = situations.situations(case.guide, STANDARD).watched
+        for segments in made_of(case):
+            for instance in everything(walked(case.guide, segments)[1]):
+                for segment, raw in instance.segments:
+                    watch, row = watched.get(segment.index), raw.split("*")
+                    if watch is None:
+                        continue
+                    assert watch(row) == watch.faulted(row)
+                    if not judge_segment(segment, raw, STANDARD, 1):
+                        key = eval(watch.key, {"row": [*row, *[""] * watch.size]})
+                        assert watch(row) == remembered.setdefault((case.guide.id, segment.index, key), watch(row))
+    assert len(remembered) > 300
+
+
+def everything(instance: Instance) -> Iterator[Instance]:
+    yield instance
+    for child in instance.children:
+        yield from everything(child)
+
+
 def test_answers_are_forgotten_before_they_fill_the_memory() -> None:
     compiled = situations.situations(guides.load("005010X222A1", "837"), STANDARD)
     watchers = list(compiled.watched.values())[:5]
     for watch in watchers:
         for number in range(5000):
             watch.keep(number, ["REF", *[str(number)] * 8])
+            watch.faulted(["REF", *[str(number)] * 8])
         watch.keep("long", ["REF", "1" * 1000])
     assert 5 == len(watchers)
+    assert all(len(watch.known_faulted) <= 2048 for watch in watchers)
     assert all(0 < len(watch.known) <= 2048 and "long" not in watch.known for watch in watchers)
 
 

@@ -414,15 +414,18 @@ class Watcher:
 
     `key` is the source of what of them decides the bits, of a segment `row` that was proved clean: its values, or only which
     elements are there or what sign they have. `size` is how many elements, with the segment's id, that looks at. `keep` remembers the
-    bits of such a key in `known`.
+    bits of such a key in `known`; `faulted` tells those of any segment, remembered by what decides them in `known_faulted`.
     """
 
-    __slots__ = ("_readers", "key", "known", "size")
+    __slots__ = ("_faulted_key", "_parts", "_readers", "key", "known", "known_faulted", "size")
 
     def __init__(self, readers: Sequence[_Reader], segment: Segment) -> None:
         self._readers = tuple(readers)
         self.known: dict[object, int] = {}
-        self.key, self.size = _key(readers, segment)
+        self.known_faulted: dict[object, int] = {}
+        self._parts = _parts(readers, segment)
+        self.key, self.size = _key(self._parts, segment)
+        self._faulted_key: Callable[[list[str]], object] | None = None
 
     def __call__(self, row: list[str]) -> int:
         facts = 0
@@ -433,11 +436,22 @@ class Watcher:
 
     def keep(self, key: object, row: list[str]) -> int:
         """The bits of a segment, remembered unless it is long."""
+        return self._keep(self.known, key, row)
+
+    def faulted(self, row: list[str]) -> int:
+        """The bits of a segment that may have anything in it."""
+        if self._faulted_key is None:
+            self._faulted_key = _faulted_key(self._parts)
+        key = self._faulted_key(row)
+        facts = self.known_faulted.get(key)
+        return self._keep(self.known_faulted, key, row) if facts is None else facts
+
+    def _keep(self, known: dict[object, int], key: object, row: list[str]) -> int:
         facts = self(row)
         if sum(map(len, row)) <= MEMORY_LENGTH:
-            if len(self.known) >= MEMORY_ENTRIES:
-                self.known.clear()
-            self.known[key] = facts
+            if len(known) >= MEMORY_ENTRIES:
+                known.clear()
+            known[key] = facts
         return facts
 
 
@@ -458,8 +472,25 @@ def _part(test: Test, place: Place, segment: Segment) -> str:
     return _ALL
 
 
-def _key(readers: Sequence[_Reader], segment: Segment) -> tuple[str, int]:
-    """What of a clean segment's elements decides its bits, and how many elements that takes."""
+def _sign(text: str) -> str:
+    """What a comparison with zero sees of a number; what is not a plain number stands for itself."""
+    bare = text.replace(".", "", 1)
+    if bare.isdecimal():
+        return "+" if bare.strip("0") else "0"
+    if bare[:1] == "-" and bare[1:].isdecimal():
+        return "-" if bare[1:].strip("0") else "0"
+    return text
+
+
+class _Parts(NamedTuple):
+    """What decides a segment's bits: of some elements how much, and whether which of all are there or everything matters."""
+
+    chosen: list[tuple[int, str]]
+    pattern: bool
+    everything: bool
+
+
+def _parts(readers: Sequence[_Reader], segment: Segment) -> _Parts:
     parts: dict[int, str] = {}
     pattern = False
     for reader in readers:
@@ -468,17 +499,42 @@ def _key(readers: Sequence[_Reader], segment: Segment) -> tuple[str, int]:
                 parts[3 if place.segment == "HL" else 1] = _ALL
             if place.element == ANY_ELEMENT:
                 if test.kind not in ("present", "gapless") or place.component:
-                    return "tuple(row)", 0
+                    return _Parts([], False, True)
                 pattern = True
             elif place.element is not None:
                 part = _part(test, place, segment)
                 known = parts.setdefault(place.element, part)
                 # A sign tells whether something is there as well; else two tests see the whole together.
                 parts[place.element] = part if known is part else _ALL if _ALL in (known, part) else _SIGN
+    return _Parts(sorted(parts.items()), pattern, False)
+
+
+def _faulted_key(parts: _Parts) -> Callable[[list[str]], object]:
+    if parts.everything:
+        return tuple
+    padding = [""] * (max((at for at, _ in parts.chosen), default=0) + 1)
+    there = [at for at, part in parts.chosen if part is _THERE]
+    whole = [at for at, part in parts.chosen if part is _ALL]
+    signed = [at for at, part in parts.chosen if part is _SIGN]
+
+    def key_of(row: list[str]) -> object:
+        padded = row + padding
+        key: list[object] = [padded[at] for at in whole]
+        key += [padded[at] != "" for at in there]
+        key += [_sign(padded[at]) for at in signed]
+        return tuple(key), tuple(map(bool, row)) if parts.pattern else None
+
+    return key_of
+
+
+def _key(parts: _Parts, segment: Segment) -> tuple[str, int]:
+    """What of a clean segment's elements decides its bits, and how many elements that takes."""
+    if parts.everything:
+        return "tuple(row)", 0
     # What the guide settles by itself decides nothing.
-    chosen = [(at, part) for at, part in sorted(parts.items()) if not _is_settled(segment, at, part)]
+    chosen = [(at, part) for at, part in parts.chosen if not _is_settled(segment, at, part)]
     said = [part.format(at) for at, part in chosen]
-    if pattern:
+    if parts.pattern:
         said.append("tuple(map(bool, row))")
     if not said:
         return "''", 0
