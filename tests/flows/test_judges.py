@@ -149,7 +149,7 @@ async def test_a_caller_that_gives_up_moves_nobody_elses_answer() -> None:
 async def test_answers_are_the_same_with_judges_and_without(tmp_path: Path) -> None:
     bodies = [
         (f"{NETWORK}/eligibility/v3", eligibility_body()),
-        (f"{NETWORK}/eligibility/v3", eligibility_body("")),
+        (f"{NETWORK}/eligibility/v3", eligibility_body(dateOfBirth="19801399")),
         (f"{NETWORK}/professionalclaims/v3/submission", claim_body("PAID-1")),
         (f"{NETWORK}/professionalclaims/v3/submission", claim_body("PAID-2", charge="much")),
     ]
