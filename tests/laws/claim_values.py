@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
-from x12.walk import Instance
+from x12.documents.writing import Written
+from x12.guides import Guide
+from x12.syntax import CANONICAL
+from x12.walk import Instance, Walk, compiled, tree
 
-__all__ = ["leaves", "numbered", "own", "put", "upwards"]
+__all__ = ["comparable", "leaves", "numbered", "own", "put", "upwards", "walked"]
 
 
 def put(said: Any, names: list[str], value: Any) -> None:
@@ -45,3 +49,20 @@ def numbered(lines: Sequence[str]) -> list[str]:
     """HL segments in full for one billing provider and one subscriber."""
     whole = {"HL*20": "HL*1**20*1", "HL*22": "HL*2*1*22*0"}
     return [whole.get(s, s) for s in lines]
+
+
+def comparable(lines: Sequence[str]) -> list[str]:
+    """Segments without what writing sets anew: the header, the numbers of the lines, and the codes that the dialect has no field for."""
+    kept = [s for s in lines if not s.startswith(("ST*", "BHT*"))]
+    kept = [re.sub(r"^LX\*\d+", "LX", s) for s in kept]
+    # The payer's identifier is written as PI, also where it came as XV; NM102 of a pay-to address is always 2.
+    kept = [re.sub(r"^(NM1\*PR\*2\*[^*]*\*{5})XV", r"\1PI", s) for s in kept]
+    return [re.sub(r"^NM1\*87\*1$", "NM1*87*2", s) for s in kept]
+
+
+def walked(guide: Guide, written: Written) -> Instance:
+    """The loops of what was written, walked along its guide."""
+    walk = Walk(compiled(guide, CANONICAL))
+    walk.feed(written.segments)
+    walk.end()
+    return tree(guide, walk.nodes, written.segments, CANONICAL)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.laws.cases import cases
-from tests.laws.claim_values import leaves, own, put
+from tests.laws.claim_values import leaves, own, put, walked
 from tests.laws.filled import Filler
 from tests.laws.status_values import HEADER, Draw, corpus_sets, mutated, plain, received, seeds, tree_of
 from x12 import guides
@@ -27,9 +27,8 @@ from x12.documents.institutional_claim import (
     write_claim,
 )
 from x12.documents.institutional_line import InstitutionalLine
-from x12.documents.writing import Written, places
+from x12.documents.writing import places
 from x12.syntax import CANONICAL
-from x12.walk import Instance, Walk, compiled, tree
 
 GUIDE = guides.load(GUIDE_ID, "837")
 LINES = "claimInformation.serviceLines"
@@ -112,13 +111,6 @@ def first_line(of: InstitutionalClaim) -> InstitutionalLine:
     return lines[0]
 
 
-def walked(written: Written) -> Instance:
-    walk = Walk(compiled(GUIDE, CANONICAL))
-    walk.feed(written.segments)
-    walk.end()
-    return tree(GUIDE, walk.nodes, written.segments, CANONICAL)
-
-
 def segments(of: InstitutionalClaim) -> list[str]:
     written = write_claim(of, HEADER)
     assert [] == [f for f in written.findings if f.severity == "error"]
@@ -156,7 +148,7 @@ def test_what_is_written_is_read_back(seed: int, richness: float) -> None:
     canonical = normalised(made)
     written = write_claim(made, HEADER)
     assert [] == written.findings
-    assert [canonical] == read_claims(walked(written))
+    assert [canonical] == read_claims(walked(GUIDE, written))
     assert canonical == normalised(canonical)
 
 
@@ -178,7 +170,7 @@ def test_every_bound_field_is_written_and_read() -> None:
         # The guide has room for one of them.
         number = "commercial_number" if seed % 3 else "location_number"
         setattr(made.billing, number, "N1")
-        (back,) = read_claims(walked(write_claim(made, HEADER)))
+        (back,) = read_claims(walked(GUIDE, write_claim(made, HEADER)))
         seen |= set(leaves(msgspec.to_builtins(back)))
     assert set() == wanted - seen
 
@@ -368,7 +360,7 @@ def test_the_inner_lists_are_the_segments() -> None:
         "HI*TC:A03",
     ]
     assert wanted == [s for s in segments(made) if s.startswith("HI")]
-    assert [normalised(made)] == read_claims(walked(write_claim(made, HEADER)))
+    assert [normalised(made)] == read_claims(walked(GUIDE, write_claim(made, HEADER)))
 
 
 @pytest.mark.parametrize(
@@ -384,7 +376,7 @@ def test_the_inner_lists_are_the_segments() -> None:
 def test_dates_choose_their_format(dates: dict[str, str], written: str) -> None:
     made = claim(claimInformation__claimDateInformation=dates)
     assert written in segments(made)
-    assert [normalised(made)] == read_claims(walked(write_claim(made, HEADER)))
+    assert [normalised(made)] == read_claims(walked(GUIDE, write_claim(made, HEADER)))
 
 
 def test_providers_of_a_list_take_their_places() -> None:
@@ -460,7 +452,7 @@ def test_two_names_of_one_number_are_one() -> None:
 def test_the_subscriber_has_a_member_s_number_or_a_standard_one() -> None:
     standard = claim(subscriber__memberId=None, subscriber__standardHealthId="H1")
     assert "NM1*IL*1*ONE*ANN****II*H1" in segments(standard)
-    assert [normalised(standard)] == read_claims(walked(write_claim(standard, HEADER)))
+    assert [normalised(standard)] == read_claims(walked(GUIDE, write_claim(standard, HEADER)))
     assert "subscriber.standardHealthId" in paths(claim(subscriber__standardHealthId="H1"))
 
 
@@ -530,7 +522,7 @@ def test_another_insurance_is_said_in_its_own_names() -> None:
         "REF*G2*X",
     ]
     assert wanted == [s for s in written if s in wanted]
-    assert [normalised(made)] == read_claims(walked(write_claim(made, HEADER)))
+    assert [normalised(made)] == read_claims(walked(GUIDE, write_claim(made, HEADER)))
 
 
 def test_further_insurances_follow_the_first() -> None:
@@ -541,7 +533,7 @@ def test_further_insurances_follow_the_first() -> None:
     assert ["SBR*P*18*******CI", "SBR*S*18*******CI", "SBR*T*18*******CI"] == [
         s for s in segments(made) if s.startswith("SBR")
     ]
-    assert [normalised(made)] == read_claims(walked(write_claim(made, HEADER)))
+    assert [normalised(made)] == read_claims(walked(GUIDE, write_claim(made, HEADER)))
     alone = claim(claimInformation__furtherOtherSubscriberInformation=[other(), other(individualRelationshipCode="XX")])
     assert ["claimInformation.furtherOtherSubscriberInformation[1].individualRelationshipCode"] == paths(alone)
 
@@ -623,7 +615,7 @@ def test_older_names_of_a_line_are_understood() -> None:
         "DTP*573*D8*20260110",
     ]
     assert wanted == [s for s in segments(made) if s in wanted]
-    assert [normalised(made)] == read_claims(walked(write_claim(made, HEADER)))
+    assert [normalised(made)] == read_claims(walked(GUIDE, write_claim(made, HEADER)))
 
 
 def test_reports_join_their_lists() -> None:
