@@ -70,6 +70,7 @@ DIFFERENCES: Mapping[str, Mapping[tuple[str, str], str]] = {
         ("PWK02", "7"): "it takes one PWK of the line for the other: both have CT, and PWK02 decides",
         ("REF02", "7"): "it wants nine digits of a social security number, which the guide does not",
     },
+    "005010X223A2": {("N403", "7"): "it wants nine digits, of foreign codes too; the tables know no formats"},
     "005010X221A1": {("PLB", "4"): "PLB may repeat, in its map too; it counts a loop for each"},
     "005010X214": {
         ("HL", "3"): _PROVIDER,
@@ -89,7 +90,12 @@ DIFFERENCES: Mapping[str, Mapping[tuple[str, str], str]] = {
         ("CTX", "5"): "several CTX may stand behind one IK3 or IK4",
     },
 }
-_ALIASES = {"005010X222": "005010X222A1", "005010X222A2": "005010X222A1", "005010X231": "005010X231A1"}
+_ALIASES = {
+    "005010X222": "005010X222A1",
+    "005010X222A2": "005010X222A1",
+    "005010X223A3": "005010X223A2",
+    "005010X231": "005010X231A1",
+}
 # Its messages when it breaks off, by what they begin with.
 _BROKE = (
     ("Map not found", "it has no guide for this GS08, and gives no verdict then"),
