@@ -11,6 +11,7 @@ Sources: 005010X214 (all levels; the totals QTY 90, AA, QA, QC and AMT YU, YY), 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Literal
 
@@ -57,6 +58,8 @@ _MESSAGE_MAX = 264
 _AMOUNT_DIGITS_MAX = 18
 # Segment of a line -> element of its procedure and its charge, its revenue code, its units.
 _SERVICES = {"SV1": (1, 2, 0, 4), "SV2": (2, 3, 1, 5), "SV3": (1, 2, 0, 6)}
+# As `x12.elements` judges dates.
+_FIRST_YEAR = 1800
 _LINES_AT_FAULT = Reason("A7", "21")
 _PROCEDURES = frozenset(("AD", "ER", "HC", "HP", "IV", "WK"))
 _REVENUE = "NU"
@@ -261,9 +264,9 @@ class _Report:
 
     def service_days(self, loop: Instance) -> dict[str, str]:
         """The claim's days of service: its own, else the first and last of its lines, else the day it came."""
-        spans = [days(loop, "434"), days(loop, "472")]
-        spans = [s for s in spans if s[0] and s[1]] or [days(line, "472") for line in loop.inside("2400")]
-        known = [d for first, last in spans for d in (first, last) if d is not None and d.year >= 1800]
+        spans = [_days(loop, "434"), _days(loop, "472")]
+        spans = [s for s in spans if s[0] and s[1]] or [_days(line, "472") for line in loop.inside("2400")]
+        known = [d for first, last in spans for d in (first, last) if d is not None]
         if not known:
             return {"claim_service_date": self.received_on}
         first, last = f"{min(known):%Y%m%d}", f"{max(known):%Y%m%d}"
@@ -284,7 +287,7 @@ class _Report:
             if service is None:
                 continue
             placed |= {id(f) for f in own}
-            first, last = days(line, "472")
+            first, last = _days(line, "472")
             told.append(
                 ServiceLine(
                     service=service,
@@ -335,6 +338,12 @@ def _fit(text: str, longest: int, shortest: int = 1) -> str:
         text = "".join(c for c in text if unwritable_character(c) is None)
     kept = text.strip()[:longest].strip()
     return kept if len(kept) >= shortest else ""
+
+
+def _days(loop: Instance, qualifier: str) -> tuple[date | None, date | None]:
+    """First and last day of a DTP, without those that no DTP of ours can carry: the calendar of X12 begins in 1800."""
+    first, last = (d if d is not None and d.year >= _FIRST_YEAR else None for d in days(loop, qualifier))
+    return first, last
 
 
 def _everything(instance: Instance) -> Iterable[Instance]:

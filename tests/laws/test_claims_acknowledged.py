@@ -224,6 +224,13 @@ def test_a_provider_at_fault_is_told_so_at_its_own_level() -> None:
     assert (50, 3) == (batch.rejected_quantity, batch.accepted_quantity)
 
 
+def test_a_day_that_no_date_of_x12_is_is_told_of_and_left_out() -> None:
+    day = next(i for i, line in enumerate(LINES) if line.startswith("DTP*472*"))
+    root = read_back(received(changed(day, "DTP*472*D8*11960911")))
+    assert [0] == rejected(changed(day, "DTP*472*D8*11960911"))
+    assert not [raw for loop in root.all("2220D") for _, raw in loop.segments if "472" in raw]
+
+
 def test_numbers_of_the_acknowledger_are_told() -> None:
     numbers = {1: Numbers("ICN1", "TRACE1"), 2: Numbers(trace_number="A|B")}
     told = claim_verdicts(read_back(received(LINES), PAYER, numbers))
