@@ -112,8 +112,9 @@ class Node:
             self.plain = segment_pattern(self.segment, self._delimiters)
             self.match = never if self.segment.id == "SE" else self.plain
             return self.plain(raw)
-        clean = self.segment.usage != "N" and not judge_segment(self.segment, raw, self._delimiters, 0)
-        return True if clean else None
+        # The walk has looked at three characters, of which a longer id can be the beginning.
+        named = raw.partition(self._delimiters.element)[0] == self.segment.id and self.segment.usage != "N"
+        return True if named and not judge_segment(self.segment, raw, self._delimiters, 0) else None
 
     def __repr__(self) -> str:
         return repr(self.segment)

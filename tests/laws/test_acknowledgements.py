@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -97,9 +98,9 @@ def check_group(said: GroupAcknowledgement, group: Group) -> None:
         noted = {f.position for f in wrong if f.scope == "segment" and f.code == "8"}
         places += [(position, "8") for position in {f.position for f in wrong if f.scope == "element"} - noted]
         assert sorted(places) == sorted((e.position, e.code) for e in told)
-        assert sorted(
+        assert Counter(
             (f.position, f.element, f.component, f.repeat, f.code) for f in wrong if f.scope == "element"
-        ) == (sorted((e.position, i.element, i.component, i.repeat, i.code) for e in told for i in e.elements or ()))
+        ) == Counter((e.position, i.element, i.component, i.repeat, i.code) for e in told for i in e.elements or ())
     if group.accepted and all(s.accepted for s in group.sets):
         assert ("E" if any(s.code == "E" for s in sets) else "A") == said.code
     if sets and not any(s.accepted for s in sets):

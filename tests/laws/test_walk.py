@@ -211,6 +211,15 @@ def test_a_guide_that_is_not_known_is_refused_as_a_group_and_as_a_set() -> None:
     assert [f.code for f in group.sets[0].findings] == ["1"]
 
 
+@pytest.mark.parametrize("claims", [2, 120])
+def test_an_id_that_only_begins_like_one_of_the_guide_is_none(claims: int) -> None:
+    # Delimiters that no other test has: here the guide meets its first segments, and with many claims its patterns.
+    text = synthetic.claims_837p(claims).replace("^", "!")
+    last = text.rindex("~DTP*")
+    (interchange,) = read((text[:last] + "~DTPX*" + text[last + 5 :]).encode())
+    assert [(None, "1"), ("DTP", "3")] == [(f.segment, f.code) for f in interchange.sets[0].findings if f.level <= 2]
+
+
 def test_no_finding_tells_a_value() -> None:
     canary = "ZZCANARYZZ"
     changed = {
