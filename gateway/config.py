@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from gateway.limits import Limits
 from gateway.payers import Directory, Payer, Route
 
 __all__ = ["Config", "ConfigError", "load"]
@@ -27,6 +28,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     log_level: str = "INFO"
     body_bytes_max: int = 100 << 20
     json_bytes_max: int = 10 << 20
+    # Of all requests together: past this, bodies are refused with 503 instead of filling the memory.
+    bodies_bytes_max: int = 256 << 20
+    # What each key may ask; and keys, by their id, that may ask more or less.
+    limits: Limits = Limits()
+    limits_of_keys: dict[str, Limits] = {}
     # Past this an eligibility or status request is answered 202, and goes on.
     answer_seconds: float = 20
     work_concurrency: int = 16

@@ -44,9 +44,10 @@ class ErrorItem(Document):
 
 
 class ErrorResponse(Document):
-    """A request that was not taken."""
+    """A request that was not taken. `message` says why when nothing of it was judged: no key, no such path, too much."""
 
     status: Text = None
+    message: Text = None
     errors: list[ErrorItem] | None = None
     warnings: list[ErrorItem] | None = None
     x12: Text = None

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 from aiohttp import web
 
-from gateway.api.operations import Call, Operation, Outcome
+from gateway.api.operations import Call, Example, Operation, Outcome
 from gateway.claim_kinds import CLAIM_KINDS, DENTAL, INSTITUTIONAL, ClaimKind
 from gateway.ledger.transactions import Unknown
 from gateway.messages import ClaimResponse, ErrorItem, ErrorResponse, Pending, PollingPage, ReportListing, X12Body
@@ -18,7 +18,7 @@ from x12.documents.eligibility import EligibilityResponse
 from x12.documents.eligibility_request import EligibilityRequest
 from x12.documents.remittance import Report835
 
-__all__ = ["OPERATIONS", "PREFIXES"]
+__all__ = ["INQUIRIES", "OPERATIONS", "PREFIXES", "SUBMISSIONS"]
 
 PREFIXES = ("/2024-04-01/change", "/change", "")
 _NETWORK = "/medicalnetwork"
@@ -103,6 +103,9 @@ _AWAY = Outcome("The payer could not be reached.", ErrorResponse)
 _NO = Outcome("The payer refused the inquiry.", ErrorResponse)
 _NOTHING = Outcome("There is no such report.", ErrorResponse)
 _X12 = "application/edi-x12"
+# Operations whose answers begin a transaction.
+SUBMISSIONS = tuple(f"submit{k.name.capitalize()}Claim{form}" for k in CLAIM_KINDS.values() for form in ("", "X12"))
+INQUIRIES = ("checkEligibility", "checkEligibilityX12", "inquireClaimStatus", "inquireClaimStatusX12")
 
 
 def _inquiry(answer: type) -> dict[int, Outcome]:
@@ -127,6 +130,32 @@ def _claim_paths(kind: ClaimKind, *suffixes: str) -> tuple[str, ...]:
     return tuple(f"{prefix}{kind.path}{suffix}" for suffix in suffixes for prefix in prefixes)
 
 
+# Bodies that run against the sandbox payer, whose scripts go by member id and patient control number: for each kind of claim
+# those in JSON and those in X12.
+_ELIGIBILITY = {
+    "covered": Example("A member who is covered.", file="eligibility.json"),
+    "benefits": Example("A member whose answer is rich in benefits.", file="benefits.json"),
+    "notFound": Example("A member whom the payer does not know: an answer with errors.", file="unknown_member.json"),
+}
+_EXAMPLES: dict[str, tuple[dict[str, Example], dict[str, Example]]] = {
+    "professional": (
+        {
+            "paid": Example("An office visit.", file="professional.json"),
+            "wrong": Example("A claim with three things wrong.", file="professional_wrong.json", status=400),
+        },
+        {"paid": Example("An office visit.", file="837p.x12")},
+    ),
+    "institutional": (
+        {"paid": Example("A stay of two days.", file="institutional.json")},
+        {"paid": Example("A stay of two days.", file="837i.x12")},
+    ),
+    "dental": (
+        {"paid": Example("A filling.", file="dental.json")},
+        {"paid": Example("A filling.", file="837d.x12")},
+    ),
+}
+
+
 def _claims(kind: ClaimKind) -> tuple[Operation, ...]:
     """Submit and validate claims of a kind, in JSON and in X12."""
 
@@ -142,23 +171,24 @@ def _claims(kind: ClaimKind) -> tuple[Operation, ...]:
     async def validate_x12(call: Call) -> Reply:
         return await call.service.validate_claims_x12(kind, call.body, call.is_json)
 
+    json, x12 = _EXAMPLES[kind.name]
     name, one = kind.name.capitalize(), "an" if kind is INSTITUTIONAL else "a"
     return (
         Operation(
             f"submit{name}Claim", "POST", _claim_paths(kind, "/submission"), f"Submit {one} {kind.name} claim.",
-            "claims:write", submit, _CLAIM, kind.type, writes=True, tag="claims",
+            "claims:write", submit, _CLAIM, kind.type, writes=True, tag="claims", examples=json,
         ),
         Operation(
             f"validate{name}Claim", "POST", _claim_paths(kind, "/validation"), f"Judge {one} {kind.name} claim without sending it.",
-            "claims:write", validate, _JUDGED, kind.type, tag="claims",
+            "claims:write", validate, _JUDGED, kind.type, tag="claims", examples=json,
         ),
         Operation(
             f"submit{name}ClaimX12", "POST", _claim_paths(kind, "/raw-x12-submission"), f"Submit {kind.name} claims in X12, one or many.",
-            "claims:write", submit_x12, _CLAIM, X12Body, takes_x12=True, writes=True, tag="claims",
+            "claims:write", submit_x12, _CLAIM, X12Body, takes_x12=True, writes=True, tag="claims", examples=x12,
         ),
         Operation(
             f"validate{name}ClaimX12", "POST", _claim_paths(kind, "/raw-x12-validation"), f"Judge {kind.name} claims in X12.",
-            "claims:write", validate_x12, _JUDGED, X12Body, takes_x12=True, tag="claims",
+            "claims:write", validate_x12, _JUDGED, X12Body, takes_x12=True, tag="claims", examples=x12,
         ),
     )  # fmt: skip
 
@@ -167,18 +197,22 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "checkEligibility", "POST", _paths("/eligibility/v3"), "Ask a payer whether a patient is covered, and for what.",
         "eligibility:write", _eligibility, _inquiry(EligibilityResponse), EligibilityRequest, writes=True, tag="eligibility",
+        examples=_ELIGIBILITY,
     ),
     Operation(
         "checkEligibilityX12", "POST", _paths("/eligibility/v3/raw-x12"), "The same with a 270 in X12.",
         "eligibility:write", _eligibility_x12, _inquiry(EligibilityResponse), X12Body, takes_x12=True, writes=True, tag="eligibility",
+        examples={"covered": Example("A member who is covered.", file="270.x12")},
     ),
     Operation(
         "inquireClaimStatus", "POST", _paths("/claimstatus/v2"), "Ask a payer where a claim stands.",
         "claims:read", _status, _inquiry(ClaimStatusResponse), ClaimStatusRequest, writes=True, tag="claim status",
+        examples={"byNumber": Example("A claim by its patient control number.", file="claim_status.json")},
     ),
     Operation(
         "inquireClaimStatusX12", "POST", _paths("/claimstatus/v2/raw-x12"), "The same with a 276 in X12.",
         "claims:read", _status_x12, _inquiry(ClaimStatusResponse), X12Body, takes_x12=True, writes=True, tag="claim status",
+        examples={"byNumber": Example("A claim by its patient control number.", file="276.x12")},
     ),
     *(operation for kind in CLAIM_KINDS.values() for operation in _claims(kind)),
     Operation(
@@ -188,10 +222,12 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "readReport277", "GET", _paths("/reports/v2/{name}/277"), "A claim acknowledgement, by its transaction, its claim or its name.",
         "claims:read", _report_277, {200: Outcome("The report.", Report277), 404: _NOTHING}, tag="reports",
+        follows=SUBMISSIONS,
     ),
     Operation(
         "readReport835", "GET", _paths("/reports/v2/{name}/835"), "A remittance, by its transaction, its claim or its name.",
         "claims:read", _report_835, {200: Outcome("The remittance.", Report835), 404: _NOTHING}, tag="reports",
+        follows=SUBMISSIONS,
     ),
     Operation(
         "readRawReport", "GET", _paths("/reports/v2/{name}"), "A report as the payer sent it.",

@@ -1,24 +1,36 @@
-"""What an operation of the API is: data from which both the routes and the OpenAPI document are made."""
+"""What an operation of the API is: data from which the routes, the OpenAPI document and the documentation are made."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
+from importlib import resources
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
+from gateway.api.refusals import Shape, shape_of
 from gateway.ledger.api_keys import ApiKey
 from gateway.replies import Reply
 from gateway.service import Service
 from gateway.views import Views
 
-__all__ = ["Call", "Handler", "MoveClock", "Operation", "Outcome"]
+__all__ = ["X12_TYPES", "Call", "Example", "Handler", "MoveClock", "Operation", "Outcome", "is_json"]
 
 
 # Moves the clock of the gateway and of its sandbox payer ahead.
 MoveClock = Callable[[timedelta], Awaitable[None]]
+# How callers mark bare X12; the first is what we answer with.
+X12_TYPES = ("application/edi-x12", "application/x12", "text/plain", "application/octet-stream")
+_JSON_TYPES = ("application/json", "text/json")
+
+
+def is_json(media_type: str) -> bool:
+    """Whether a media type, in lower case, is one of JSON."""
+    return media_type in _JSON_TYPES or media_type.endswith("+json")
 
 
 @dataclass(frozen=True)
@@ -40,8 +52,7 @@ class Call:
     @property
     def is_json(self) -> bool:
         """Whether the body is JSON rather than bare X12."""
-        kind = self.request.content_type
-        return kind not in ("application/edi-x12", "application/x12", "text/plain", "application/octet-stream")
+        return self.request.content_type not in X12_TYPES
 
     def part(self, name: str) -> str:
         """A parameter of the path."""
@@ -62,8 +73,34 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Example:
+    """A request body that runs against the sandbox, and the status that it gets: JSON, or X12 where it is a text.
+
+    `file` names one in the folder `examples` in its place, which is read when somebody first looks.
+    """
+
+    summary: str
+    value: Any = None
+    status: int = 200
+    file: str | None = None
+
+    @cached_property
+    def body(self) -> Any:
+        """The body: what JSON holds, or X12."""
+        if self.file is None:
+            return self.value
+        text = resources.files("gateway.api").joinpath("examples", self.file).read_text("utf-8")
+        return msgspec.json.decode(text) if self.file.endswith(".json") else text
+
+
+@dataclass(frozen=True)
 class Operation:
-    """One operation: where it is, who may call it, what it takes (`example` is one in JSON), how it may answer, what runs."""
+    """One operation: where it is, who may call it, what it takes (`example` is one in JSON), how it may answer, what runs.
+
+    `examples` are further bodies by name. `follows` names operations whose transaction (`X-Transaction-Id`) is the parameter
+    of this one's path, `path_words` what the parameters of its path are. `takes_also` are further media types of the body.
+    `gives_tokens` tells the one that OAuth2 clients get their tokens from. `shape` is how refusals look; by default what is usual on its path.
+    """
 
     id: str
     method: str
@@ -78,3 +115,14 @@ class Operation:
     query: Mapping[str, str] = field(default_factory=dict[str, str])
     tag: str = "v1"
     example: Any = None
+    examples: Mapping[str, Example] = field(default_factory=dict[str, Example])
+    follows: tuple[str, ...] = ()
+    path_words: Mapping[str, str] = field(default_factory=dict[str, str])
+    takes_also: tuple[str, ...] = ()
+    gives_tokens: bool = False
+    shape: Shape | None = None
+
+    @cached_property
+    def refusals(self) -> Shape:
+        """How refusals look here."""
+        return self.shape or shape_of(self.paths[0])

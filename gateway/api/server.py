@@ -7,21 +7,21 @@ import hashlib
 import ipaddress
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from functools import cached_property
 from importlib.metadata import version
-from typing import Any
 
 import msgspec
 from aiohttp import web
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from gateway.api import dialect, v1
-from gateway.api.docs import page
+from gateway.api.bodies import Bodies, Unread
+from gateway.api.docs import Documentation
 from gateway.api.openapi import document
-from gateway.api.operations import Call, MoveClock, Operation
-from gateway.api.v1 import problem
+from gateway.api.operations import X12_TYPES, Call, MoveClock, Operation, is_json
+from gateway.api.refusals import problem, shape_of
 from gateway.ledger import api_keys, transactions
 from gateway.ledger.api_keys import ApiKey
+from gateway.limits import CONCURRENT, Excess, Meter, Meters
 from gateway.replies import Reply
 from gateway.runtime import Runtime
 from gateway.service import Service
@@ -29,7 +29,7 @@ from gateway.views import Views
 from observability import log, tracing
 from queues.database import DatabaseError, DatabaseFull, Transaction
 
-__all__ = ["application"]
+__all__ = ["SECURITY_HEADERS", "application"]
 
 _LOG = log.get("gateway.api")
 _SCHEMES = ("key ", "bearer ")
@@ -39,10 +39,13 @@ _KEY_KNOWN_SECONDS = 1.0
 _KEYS_KNOWN_MAX = 1_000
 _JSON = "application/json"
 _UNFORESEEN = "Something went wrong here. It was logged; nothing that was acknowledged is lost."
+_BODILESS = frozenset(("GET", "HEAD", "DELETE"))
+_ANYTHING = frozenset(("text/plain", "application/octet-stream"))
+_CHARSETS = frozenset(("utf-8", "utf8", "us-ascii"))
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
     "Referrer-Policy": "no-referrer",
 }
 
@@ -57,36 +60,59 @@ def application(runtime: Runtime, service: Service, clock: MoveClock | None = No
     for operation in operations:
         handler = api.handler(operation)
         for path in operation.paths:
-            app.router.add_route(operation.method, path, handler)
-            app.router.add_route(operation.method, f"{path}/", handler)
+            for method in (operation.method, "HEAD") if operation.method == "GET" else (operation.method,):
+                app.router.add_route(method, path, handler, expect_handler=_expected)
+                app.router.add_route(method, f"{path}/", handler, expect_handler=_expected)
     pages = _Pages(runtime, api, operations)
     for path, handler in (("/healthz", pages.health), ("/readyz", pages.ready), ("/metrics", pages.metrics)):
         app.router.add_get(path, handler)
-    for path, handler in (("/openapi.json", pages.openapi), ("/docs", pages.docs), ("/docs/style.css", pages.style)):
-        app.router.add_get(path, handler)
+    app.router.add_get("/openapi.json", pages.openapi)
+    app.router.add_get("/docs", pages.docs)
+    app.router.add_get("/docs/style.css", pages.style)
+    app.router.add_get("/docs/objects/{name}", pages.one_object)
     app.middlewares.append(_everything_else)
     return app
+
+
+async def _expected(request: web.Request) -> None:
+    """Bid a caller go on that waits for it; other expectations are ignored (RFC 9110, 10.1.1)."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # So that an error behind it is still an answer of its own.
+        request.writer.output_size = 0
 
 
 @web.middleware
 async def _everything_else(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Paths that are none, and whatever the pages beside the operations did not foresee."""
+    """Paths and methods that are none, and whatever the pages beside the operations did not foresee."""
     try:
         response = await handler(request)
     except web.HTTPException as error:
-        response = problem(error.status, error.reason)
-        if "Allow" in error.headers:
-            response.headers["Allow"] = error.headers["Allow"]
+        response = _not_served(request, error)
     except (asyncio.CancelledError, ConnectionError):
         raise
     except Exception as error:
         _LOG.error("request failed", method=request.method, exc_info=error)
-        response = problem(500, _UNFORESEEN)
+        response = shape_of(request.path).refuse(500, _UNFORESEEN)
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
     return response
+
+
+def _not_served(request: web.Request, error: web.HTTPException) -> web.StreamResponse:
+    """What aiohttp refuses, in the shape of the path; OPTIONS is answered out of the methods that a path has."""
+    methods = error.headers.get("Allow")
+    headers = {} if methods is None else {"Allow": f"{methods},OPTIONS"}
+    if methods is not None and request.method == "OPTIONS":
+        return web.Response(status=204, headers=headers)
+    refuse = shape_of(request.path).refuse
+    if error.status == 404:
+        return refuse(404, "There is no such path.", "All paths are listed at /docs and /openapi.json.")
+    if error.status == 405:
+        return refuse(405, "This path has no such method.", f"It has {methods}.", headers)
+    return refuse(error.status, error.reason, headers=headers)
 
 
 class _Api:
@@ -97,56 +123,117 @@ class _Api:
         self.service = service
         self.clock = clock
         self.views = Views(runtime)
+        self.meters = Meters(runtime.config.limits, runtime.config.limits_of_keys)
+        self.bodies = Bodies(runtime.config.bodies_bytes_max)
         self._known: dict[bytes, tuple[ApiKey, float]] = {}
 
     def handler(self, operation: Operation) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        seconds = self.runtime.metrics.request_seconds(operation.id)
+
         async def handle(request: web.Request) -> web.StreamResponse:
             started = time.perf_counter()
             traceparent = request.headers.get("traceparent")
             with tracing.span(operation.id, traceparent, SpanKind.SERVER, operation=operation.id) as hop:
-                try:
-                    response = await self._answer(operation, request)
-                except web.HTTPRequestEntityTooLarge:
-                    response = problem(413, "The body is too large.")
-                except ConnectionError:
-                    raise
-                except Exception as error:
-                    # Caught here, so that it is counted and can be found by its trace.
-                    _LOG.error("request failed", operation=operation.id, method=request.method, exc_info=error)
-                    hop.set_status(Status(StatusCode.ERROR, type(error).__name__))
-                    response = problem(500, _UNFORESEEN)
+                response = await self._answer(operation, request, hop)
                 response.headers["traceparent"] = tracing.current()
             self.runtime.metrics.requests(operation.id, str(response.status)).inc()
-            self.runtime.metrics.request_seconds(operation.id).observe(time.perf_counter() - started)
+            seconds.observe(time.perf_counter() - started)
             return response
 
         return handle
 
-    async def _answer(self, operation: Operation, request: web.Request) -> web.StreamResponse:
-        caller = _NOBODY if operation.scope is None else await self.caller(request)
-        if caller is None:
-            return problem(401, "Give a valid key in the Authorization header.", None, {"WWW-Authenticate": "Bearer"})
-        if operation.scope is not None and operation.scope not in caller.scopes:
-            return problem(403, f"This key lacks the scope {operation.scope}.")
-        if len(request.headers.get("Idempotency-Key", "")) > _KEY_LENGTH_MAX:
-            return problem(400, f"An Idempotency-Key has at most {_KEY_LENGTH_MAX} characters.")
-        body = await request.read() if request.body_exists else b""
-        call = Call(self.service, self.views, request, caller, body, self.clock)
-        if call.is_json and len(body) > self.runtime.config.json_bytes_max:
-            return problem(413, "The body is too large.")
+    async def _answer(self, operation: Operation, request: web.Request, hop: Span) -> web.StreamResponse:
+        """Run an operation for a caller within its limits; whatever goes wrong is an answer, too."""
+        refuse = operation.refusals.refuse
+        meter: Meter | None = None
+        now = 0.0
         try:
-            reply = await operation.handler(call)
-        except DatabaseFull:
-            return problem(503, "Nothing can be stored now: nothing was taken.", None, {"Retry-After": "30"})
-        except DatabaseError as error:
-            _LOG.error("database failed", operation=operation.id, exc_info=error)
-            return problem(503, "The database does not answer: nothing was taken.", None, {"Retry-After": "5"})
-        if not isinstance(reply, Reply):
-            return reply
-        response = web.Response(status=reply.status, body=reply.body, content_type=_JSON, headers=dict(reply.headers))
-        if reply.transaction_id:
-            response.headers["X-Transaction-Id"] = reply.transaction_id
+            if operation.scope is None:
+                return await self._admitted(operation, request, _NOBODY)
+            caller = await self.caller(request)
+            if caller is None:
+                return refuse(
+                    401, "Give a valid key in the Authorization header.", None, {"WWW-Authenticate": "Bearer"}
+                )
+            meter, now = self.meters.of(caller.key_id), self.runtime.world.monotonic()
+            excess = meter.enter(now)
+            if excess is not None:
+                response: web.StreamResponse = _too_much(operation, meter, excess)
+            else:
+                try:
+                    response = await self._admitted(operation, request, caller)
+                finally:
+                    meter.leave()
+        except ConnectionError:
+            raise
+        except Exception as error:
+            response = self._failed(operation, request, error, hop)
+        if meter is not None:
+            headers = response.headers
+            for name, value in meter.fields(now):
+                headers[name] = value
         return response
+
+    def _failed(self, operation: Operation, request: web.Request, error: Exception, hop: Span) -> web.Response:
+        """What to answer when an operation raised. Caught here, so that it is counted and can be found by its trace."""
+        refuse = operation.refusals.refuse
+        match error:
+            case Unread():
+                wait = error.retry_after_seconds
+                headers = None if wait is None else {"Retry-After": str(wait)}
+                response = refuse(error.status, error.title, error.detail, headers)
+                # What is left of the body would have to be read before the next request.
+                response.force_close()
+                return response
+            case web.HTTPRequestEntityTooLarge():
+                return refuse(413, "The body is too large.")
+            case DatabaseFull():
+                return refuse(503, "Nothing can be stored now: nothing was taken.", None, {"Retry-After": "30"})
+            case DatabaseError():
+                _LOG.error("database failed", operation=operation.id, exc_info=error)
+                return refuse(503, "The database does not answer: nothing was taken.", None, {"Retry-After": "5"})
+            case _:
+                _LOG.error("request failed", operation=operation.id, method=request.method, exc_info=error)
+                hop.set_status(Status(StatusCode.ERROR, type(error).__name__))
+                return refuse(500, _UNFORESEEN)
+
+    async def _admitted(self, operation: Operation, request: web.Request, caller: ApiKey) -> web.StreamResponse:
+        """What an operation answers to a caller who may ask now."""
+        refuse = operation.refusals.refuse
+        if operation.scope is not None and operation.scope not in caller.scopes:
+            return refuse(403, f"This key lacks the scope {operation.scope}.")
+        key = request.headers.get("Idempotency-Key")
+        if key is not None and operation.writes and not (0 < len(key) <= _KEY_LENGTH_MAX and _is_plain(key)):
+            return refuse(400, f"An Idempotency-Key has 1 to {_KEY_LENGTH_MAX} characters of printable ASCII.")
+        if not request.body_exists or request.method in _BODILESS:
+            return _told(await operation.handler(Call(self.service, self.views, request, caller, b"", self.clock)))
+        at_most = self._body_bytes_max(operation, request)
+        if at_most is None:
+            wanted = ", ".join((_JSON, *(X12_TYPES[:1] if operation.takes_x12 else ()), *operation.takes_also))
+            return refuse(415, "This Content-Type is not taken here.", f"Send one of: {wanted}.")
+        body = await self.bodies.read(request, at_most)
+        try:
+            return _told(await operation.handler(Call(self.service, self.views, request, caller, body, self.clock)))
+        finally:
+            self.bodies.release(len(body))
+
+    def _body_bytes_max(self, operation: Operation, request: web.Request) -> int | None:
+        """How long the body may be, by its type; None when its type is not taken.
+
+        A body without a type, or as text or bytes, is taken for what fits: so do hosted clearinghouses, and browsers send text.
+        """
+        config = self.runtime.config
+        said = request.headers.get("Content-Type")
+        if said == _JSON or operation.takes is None:
+            return config.json_bytes_max
+        media = request.content_type.lower()
+        if operation.takes_x12 and media in X12_TYPES:
+            return config.body_bytes_max
+        if said is None or media in _ANYTHING or media in operation.takes_also:
+            return config.json_bytes_max
+        if is_json(media) and (request.charset or "utf-8").lower() in _CHARSETS:
+            return config.json_bytes_max
+        return None
 
     async def caller(self, request: web.Request) -> ApiKey | None:
         """Whose key this is; None when there is no valid one. A key that was good is so for another second."""
@@ -154,7 +241,7 @@ class _Api:
         for scheme in _SCHEMES:
             if token.lower().startswith(scheme):
                 token = token[len(scheme) :].strip()
-        if not token:
+        if not token or not _is_plain(token):
             return None
         runtime = self.runtime
         digest, now = hashlib.sha256(token.encode()).digest(), runtime.world.monotonic()
@@ -176,6 +263,37 @@ class _Api:
 _NOBODY = ApiKey("", "", "", frozenset(), 0, None, None)
 
 
+def _is_plain(text: str) -> bool:
+    """Printable ASCII, as header fields should be: aiohttp hands on bytes that are none as surrogates."""
+    return text.isascii() and text.isprintable()
+
+
+def _told(reply: Reply | web.StreamResponse) -> web.StreamResponse:
+    """A reply as HTTP."""
+    if not isinstance(reply, Reply):
+        return reply
+    response = web.Response(status=reply.status, body=reply.body, content_type=_JSON, headers=dict(reply.headers))
+    if reply.transaction_id:
+        response.headers["X-Transaction-Id"] = reply.transaction_id
+    return response
+
+
+def _too_much(operation: Operation, meter: Meter, excess: Excess) -> web.Response:
+    """429, with the name of the limit and what it is."""
+    limits = meter.limits
+    if excess.limit == CONCURRENT:
+        detail = f"It may have {limits.concurrent} requests under way."
+    else:
+        detail = f"It may ask {limits.requests_per_second:g} times a second, {limits.burst} times at once."
+    return operation.refusals.refuse(
+        429,
+        f"This key has hit its limit {excess.limit!r}.",
+        detail,
+        {"Retry-After": str(excess.retry_after_seconds)},
+        limits=(excess.limit,),
+    )
+
+
 class _Pages:
     """What is no operation: health, metrics, and the description of the API."""
 
@@ -183,15 +301,19 @@ class _Pages:
         self.runtime = runtime
         self.api = api
         self.operations = operations
+        self._making = asyncio.Lock()
+        self._made: tuple[bytes, Documentation] | None = None
 
-    @cached_property
-    def described(self) -> dict[str, Any]:
-        """The OpenAPI document, made when somebody first asks: it takes longer than all else at the start."""
-        return document(self.operations, version("claimwire"))
+    async def documentation(self) -> tuple[bytes, Documentation]:
+        """The OpenAPI document and the pages about it, made when somebody first asks, and beside the loop: it takes seconds."""
+        async with self._making:
+            if self._made is None:
+                self._made = await self.runtime.world.offload(self._make)
+            return self._made
 
-    @cached_property
-    def pages(self) -> tuple[str, str]:
-        return page(self.described)
+    def _make(self) -> tuple[bytes, Documentation]:
+        described = document(self.operations, version("claimwire"))
+        return msgspec.json.encode(described), Documentation(described)
 
     async def health(self, _: web.Request) -> web.Response:
         """The process answers."""
@@ -234,13 +356,26 @@ class _Pages:
         metrics.work_oldest_seconds.set(max(0, (now - oldest) / 1_000_000))
 
     async def openapi(self, _: web.Request) -> web.Response:
-        return web.Response(body=msgspec.json.encode(self.described), content_type=_JSON)
+        return web.Response(body=(await self.documentation())[0], content_type=_JSON)
 
-    async def docs(self, _: web.Request) -> web.Response:
-        return web.Response(text=self.pages[0], content_type="text/html")
+    async def docs(self, request: web.Request) -> web.Response:
+        """All operations, or with `?q=` what its words are found in."""
+        pages = (await self.documentation())[1]
+        asked = request.query.get("q", "").strip()
+        made = await self.runtime.world.offload(lambda: pages.found(asked) if asked else pages.overview())
+        return _html(made)
+
+    async def one_object(self, request: web.Request) -> web.Response:
+        made = (await self.documentation())[1].one(request.match_info["name"])
+        return problem(404, "There is no such object.") if made is None else _html(made)
 
     async def style(self, _: web.Request) -> web.Response:
-        return web.Response(text=self.pages[1], content_type="text/css")
+        return web.Response(text=(await self.documentation())[1].style, content_type="text/css")
+
+
+def _html(text: str) -> web.Response:
+    # Lone surrogates of a search are shown as question marks.
+    return web.Response(body=text.encode("utf-8", "replace"), content_type="text/html", charset="utf-8")
 
 
 def _is_loopback(remote: str | None) -> bool:

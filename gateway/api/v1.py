@@ -10,39 +10,19 @@ import msgspec
 from aiohttp import web
 
 from gateway.api.benefit_examples import ESTIMATE_EXAMPLE, REQUEST_EXAMPLE, SUMMARY_EXAMPLE
+from gateway.api.dialect import INQUIRIES, SUBMISSIONS
 from gateway.api.operations import Call, Operation, Outcome
+from gateway.api.refusals import Problem, problem
 from gateway.benefits import BenefitSummary
 from gateway.coverage import Asked, ManyPatients, asked_of, estimate_of, summary_of
 from gateway.estimate_messages import Estimate, EstimateRequest
 from gateway.ledger.transactions import Unknown
-from gateway.messages import ErrorItem, Trace, TransactionView, error_items
+from gateway.messages import Trace, TransactionView, error_items
 from gateway.replies import Reply
 from gateway.world import dated
 from x12.documents.binding import Document
 
 __all__ = ["CLOCK", "OPERATIONS", "Clock", "Forward", "Problem", "problem"]
-
-
-class Problem(Document):
-    """RFC 9457: what is wrong, for people and programs."""
-
-    title: str
-    status: int
-    type: str = "about:blank"
-    detail: str | None = None
-    errors: list[ErrorItem] | None = None
-
-
-def problem(
-    status: int,
-    title: str,
-    detail: str | None = None,
-    headers: dict[str, str] | None = None,
-    errors: list[ErrorItem] | None = None,
-) -> web.Response:
-    """An answer that says why not, each wrong field of the request with its path in `errors`."""
-    body = msgspec.json.encode(Problem(title=title, status=status, detail=detail, errors=errors))
-    return web.Response(status=status, body=body, content_type="application/problem+json", headers=headers)
 
 
 def _no_transaction() -> web.Response:
@@ -163,39 +143,44 @@ async def _clock(call: Call) -> Reply | web.Response:
 _NO = Outcome("There is no such transaction.", Problem, "application/problem+json")
 _BAD = Outcome("The request cannot be understood.", Problem, "application/problem+json")
 _NO_CHECK = Outcome("There is no such eligibility check, or no answer to it yet.", Problem, "application/problem+json")
+_BEGUN = (*INQUIRIES, *SUBMISSIONS)
 _PATIENT = {"patient": "Which patient of an answer about several: 0 for the first. Needed only there."}
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "readTransaction", "GET", ("/v1/transactions/{transactionId}",), "Where a transaction stands.",
         "claims:read", _transaction, {200: Outcome("The transaction.", TransactionView), 404: _NO},
+        follows=_BEGUN,
     ),
     Operation(
         "traceTransaction", "GET", ("/v1/transactions/{transactionId}/trace",),
         "The whole story of a transaction; raw segments for callers with raw:read.",
-        "claims:read", _trace, {200: Outcome("The story.", Trace), 404: _NO},
+        "claims:read", _trace, {200: Outcome("The story.", Trace), 404: _NO}, follows=_BEGUN,
     ),
     Operation(
         "readAnswer", "GET", ("/v1/transactions/{transactionId}/answer",), "The answer or report of a transaction.",
         "claims:read", _answer, {200: Outcome("The answer, as it was given or would have been.", dict[str, Any]), 404: _NO},
+        follows=INQUIRIES,
     ),
     Operation(
         "readBenefits", "GET", ("/v1/eligibility/{transactionId}/benefits",),
         "What the answer to an eligibility check says of coverage and the patient's share, each figure with its EB.",
         "claims:read", _benefits,
         {200: Outcome("The summary.", BenefitSummary, example=SUMMARY_EXAMPLE), 400: _BAD, 404: _NO_CHECK}, query=_PATIENT,
+        follows=INQUIRIES[:2],
     ),
     Operation(
         "estimateShare", "POST", ("/v1/eligibility/{transactionId}/estimate",),
         "What the patient will owe for a visit: exactly, between two bounds, or not known. Nothing is kept.",
         "claims:read", _estimate,
         {200: Outcome("The estimate.", Estimate, example=ESTIMATE_EXAMPLE), 400: _BAD, 404: _NO_CHECK},
-        EstimateRequest, query=_PATIENT, example=REQUEST_EXAMPLE,
+        EstimateRequest, query=_PATIENT, example=REQUEST_EXAMPLE, follows=INQUIRIES[:2],
     ),
 )  # fmt: skip
 
 # Only where the gateway runs with its own sandbox payer.
 CLOCK = Operation(
     "moveClock", "POST", ("/v1/sandbox/clock",), "Move the clock of the sandbox and of this gateway ahead.",
-    "ops:write", _clock, {200: Outcome("The time it is now.", Clock), 400: _BAD}, Forward, tag="sandbox",
+    "ops:write", _clock, {200: Outcome("The time it is now.", Clock), 400: _BAD, 404: Outcome("There is no sandbox here.", Problem, "application/problem+json")}, Forward, tag="sandbox",
+    example={"days": 3},
 )  # fmt: skip

@@ -19,6 +19,7 @@ from gateway import cli
 from gateway.api import dialect, v1
 from gateway.config import Config, load
 from gateway.ledger.api_keys import SCOPES
+from gateway.limits import Limits
 from gateway.payers import Payer, Route
 from observability.metrics import Metrics
 from tests.tidy.tree import DOCUMENTS, PACKAGES, ROOT, blocks, files, text
@@ -140,7 +141,15 @@ def _rows(name: str, heading: str) -> dict[str, tuple[str, ...]]:
     return {row[0]: tuple(row[1:]) for row in cells}
 
 
-@pytest.mark.parametrize(("heading", "kind"), [("## Configuration", Config), ("A payer:", Payer), ("A route:", Route)])
+@pytest.mark.parametrize(
+    ("heading", "kind"),
+    [
+        ("## Configuration", Config),
+        ("The limits of a key", Limits),
+        ("A payer:", Payer),
+        ("A route:", Route),
+    ],
+)
 def test_the_table_of_settings_is_that_of_the_code(heading: str, kind: type[msgspec.Struct]) -> None:
     expected: dict[str, str] = {}
     for field in msgspec.structs.fields(kind):

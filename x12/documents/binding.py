@@ -36,6 +36,7 @@ __all__ = [
     "Flat",
     "Place",
     "Plan",
+    "Spec",
     "Text",
     "at",
     "binary",
@@ -57,6 +58,7 @@ __all__ = [
     "repeats",
     "rows",
     "segments",
+    "spec_of",
     "spread",
     "start_of",
     "without_blanks",
@@ -303,13 +305,19 @@ def _getter(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
     return lambda item: tuple(getattr(item, n) for n in names)
 
 
+def spec_of(hint: Any) -> Spec | None:
+    """How a field with this annotation meets X12; None where it says nothing of that."""
+    spec: Spec | None = None
+    for meta in getattr(hint, "__metadata__", ()):
+        if isinstance(meta, msgspec.Meta) and meta.extra:
+            spec = meta.extra.get("x12", spec)
+    return spec
+
+
 def _unwrap(hint: Any) -> tuple[Spec | None, type[Document] | None, bool, bool]:
     """(spec, document type, is it a list, is it an integer) of a field's annotation."""
-    spec: Spec | None = None
+    spec = spec_of(hint)
     if hasattr(hint, "__metadata__"):
-        for meta in hint.__metadata__:
-            if isinstance(meta, msgspec.Meta) and meta.extra:
-                spec = meta.extra.get("x12", spec)
         hint = hint.__origin__
     options = (
         [a for a in typing.get_args(hint) if a is not type(None)] if typing.get_origin(hint) is not list else [hint]

@@ -1,0 +1,104 @@
+"""How much each caller may ask at once and in time. Pure but for the counts it keeps: the caller says what time it is.
+
+The rate is held by the generic cell rate algorithm: one number a caller, the time at which all that was taken would be
+paid back. Source of names and fields: draft-ietf-httpapi-ratelimit-headers-10, and its draft 06 for the older three fields.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, NamedTuple
+
+import msgspec
+
+__all__ = ["CONCURRENT", "REQUESTS", "Excess", "Limits", "Meter", "Meters"]
+
+# The names of the limits, as a 429 tells them.
+REQUESTS, CONCURRENT = "requests", "concurrent-requests"
+_METERS_MAX = 10_000
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What one key may ask of one process: so many requests a second on average, so many at once after a quiet time, and so
+    many under way together.
+    """
+
+    requests_per_second: Annotated[float, msgspec.Meta(gt=0, le=1_000_000)] = 2_000
+    burst: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 4_000
+    concurrent: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1_000
+
+
+class Excess(NamedTuple):
+    """A limit that was hit, and after how many seconds it makes sense to ask again."""
+
+    limit: str
+    retry_after_seconds: int
+
+
+class Meter:
+    """What one key has used."""
+
+    __slots__ = ("_interval", "_limit", "_paid_at", "_policy", "_window", "limits", "under_way")
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.under_way = 0
+        self._interval = 1 / limits.requests_per_second
+        self._window = limits.burst * self._interval
+        self._paid_at = 0.0
+        self._limit = str(limits.burst)
+        self._policy = (
+            f'"{REQUESTS}";q={limits.burst};w={math.ceil(self._window)}, '
+            f'"{CONCURRENT}";q={limits.concurrent};qu="concurrent-requests"'
+        )
+
+    def enter(self, now: float) -> Excess | None:
+        """Begin a request, which `leave` must end; or the limit that forbids it. `now` is in seconds of a steady clock."""
+        if self.under_way >= self.limits.concurrent:
+            return Excess(CONCURRENT, 1)
+        owed = max(self._paid_at - now, 0.0)
+        wait = owed + self._interval - self._window
+        # A hair's breadth for what floats lose in adding up.
+        if wait > 1e-9:
+            return Excess(REQUESTS, max(1, math.ceil(wait)))
+        self._paid_at = now + owed + self._interval
+        self.under_way += 1
+        return None
+
+    def leave(self) -> None:
+        """End a request."""
+        self.under_way -= 1
+
+    def fields(self, now: float) -> tuple[tuple[str, str], ...]:
+        """The header fields that tell what is left."""
+        owed = self._paid_at - now
+        if owed <= 0:
+            left, reset = self.limits.burst, 0
+        else:
+            left, reset = max(0, int((self._window - owed) / self._interval + 1e-6)), math.ceil(owed)
+        return (
+            ("RateLimit-Policy", self._policy),
+            ("RateLimit", f'"{REQUESTS}";r={left};t={reset}'),
+            ("RateLimit-Limit", self._limit),
+            ("RateLimit-Remaining", str(left)),
+            ("RateLimit-Reset", str(reset)),
+        )
+
+
+class Meters:
+    """The meters of all callers, by the ids of their keys; `of_keys` has those whose limits are not the common ones."""
+
+    def __init__(self, common: Limits, of_keys: Mapping[str, Limits]) -> None:
+        self._common = common
+        self._of_keys = of_keys
+        self._meters: dict[str, Meter] = {}
+
+    def of(self, key_id: str) -> Meter:
+        """The meter of a key."""
+        found = self._meters.get(key_id)
+        if found is None:
+            if len(self._meters) >= _METERS_MAX:
+                self._meters = {k: m for k, m in self._meters.items() if m.under_way}
+            found = self._meters[key_id] = Meter(self._of_keys.get(key_id, self._common))
+        return found

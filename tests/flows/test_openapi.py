@@ -1,0 +1,200 @@
+"""The OpenAPI document says what the service does: all of it in words, and its examples run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gateway.api import dialect, v1
+from gateway.api.field_words import sentences
+from gateway.api.openapi import TAGS, document
+from tests.flows.contract import Contract, Described, Sample
+from tests.flows.service import Answer, Client, Process, free_port, in_process, until
+
+# What the sandbox payer needs before there is a report of a claim.
+_DAYS = 3
+
+
+def described() -> dict[str, Any]:
+    return document([*dialect.OPERATIONS, *v1.OPERATIONS, v1.CLOCK], "0")
+
+
+def silent(value: Any, where: str = "#") -> Iterator[str]:
+    """Places that should be described and are not."""
+    match value:
+        case dict():
+            told: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
+            for key, inner in told.items():
+                if key in ("properties", "headers", "responses", "links", "schemas", "operations"):
+                    for name, one in inner.items():
+                        if isinstance(one, dict) and "$ref" not in one and not one.get("description"):  # pyright: ignore[reportUnknownMemberType]
+                            yield f"{where}/{key}/{name}"
+                if key not in ("example", "examples"):
+                    yield from silent(inner, f"{where}/{key}")
+        case list():
+            items: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
+            for index, inner in enumerate(items):
+                yield from silent(inner, f"{where}/{index}")
+        case _:
+            return
+
+
+def test_everything_in_the_document_is_described_in_short_names() -> None:
+    contract = Contract(described())
+    made = contract.document
+    assert [] == list(silent(made))
+    for operation in contract.operations:
+        assert operation.about["summary"]
+        assert operation.about["description"]
+        assert all(p["description"] for p in operation.about["parameters"])
+        if "requestBody" in operation.about:
+            assert operation.about["requestBody"]["description"]
+    assert all(t["description"] for t in made["tags"])
+    names = list(made["components"]["schemas"])
+    assert [] == [n for n in names if not re.fullmatch(r"[A-Z][A-Za-z0-9]{2,39}", n)]
+    # Names stay: a struct that is renamed or gets a namesake changes what callers generated.
+    assert {"ClaimResponse", "ErrorResponse", "Problem", "InquiryClaimStatus", "DentalLineDates"} <= set(names)
+
+
+def test_sentences_about_fields_are_all_used() -> None:
+    schemas = described()["components"]["schemas"]
+    fields = {f for s in schemas.values() for f in s.get("properties", {})}
+    fields |= {f"{n}.{f}" for n, s in schemas.items() for f in s.get("properties", {})}
+    assert set() == set(sentences()) - fields
+
+
+def test_every_status_around_an_operation_is_documented_with_its_headers() -> None:
+    for operation in Contract(described()).operations:
+        responses = operation.about["responses"]
+        keyed = operation.about.get("security") != []
+        wanted = {"500", "503", *(("401", "403", "429") if keyed else ())}
+        if "requestBody" in operation.about:
+            wanted |= {"400", "408", "413", "415"}
+        assert set() == wanted - set(responses), operation.id
+        for status, response in responses.items():
+            headers = set(response["headers"])
+            assert "traceparent" in headers
+            assert (keyed and status != "401") == ("RateLimit" in headers), (operation.id, status)
+            assert "Retry-After" in headers or status not in ("409", "429", "503")
+            if status == "401":
+                assert "WWW-Authenticate" in headers
+        if any(p["name"] == "Idempotency-Key" for p in operation.about["parameters"]):
+            assert "Idempotency-Replayed" in responses["200"]["headers"]
+
+
+async def _send(client: Client, operation: Described, path: str, sample: Sample | None) -> Answer:
+    if sample is None:
+        return await client.call(operation.method, path)
+    body = sample.value.encode() if isinstance(sample.value, str) else msgspec.json.encode(sample.value)
+    return await client.call(operation.method, path, body, Content_Type=sample.media)
+
+
+class _Run:
+    """Sends the examples of all operations, those first whose transactions others are about."""
+
+    def __init__(self, client: Client, contract: Contract) -> None:
+        self.client = client
+        self.contract = contract
+        self.faults: list[str] = []
+        # Operation -> a transaction of each example that was taken.
+        self.begun: dict[str, list[str]] = {}
+        self.sent = 0
+
+    async def all(self) -> None:
+        operations = self.contract.operations
+        for operation in (o for o in operations if "{" not in o.path):
+            for sample in list(operation.samples()) or [None]:
+                await self.one(operation, operation.path, sample)
+        claims = [i for o, made in self.begun.items() if o.startswith("submit") for i in made]
+        assert 6 <= len(claims)
+        await self.client.forward(_DAYS)
+        for claim in claims:
+            await until(self.client, claim, "remitted")
+        for operation in (o for o in operations if "{" in o.path):
+            await self.after(operation)
+
+    async def one(self, operation: Described, path: str, sample: Sample | None) -> None:
+        answer = await _send(self.client, operation, path, sample)
+        self.sent += 1
+        wanted = 200 if sample is None else sample.status
+        if wanted != answer.status:
+            self.faults.append(f"{operation.id} {sample and sample.name}: {answer.status} {answer.body[:300]}")
+        self.faults += self.contract.faults(operation, answer)
+        if answer.status == 200 and "X-Transaction-Id" in answer.headers:
+            self.begun.setdefault(operation.id, []).append(answer.headers["X-Transaction-Id"])
+
+    async def after(self, operation: Described) -> None:
+        """An operation about a transaction, for a transaction of each operation that the document links it to."""
+        before = [
+            o.id
+            for o in self.contract.operations
+            for response in o.about["responses"].values()
+            if operation.id in response.get("links", {})
+        ]
+        found = [self.begun[b][-1] for b in dict.fromkeys(before) if b in self.begun]
+        if operation.id == "readRawReport":
+            (*_, name) = (await self.client.get("/2024-04-01/change/medicalnetwork/reports/v2")).json["reports"]
+            found = [name]
+        for transaction_id in found:
+            path = re.sub(r"\{\w+\}", transaction_id, operation.path)
+            for sample in list(operation.samples()) or [None]:
+                if operation.id == "estimateShare" and transaction_id not in self.begun["checkEligibility"][1:2]:
+                    continue
+                await self.one(operation, path, sample)
+        if not found:
+            self.faults.append(f"{operation.id} follows nothing")
+
+
+async def test_every_example_of_the_document_runs(tmp_path: Path) -> None:
+    """Against `claimwire serve --sandbox` in a process of its own: status and schema of each answer are those documented."""
+    port, data = free_port(), tmp_path / "data"
+    process = Process(["serve", "--sandbox", "--data", str(data), "--port", str(port)], tmp_path / "log")
+    await process.start()
+    try:
+        client = await process.ready(f"http://127.0.0.1:{port}", data)
+        contract = Contract((await client.get("/openapi.json")).json)
+        run = _Run(client, contract)
+        await run.all()
+        await client.close()
+    finally:
+        await process.stop()
+    assert [] == run.faults
+    assert 40 <= run.sent
+
+
+async def test_pages_of_the_documentation_find_and_link_everything(tmp_path: Path) -> None:
+    """Without a script and without anything from elsewhere: the answers' own policy allows neither."""
+    async with in_process(tmp_path) as (client, _):
+        client.key = None
+        contract = Contract((await client.get("/openapi.json")).json)
+        pages = {"/docs": (await client.get("/docs")).body.decode()}
+        assert [] == [o.id for o in contract.operations if f'id="{o.id}"' not in pages["/docs"]]
+        assert [] == [
+            t
+            for t in TAGS
+            if f"<h2>{t}</h2>" not in pages["/docs"] and t in {o.about["tags"][0] for o in contract.operations}
+        ]
+        names = list(contract.document["components"]["schemas"])
+        for path in (
+            "/docs?q=DMG02",
+            "/docs?q=dental+submit",
+            "/docs?q=%3Cscript%3E",
+            *(f"/docs/objects/{n}" for n in names[::10]),
+        ):
+            answer = await client.get(path)
+            assert (200, path) == (answer.status, path)
+            assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+            pages[path] = answer.body.decode()
+        assert "EligibilityRequestSubscriber.dateOfBirth" in pages["/docs?q=DMG02"]
+        assert 'id="submitDentalClaim"' in pages["/docs?q=dental+submit"]
+        assert 'id="checkEligibility"' not in pages["/docs?q=dental+submit"]
+        assert "0 operations, 0 objects and 0 fields" in pages["/docs?q=%3Cscript%3E"]
+        for path, page in pages.items():
+            assert not re.search(r"<script|\son\w+=|style=|(src|href|action)=.?https?:", page), path
+            linked = set(re.findall(r'href="/docs/objects/(\w+)', page))
+            assert set() == linked - set(names), path
+        assert 404 == (await client.get("/docs/objects/Nothing")).status

@@ -1,0 +1,97 @@
+"""Laws of the limits of callers: never more than was allowed, and what is told is what holds."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.limits import CONCURRENT, REQUESTS, Limits, Meter, Meters
+
+RATES = st.sampled_from((0.5, 1, 3, 7.5, 100, 2_000))
+BURSTS = st.integers(1, 50)
+PAUSES = st.lists(st.floats(0, 5, allow_nan=False), min_size=1, max_size=80)
+
+
+def told(meter: Meter, now: float) -> dict[str, str]:
+    return dict(meter.fields(now))
+
+
+@given(RATES, BURSTS, PAUSES)
+def test_in_no_span_more_is_taken_than_burst_and_rate_allow(rate: float, burst: int, pauses: list[float]) -> None:
+    meter = Meter(Limits(requests_per_second=rate, burst=burst))
+    now, taken = 1_000.0, list[float]()
+    for pause in pauses:
+        now += pause
+        if meter.enter(now) is None:
+            meter.leave()
+            taken.append(now)
+    for first, at in enumerate(taken):
+        for last in range(first, len(taken)):
+            assert last - first + 1 <= burst + (taken[last] - at) * rate + 1e-6
+
+
+@given(RATES, BURSTS, PAUSES)
+def test_what_remains_can_be_taken_and_not_one_more(rate: float, burst: int, pauses: list[float]) -> None:
+    meter = Meter(Limits(requests_per_second=rate, burst=burst))
+    now = 1_000.0
+    for pause in pauses:
+        now += pause
+        meter.enter(now)
+    left = int(told(meter, now)["RateLimit-Remaining"])
+    assert 0 <= left <= burst
+    assert [None] * left == [meter.enter(now) for _ in range(left)]
+    refused = meter.enter(now)
+    assert refused is not None
+    assert REQUESTS == refused.limit
+    assert "0" == told(meter, now)["RateLimit-Remaining"]
+
+
+@given(RATES, BURSTS)
+def test_after_what_a_refusal_says_the_next_one_is_taken(rate: float, burst: int) -> None:
+    meter = Meter(Limits(requests_per_second=rate, burst=burst))
+    for _ in range(burst):
+        assert meter.enter(5.0) is None
+    refused = meter.enter(5.0)
+    assert refused is not None
+    assert 1 <= refused.retry_after_seconds <= max(1, 1 / rate + 1)
+    assert meter.enter(5.0 + refused.retry_after_seconds) is None
+    assert burst == int(told(meter, 5.0 + int(told(meter, 5.0)["RateLimit-Reset"]) + 1 / rate)["RateLimit-Limit"])
+
+
+def test_so_many_are_under_way_and_not_one_more() -> None:
+    meter = Meter(Limits(concurrent=2))
+    assert [None, None] == [meter.enter(1.0), meter.enter(1.0)]
+    refused = meter.enter(1.0)
+    assert refused is not None
+    assert CONCURRENT == refused.limit
+    meter.leave()
+    assert meter.enter(1.0) is None
+
+
+def test_fields_are_structured_and_agree() -> None:
+    """draft-ietf-httpapi-ratelimit-headers: names are strings, quota and window are integers."""
+    meter = Meter(Limits(requests_per_second=2, burst=5, concurrent=3))
+    meter.enter(7.0)
+    fields = told(meter, 7.0)
+    assert '"requests";q=5;w=3, "concurrent-requests";q=3;qu="concurrent-requests"' == fields["RateLimit-Policy"]
+    assert '"requests";r=4;t=1' == fields["RateLimit"]
+    assert ("5", "4", "1") == tuple(fields[f"RateLimit-{n}"] for n in ("Limit", "Remaining", "Reset"))
+    assert all(re.fullmatch(r"[\x20-\x7e]+", v) for v in fields.values())
+
+
+def test_each_key_has_its_own_meter_and_some_their_own_limits() -> None:
+    meters = Meters(Limits(), {"a": Limits(burst=1)})
+    assert (1, 4_000) == (meters.of("a").limits.burst, meters.of("b").limits.burst)
+    assert meters.of("a") is meters.of("a")
+    assert meters.of("a") is not meters.of("b")
+
+
+def test_meters_of_keys_that_ask_no_more_are_forgotten_and_those_under_way_are_not() -> None:
+    meters = Meters(Limits(), {})
+    busy = meters.of("busy")
+    busy.enter(1.0)
+    for number in range(20_001):
+        meters.of(str(number))
+    assert meters.of("busy") is busy
