@@ -6,7 +6,7 @@ cannot classify is `InDoubt`; an exception that escapes it counts as `InDoubt` t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -21,6 +21,7 @@ __all__ = [
     "Evidence",
     "InDoubt",
     "Inbound",
+    "Manifest",
     "NotSent",
     "Outbound",
     "Outcome",
@@ -36,6 +37,26 @@ class Capabilities(msgspec.Struct, frozen=True):
     batch: frozenset[str] = frozenset()
     collects: bool = False
     probes: bool = False
+
+
+class NoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An adapter that takes none."""
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is to say of an adapter besides its code: who cares for it, what it must be told, what it cannot do.
+
+    `settings` and `secrets` are structs of what a route's tables may hold, each field with its description
+    (`adapters.settings`). `wire` chooses the tests of the contract that play its weather. `skips` has a reason for each
+    capability that it lacks ("collects", "probes", "real_time", "batch") and for each test of the contract it cannot pass.
+    """
+
+    summary: str
+    owner: str
+    wire: Literal["http", "ssh"] = "http"
+    settings: type[msgspec.Struct] = NoSettings
+    secrets: type[msgspec.Struct] = NoSettings
+    skips: Mapping[str, str] = {}
 
 
 class _Discreet(msgspec.Struct, frozen=True):
@@ -133,12 +154,13 @@ class Adapter(Protocol):
 
     name: str
     capabilities: Capabilities
+    manifest: Manifest
 
     async def send(self, outbound: Outbound, context: Context) -> Outcome:
         """Deliver once, within the deadline. Never retries after the first byte of the body."""
         ...
 
-    def collect(self, context: Context) -> AsyncIterator[Inbound]:
+    def collect(self, context: Context) -> AsyncGenerator[Inbound, None]:
         """What the payer has for us now, oldest first. May be abandoned between items and begun again."""
         ...
 

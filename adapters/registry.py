@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 
 import adapters
+from adapters import settings
 from adapters.protocol import Adapter
 
-__all__ = ["UnknownAdapter", "available", "load"]
+__all__ = ["UnknownAdapter", "available", "load", "problems"]
 
-_NOT_ADAPTERS = frozenset(("transports",))
+_NOT_ADAPTERS = frozenset(("transports", "contract"))
 ENTRY_POINT_GROUP = "claimwire.adapters"
 
 
@@ -41,3 +43,10 @@ def load(name: str) -> Adapter:
         raise UnknownAdapter(f"no adapter is called {name!r}: there are {', '.join(sorted(found)) or 'none'}")
     module, _, attribute = found[name].partition(":")
     return getattr(importlib.import_module(module), attribute or "adapter")
+
+
+def problems(name: str, given: Mapping[str, str], secrets: Mapping[str, str]) -> list[str]:
+    """What is wrong with a route's settings and secrets, each fault with its key; UnknownAdapter for an unknown name."""
+    manifest = load(name).manifest
+    found = [f"settings.{fault}" for fault in settings.problems(manifest.settings, given)]
+    return found + [f"secrets.{fault}" for fault in settings.problems(manifest.secrets, secrets)]

@@ -2,4 +2,4 @@
 
 from adapters.transports.rest import RawX12
 
-adapter = RawX12("rest")
+adapter = RawX12("rest", "raw X12 over HTTPS")

@@ -2,4 +2,4 @@
 
 from adapters.transports.rest import RawX12
 
-adapter = RawX12("sandbox")
+adapter = RawX12("sandbox", "the sandbox payer")

@@ -302,6 +302,11 @@ class Payer:
         with self._lock:
             return self._state.file(reference, self.now())
 
+    def offer(self, name: str, content: bytes) -> None:
+        """Lay a file out that no claim is behind: what a test wants collected."""
+        with self._lock, self._state.transaction():
+            self._state.add_file(f"SBX-{self._state.tag}-{self._numbers(1):09d}", name, self.now(), content)
+
     def remove(self, reference: str) -> None:
         """A file was collected. Again is the same as once."""
         with self._lock, self._state.transaction():

@@ -6,7 +6,11 @@ from types import SimpleNamespace
 
 import aiohttp
 
-__all__ = ["BodyProgress", "open_session"]
+from adapters.transports.trouble import AnswerCut, AnswerTooLarge
+
+__all__ = ["ANSWER_BYTES_MAX", "BodyProgress", "open_session", "read_answer"]
+
+ANSWER_BYTES_MAX = 64 << 20
 
 _CONNECTIONS_MAX = 200
 _CONNECTIONS_PER_HOST_MAX = 100
@@ -46,3 +50,18 @@ def open_session() -> aiohttp.ClientSession:
         headers={"Accept-Encoding": "identity"},
         auto_decompress=False,
     )
+
+
+async def read_answer(response: aiohttp.ClientResponse, bytes_max: int = ANSWER_BYTES_MAX) -> bytes:
+    """The whole body of an answer; AnswerTooLarge or AnswerCut where there is none."""
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async for part in response.content.iter_any():
+            size += len(part)
+            if size > bytes_max:
+                raise AnswerTooLarge(bytes_max)
+            parts.append(part)
+    except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        raise AnswerCut(type(error).__name__, b"".join(parts)) from None
+    return b"".join(parts)

@@ -38,9 +38,10 @@ from adapters.protocol import (
     Refused,
     Replied,
 )
-from adapters.transports import rest
-from adapters.transports.rest import ExchangeFailed, RawX12
+from adapters.transports import http as rest
+from adapters.transports.rest import RawX12
 from adapters.transports.session import open_session
+from adapters.transports.trouble import ExchangeFailed
 from tests.contract.weather_server import (
     Weather,
     WeatherServer,
@@ -63,7 +64,7 @@ ANSWER = interchange("HB", "005010X279A1", [["BHT*0022*11*1*20260105*0930", f"NM
 HTML = f"<html><body>Welcome, {PATIENT}</body></html>".encode()
 RECEIPT = b'{"reference": "R-1"}'
 
-adapter = RawX12("rest")
+adapter = RawX12("rest", "raw X12 over HTTPS")
 
 
 def outbound(set_id: str = "837", payload: bytes = INQUIRY) -> Outbound:
@@ -589,7 +590,9 @@ async def test_no_error_tells_a_payload_or_a_secret(weather: Weather) -> None:
 # Every adapter there is
 
 FOLDERS = sorted(
-    p.parent.name for p in Path(adapters.__path__[0]).glob("*/__init__.py") if p.parent.name != "transports"
+    p.parent.name
+    for p in Path(adapters.__path__[0]).glob("*/__init__.py")
+    if p.parent.name not in ("contract", "transports")
 )
 
 
