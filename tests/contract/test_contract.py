@@ -6,8 +6,9 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -166,7 +167,10 @@ class Stale(Honest):
         self.manifest = Manifest(summary="x", owner="x", skips={"collects": "the payer has no outbox"})
 
 
-class Lie(NamedTuple):
+@dataclass(frozen=True)
+class Lie:
+    """An adapter that lies, and the test that is to find it out."""
+
     adapter: type[Honest]
     test: Test
 
@@ -179,7 +183,7 @@ def _caught(contract: AdapterContract, folder: Path) -> Coroutine[Any, Any, None
     return contract.test_nothing_is_touched_outside_of_the_context(folder)
 
 
-LIES = [
+LIES: list[Lie] = [
     Lie(Optimist, _at("after the body")),
     Lie(Optimist, _at("within the body")),
     Lie(Optimist, lambda c, f: c.test_a_server_error_after_the_body_is_in_doubt(f, 500)),
@@ -238,6 +242,7 @@ def test_a_lack_without_a_reason_fails_and_one_with_a_reason_is_skipped_with_it(
     pytester.makepyfile(
         """
         from contextlib import asynccontextmanager
+from dataclasses import dataclass
         from adapters.contract import AdapterContract, serving
         from adapters.protocol import Capabilities, Manifest
         from adapters.transports.rest import RawX12
