@@ -242,7 +242,6 @@ def test_a_lack_without_a_reason_fails_and_one_with_a_reason_is_skipped_with_it(
     pytester.makepyfile(
         """
         from contextlib import asynccontextmanager
-from dataclasses import dataclass
         from adapters.contract import AdapterContract, serving
         from adapters.protocol import Capabilities, Manifest
         from adapters.transports.rest import RawX12
