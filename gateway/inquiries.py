@@ -16,6 +16,7 @@ from gateway.ledger import idempotency, payloads, search, transactions
 from gateway.ledger.interchanges import Interchange, Member
 from gateway.lifecycle import Acknowledged, Answered, Built, Fact
 from gateway.payers import Payer, Route
+from gateway.retry_rules import Rejection
 from gateway.runtime import TENANT, Runtime
 from gateway.world import dated
 from observability import tracing
@@ -83,19 +84,24 @@ class Prepared(Discreet):
 
 
 class Answer(Discreet):
-    """What the payer said: the fact for the transaction, the HTTP status and the JSON for the caller."""
+    """What the payer said: the fact for the transaction, the HTTP status and the JSON for the caller.
+
+    `rejections` are the AAA of an eligibility answer, `coverage` what it comes to: ACTIVE, INACTIVE, INVESTIGATE or FAILED.
+    """
 
     fact: Fact
     status: int
     body: bytes
+    rejections: list[Rejection] = msgspec.field(default_factory=list[Rejection])
+    coverage: str = "FAILED"
 
 
 def _header(runtime: Runtime, interchange_id: str) -> Header:
     return Header("0001", reference(interchange_id), *dated(runtime.world.micros()))
 
 
-def _prepared(runtime: Runtime, kind: Kind, payer: Payer) -> Prepared:
-    transaction_id = runtime.world.new_id()
+def _prepared(runtime: Runtime, kind: Kind, payer: Payer, transaction_id: str | None = None) -> Prepared:
+    transaction_id = transaction_id or runtime.world.new_id()
     route = runtime.directory.route(payer)
     return Prepared(kind, transaction_id, runtime.world.new_id(), payer.id, route, [], reference(transaction_id))
 
@@ -105,9 +111,11 @@ def written_question(told: bytes, header: Header, trace: tuple[str, str]) -> Wri
     return write_request(msgspec.json.decode(told, type=EligibilityRequest), header, trace)
 
 
-async def prepare_eligibility(runtime: Runtime, payer: Payer, request: EligibilityRequest) -> tuple[Prepared, Written]:
-    """A 270 out of a request, the payer's own name and id filled in."""
-    made = _prepared(runtime, "eligibility", payer)
+async def prepare_eligibility(
+    runtime: Runtime, payer: Payer, request: EligibilityRequest, transaction_id: str | None = None
+) -> tuple[Prepared, Written]:
+    """A 270 out of a request, the payer's own name and id filled in; under an id that was given out before, where there is one."""
+    made = _prepared(runtime, "eligibility", payer, transaction_id)
     asked = msgspec.structs.replace(request, trading_partner_service_id=payer.id, trading_partner_name=payer.name)
     header, trace = _header(runtime, made.interchange_id), (made.trace_number, TRACE_ASSIGNER)
     written = await runtime.judges.call(written_question, msgspec.json.encode(asked), header, trace)
@@ -138,11 +146,18 @@ def prepare_x12(runtime: Runtime, kind: Kind, payer: Payer, segments: Sequence[s
 
 
 async def commit_inquiry(
-    tx: Transaction, runtime: Runtime, made: Prepared, request: bytes, *, hold_seconds: float, claimed: bool = True
+    tx: Transaction,
+    runtime: Runtime,
+    made: Prepared,
+    request: bytes | None,
+    *,
+    hold_seconds: float | None,
+    claimed: bool = True,
 ) -> tuple[Interchange, bytes]:
     """Commit to an inquiry: transaction, interchange, and the work that would bring it home; the interchange and its bytes.
 
-    `claimed` says that the caller sends it at once, and `hold_seconds` how long the work leaves it alone.
+    `claimed` says that the caller sends it at once, and `hold_seconds` how long the work leaves it alone: None where the caller
+    brings it home by work of its own. `request` is None where it is kept already.
     """
     now, route = runtime.world.micros(), made.route
     trace = tracing.current()
@@ -160,7 +175,8 @@ async def commit_inquiry(
         request_id=made.transaction_id,
         traceparent=trace,
     )
-    await payloads.store(tx, runtime.vault, TENANT, made.transaction_id, "request", request, now)
+    if request is not None:
+        await payloads.store(tx, runtime.vault, TENANT, made.transaction_id, "request", request, now)
     member = Member(made.segments[0].split(CANONICAL.element)[2], 0, made.transaction_id)
     group = SETS[made.kind][2]
     interchange, content = await commit_interchange(
@@ -170,8 +186,9 @@ async def commit_inquiry(
     await transactions.insert(tx, subject, built, runtime.profile(made.payer_id), made.interchange_id)
     found_by: dict[search.Scope, str | None] = {"trace_number": made.trace_number, "member_id": made.member_id}
     await search.add(tx, runtime.vault, TENANT, made.transaction_id, found_by)
-    run_at = now + round(hold_seconds * SECOND)
-    await work.enqueue(tx, TENANT, made.interchange_id, "send", made.interchange_id, now, run_at)
+    if hold_seconds is not None:
+        run_at = now + round(hold_seconds * SECOND)
+        await work.enqueue(tx, TENANT, made.interchange_id, "send", made.interchange_id, now, run_at)
     return interchange, content
 
 
@@ -222,7 +239,8 @@ def meta_of(transaction_id: str, usage: str, route_id: str) -> Meta:
 
 def _answered(meta: Meta, interchange: Received, documents: Sequence[msgspec.Struct], payload: bytes) -> Answer:
     """One document as an object, several as a list."""
-    codes: list[str] = []
+    rejections: list[Rejection] = []
+    said: set[str] = set()
     filled = {
         "meta": meta,
         "control_number": interchange.control_number,
@@ -231,11 +249,22 @@ def _answered(meta: Meta, interchange: Received, documents: Sequence[msgspec.Str
     }
     for document in documents:
         if isinstance(document, EligibilityResponse):
-            codes += [e.code for e in document.errors or () if e.code]
+            rejections += [Rejection(e.code, e.followup_action or "") for e in document.errors or () if e.code]
+            said |= {s.status_code for s in document.plan_status or () if s.status_code}
             document.id = meta.trace_id
         for name, value in filled.items():
             setattr(document, name, value)
-    return Answer(Answered(codes), 200, msgspec.json.encode(documents[0] if len(documents) == 1 else documents))
+    body = msgspec.json.encode(documents[0] if len(documents) == 1 else documents)
+    return Answer(Answered([r.code for r in rejections]), 200, body, rejections, _coverage(rejections, said))
+
+
+def _coverage(rejections: Sequence[Rejection], statuses: set[str]) -> str:
+    """What an answer comes to, by the EB01 that tell of coverage: what says neither is for a person to look at."""
+    if rejections:
+        return "FAILED"
+    if statuses & set("12345"):
+        return "ACTIVE"
+    return "INACTIVE" if statuses else "INVESTIGATE"
 
 
 def _refused_by_999(kind: Kind, meta: Meta, received: TransactionSet) -> Answer:

@@ -26,6 +26,7 @@ __all__ = [
     "Doubted",
     "Fact",
     "FollowUpAsked",
+    "GivenUp",
     "Held",
     "NotSent",
     "Posted",
@@ -35,6 +36,7 @@ __all__ = [
     "Remitted",
     "Standing",
     "StatusReported",
+    "WillAskAgain",
     "decide",
 ]
 
@@ -148,6 +150,23 @@ class Answered(Fact, frozen=True):
     """The payer answered an inquiry; `codes` are rejections (AAA03), if any."""
 
     codes: list[str] = []
+
+
+class WillAskAgain(Fact, frozen=True):
+    """An inquiry that may wait was rejected, or not answered, and is asked again: `at` and `until` in ISO 8601, `asked` times so far."""
+
+    reason: str
+    asked: int
+    at: str
+    until: str
+    codes: list[str] = []
+
+
+class GivenUp(Fact, frozen=True):
+    """An inquiry that may wait was asked for as long as it may be, without an answer. One that comes later is still taken."""
+
+    reason: str
+    asked: int
 
 
 class Posted(Fact, frozen=True):

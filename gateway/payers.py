@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from gateway.lifecycle import Profile
+from gateway.retry_rules import RetryRule, unknown_codes
 
 __all__ = ["Directory", "Payer", "Route", "UnknownPayer"]
 
@@ -61,6 +62,8 @@ class Payer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     aliases: list[str] = []
     follow_up_days: int = 14
     follow_up_every_days: int = 14
+    # Of rejected eligibility checks that may wait; before the common rules.
+    eligibility_retries: list[RetryRule] = []
 
     @property
     def profile(self) -> Profile:
@@ -78,6 +81,11 @@ class Directory:
             for name in (payer.id, *payer.aliases):
                 if self._named.setdefault(name.upper(), payer) is not payer:
                     raise ValueError(f"payer {payer.id}: the id or alias {name!r} belongs to another payer too")
+            for rule in payer.eligibility_retries:
+                if unknown := unknown_codes(rule):
+                    raise ValueError(
+                        f"payer {payer.id}: eligibility_retries: {', '.join(unknown)} is no AAA03 or AAA04 code"
+                    )
             missing = [r for r in payer.routes if r not in self.routes]
             if missing or not payer.routes:
                 raise ValueError(f"payer {payer.id}: no route is called {', '.join(missing) or 'anything'}")

@@ -16,6 +16,7 @@ from adapters.transports.session import open_session
 from gateway import code_files
 from gateway.config import Config
 from gateway.judges import Judges
+from gateway.ledger import checks, idempotency
 from gateway.ledger.vault import Vault, master_key_from
 from gateway.lifecycle import Profile
 from gateway.payers import Directory, Route
@@ -95,6 +96,7 @@ async def open_runtime(config: Config, data: Path, world: World | None = None, *
         if exclusive:
             # The folder is ours alone, so whoever held a lease has died: what it had begun goes on at once.
             await database.write(lambda tx: work.release(tx, world.micros()))
+            await database.write(_drop_unfinished)
     except BaseException:
         await database.close()
         raise
@@ -108,6 +110,12 @@ async def open_runtime(config: Config, data: Path, world: World | None = None, *
         judges=Judges(codes),
         lists=lists,
     )
+
+
+async def _drop_unfinished(tx: Transaction) -> None:
+    """Batches that a process died over before anybody was told of them; their keys are free again."""
+    for tenant_id, batch_id in await checks.forget_unfinished(tx):
+        await idempotency.release(tx, tenant_id, batch_id)
 
 
 async def _tenant(tx: Transaction, vault: Vault, now: int) -> None:

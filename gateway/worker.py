@@ -19,6 +19,9 @@ _LOG = log.get("gateway.worker")
 LEASE_SECONDS = 60.0
 DRAIN_SECONDS = 30.0
 _BATCH = 32
+# Work that waits for payers only, its number bounded where it is made: it takes no place of other work.
+_BESIDE = ("check",)
+_PLACED = tuple(kind for kind in STEPS if kind not in _BESIDE)
 _PAUSE_SECONDS = 1.0
 
 
@@ -29,6 +32,8 @@ class Worker:
         self.runtime = runtime
         self.owner = runtime.world.new_id()
         self._running: set[asyncio.Task[None]] = set()
+        # Those of them that take a place of `work_concurrency`.
+        self._placed: set[asyncio.Task[None]] = set()
 
     def under_way(self) -> int:
         """How many pieces of work are running now."""
@@ -49,6 +54,8 @@ class Worker:
             for item in due:
                 task = asyncio.create_task(self._one(item), name=f"{item.kind} {item.work_id}")
                 self._running.add(task)
+                if item.kind in _PLACED:
+                    self._placed.add(task)
                 task.add_done_callback(self._done)
             if not due:
                 await self._wait(next_at)
@@ -69,17 +76,15 @@ class Worker:
         """Work that always exists: collecting from each route, the follow-up, and whatever waits to be batched."""
         runtime, now = self.runtime, self.runtime.world.micros()
         for route_id in runtime.directory.routes:
-            for kind in ("collect", "batch"):
+            for kind in ("collect", "batch", "check_feed"):
                 await work.enqueue(tx, TENANT, runtime.world.new_id(), kind, route_id, now)
         await work.enqueue(tx, TENANT, runtime.world.new_id(), "follow_up", TENANT, now)
 
     def _free(self) -> int:
-        return self.runtime.config.work_concurrency - len(self._running)
+        return self.runtime.config.work_concurrency - len(self._placed)
 
     async def _lease(self) -> tuple[list[Work], int | None]:
         free = self._free()
-        if free <= 0:
-            return [], None
         runtime = self.runtime
 
         async def body(tx: Transaction) -> tuple[list[Work], int | None]:
@@ -87,7 +92,12 @@ class Worker:
             due = await work.next_run_at(tx)
             if due is None or due > now:
                 return [], due
-            return await work.lease(tx, runtime.database, self.owner, now, LEASE_SECONDS, min(free, _BATCH)), due
+            taken: list[Work] = []
+            for room, kinds in ((free, _PLACED), (_BATCH, _BESIDE)):
+                if room > 0:
+                    limit = min(room, _BATCH)
+                    taken += await work.lease(tx, runtime.database, self.owner, now, LEASE_SECONDS, limit, kinds)
+            return taken, due
 
         due = await runtime.database.read(work.next_run_at)
         if due is None or due > runtime.world.micros():
@@ -96,6 +106,7 @@ class Worker:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
+        self._placed.discard(task)
         self.runtime.wake.set()
 
     async def _one(self, item: Work) -> None:

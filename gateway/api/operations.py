@@ -100,6 +100,7 @@ class Operation:
     `examples` are further bodies by name. `follows` names operations whose transaction (`X-Transaction-Id`) is the parameter
     of this one's path, `path_words` what the parameters of its path are. `takes_also` are further media types of the body.
     `gives_tokens` tells the one that OAuth2 clients get their tokens from. `shape` is how refusals look; by default what is usual on its path.
+    `large` says that its JSON holds many things and may be as large as a file.
     """
 
     id: str
@@ -121,6 +122,7 @@ class Operation:
     takes_also: tuple[str, ...] = ()
     gives_tokens: bool = False
     shape: Shape | None = None
+    large: bool = False
 
     @cached_property
     def refusals(self) -> Shape:

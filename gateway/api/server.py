@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from gateway.api import dialect, v1
+from gateway.api import batch_eligibility, dialect, v1
 from gateway.api.bodies import Bodies, Unread
 from gateway.api.docs import Documentation
 from gateway.api.openapi import document
@@ -53,7 +53,7 @@ SECURITY_HEADERS = {
 def application(runtime: Runtime, service: Service, clock: MoveClock | None = None) -> web.Application:
     """The API over a running service. `clock` moves the clock where there is a sandbox."""
     app = web.Application(client_max_size=runtime.config.body_bytes_max)
-    operations = [*dialect.OPERATIONS, *v1.OPERATIONS]
+    operations = [*dialect.OPERATIONS, *batch_eligibility.OPERATIONS, *v1.OPERATIONS]
     if clock is not None:
         operations.append(v1.CLOCK)
     api = _Api(runtime, service, clock)
@@ -223,16 +223,17 @@ class _Api:
         A body without a type, or as text or bytes, is taken for what fits: so do hosted clearinghouses, and browsers send text.
         """
         config = self.runtime.config
+        json_bytes_max = config.body_bytes_max if operation.large else config.json_bytes_max
         said = request.headers.get("Content-Type")
         if said == _JSON or operation.takes is None:
-            return config.json_bytes_max
+            return json_bytes_max
         media = request.content_type.lower()
         if operation.takes_x12 and media in X12_TYPES:
             return config.body_bytes_max
         if said is None or media in _ANYTHING or media in operation.takes_also:
-            return config.json_bytes_max
+            return json_bytes_max
         if is_json(media) and (request.charset or "utf-8").lower() in _CHARSETS:
-            return config.json_bytes_max
+            return json_bytes_max
         return None
 
     async def caller(self, request: web.Request) -> ApiKey | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from gateway.runtime import Runtime
-from gateway.steps import apply, batch, collect, follow_up, send
+from gateway.steps import apply, batch, check, check_feed, collect, follow_up, send
 from queues.work import Work
 
 __all__ = ["STEPS", "Step"]
@@ -15,6 +15,8 @@ Step = Callable[[Runtime, Work], Awaitable[None]]
 STEPS: Mapping[str, Step] = {
     "apply": apply.run,
     "batch": batch.run,
+    "check": check.run,
+    "check_feed": check_feed.run,
     "collect": collect.run,
     "follow_up": follow_up.run,
     "send": send.run,

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from gateway import remittance
-from gateway.inquiries import Kind, answer_of, commit_answer, meta_of
+from gateway.batch_answers import take_answer
+from gateway.inquiries import Kind, answer_of, meta_of
 from gateway.ledger import inbound, interchanges, payloads, search, transactions
 from gateway.ledger.inbound import InboundFile
 from gateway.ledger.interchanges import Interchange
@@ -299,7 +300,7 @@ async def _answer(
         kind, meta_of(inquiry.transaction_id, inquiry.usage, inquiry.route_id), done.payload, [trace_number]
     )
     if answer is not None:
-        await commit_answer(tx, done.runtime, inquiry, answer, None, done.file.inbound_id)
+        await take_answer(tx, done.runtime, inquiry, answer, None, done.file.inbound_id)
 
 
 async def _271(tx: Transaction, done: _Applying, received: TransactionSet) -> None:

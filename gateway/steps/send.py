@@ -19,6 +19,7 @@ from gateway.ledger.interchanges import Interchange
 from gateway.lifecycle import KEEP, Delivered, Doubted, Fact, Held
 from gateway.lifecycle import Refused as WasRefused
 from gateway.payers import Route
+from gateway.retry_rules import repeat_seconds
 from gateway.runtime import Runtime
 from gateway.steps.waiting import later
 from observability import log, tracing
@@ -31,8 +32,6 @@ __all__ = ["apply_to_members", "attempt", "outbound_of", "run"]
 _LOG = log.get("gateway.send")
 # The payer's word may take a moment to be true; after this many questions a person is asked instead.
 _PROBES_MAX = 6
-# CAQH CORE: the same real-time message not again within 90 seconds.
-_REPEAT_SECONDS = 90.0
 _SETTLED = frozenset(("confirmed", "rejected", "held"))
 
 
@@ -163,7 +162,7 @@ async def _record(tx: Transaction, runtime: Runtime, item: Work, loaded: _Loaded
             await interchanges.set_state(tx, interchange, "in_doubt", outcome.reason)
             if interchange.state != "in_doubt":
                 await apply_to_members(tx, runtime, interchange, Doubted(outcome.reason))
-            wait = 0.0 if interchange.set_id == "837" else _REPEAT_SECONDS
+            wait = 0.0 if interchange.set_id == "837" else repeat_seconds(interchange.attempts + 1)
             await work.postpone(tx, item, later(runtime, item, wait), "in doubt")
 
 
