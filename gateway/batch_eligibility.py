@@ -138,7 +138,7 @@ class BatchEligibility:
             return conflict(found)
         runtime, payload_id = self.runtime, found.payload_id
         body = await runtime.database.read(lambda tx: payloads.load(tx, runtime.vault, TENANT, payload_id))
-        return Reply(found.status, body, None, {"Idempotency-Replayed": "true"})
+        return Reply(found.status, body, found.transaction_id, {"Idempotency-Replayed": "true"})
 
     # --- judging ------------------------------------------------------------------------------------------------------
 
@@ -249,7 +249,7 @@ class BatchEligibility:
             answer_id = runtime.world.new_id()
             await payloads.store(tx, runtime.vault, TENANT, answer_id, "answer", body, now)
             await idempotency.answer(tx, TENANT, OPERATION, key, 200, answer_id)
-        return Reply(200, body)
+        return Reply(200, body, made.batch_id)
 
     async def _forget(self, tx: Transaction, batch_id: str) -> None:
         await checks.forget(tx, TENANT, batch_id)

@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.api.operations import Call, Operation, Outcome
-from gateway.api.v1 import Problem, problem
+from gateway.api.refusals import Problem, problem
 from gateway.batch_eligibility import BatchEligibility
 from gateway.batch_messages import (
     CHECKS_MAX,
@@ -110,7 +110,7 @@ async def _submit(call: Call) -> Reply:
     lenient = preferences(call.request.headers.getall("Prefer", [])).get("handling") == "lenient"
     reply = await BatchEligibility(call.service.runtime).submit(call.body, call.key, lenient=lenient)
     if lenient and reply.status == 200:
-        return Reply(200, reply.body, None, {**reply.headers, "Preference-Applied": "handling=lenient"})
+        return Reply(200, reply.body, reply.transaction_id, {**reply.headers, "Preference-Applied": "handling=lenient"})
     return reply
 
 
@@ -184,9 +184,12 @@ _CHECK = {
     "encounter": {"serviceTypeCodes": ["30"]},
 }
 
+_BATCH = ("checkEligibilityBatch",)
+_WORDS = {"batchId": "The batchId that submitting the batch was answered with."}
+
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
-        "submitBatchEligibility", "POST", _paths("/batch-eligibility"),
+        "checkEligibilityBatch", "POST", _paths("/batch-eligibility"),
         f"Submit up to {CHECKS_MAX} eligibility checks that are asked in the background. One wrong check refuses them all; with "
         "`Prefer: handling=lenient` it is left out.",
         _SCOPE, _submit,
@@ -207,7 +210,8 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "readBatchEligibility", "GET", _paths("/batch/{batchId}"), "How far a batch has come.",
-        _SCOPE, _status, {200: Outcome("The batch.", BatchStatus), 404: _NO_BATCH}, tag="batch eligibility",
+        _SCOPE, _status, {200: Outcome("The batch.", BatchStatus), 404: _NO_BATCH}, tag="batch eligibility", follows=_BATCH,
+        path_words=_WORDS,
     ),
     Operation(
         "listBatchEligibilityItems", "GET", _paths("/batch/{batchId}/items"),
@@ -219,7 +223,7 @@ OPERATIONS: tuple[Operation, ...] = (
             "pageToken": _FROM,
             "pageSize": f"How many at most, 1 to {_ITEMS_MAX}; 100 by itself.",
         },
-        tag="batch eligibility",
+        tag="batch eligibility", follows=_BATCH, path_words=_WORDS,
     ),
     Operation(
         "listBatches", "GET", ("/v1/eligibility-batches",), "Batches of eligibility checks, newest first.",
@@ -231,6 +235,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "cancelBatch", "POST", ("/v1/eligibility-batches/{batchId}/cancel",),
         "End the checks of a batch that are not on their way to a payer. Those that are come home.",
         _SCOPE, _cancel, {200: Outcome("What was ended.", BatchCancelled), 404: _NO_SUCH}, tag="batch eligibility",
+        follows=_BATCH, path_words=_WORDS,
     ),
     Operation(
         "readRetryRules", "GET", ("/v1/eligibility-retry-rules",),

@@ -19,6 +19,7 @@ _JSON = "application/json"
 # What each group of operations is for, in the order of the documentation.
 TAGS = {
     "eligibility": "Ask payers, before a visit, whether patients are covered and for what (270 and 271).",
+    "batch eligibility": "Ask about many patients at once, in the background: up to 10,000 checks in a request.",
     "claims": "Submit claims, or have them judged without sending (837P, 837I, 837D).",
     "claim status": "Ask payers where claims stand (276 and 277).",
     "reports": "What payers say of claims: acknowledgements (277CA) and remittances (835).",

@@ -29,9 +29,11 @@ from gateway.views import Views
 from observability import log, tracing
 from queues.database import DatabaseError, DatabaseFull, Transaction
 
-__all__ = ["SECURITY_HEADERS", "application"]
+__all__ = ["OPERATIONS", "SECURITY_HEADERS", "application"]
 
 _LOG = log.get("gateway.api")
+# Whatever is served, but for the clock of a sandbox.
+OPERATIONS: tuple[Operation, ...] = (*dialect.OPERATIONS, *batch_eligibility.OPERATIONS, *v1.OPERATIONS)
 _SCHEMES = ("key ", "bearer ")
 _KEY_LENGTH_MAX = 255
 # So long a revoked key may still work, in every process (security: at most a second).
@@ -53,7 +55,7 @@ SECURITY_HEADERS = {
 def application(runtime: Runtime, service: Service, clock: MoveClock | None = None) -> web.Application:
     """The API over a running service. `clock` moves the clock where there is a sandbox."""
     app = web.Application(client_max_size=runtime.config.body_bytes_max)
-    operations = [*dialect.OPERATIONS, *batch_eligibility.OPERATIONS, *v1.OPERATIONS]
+    operations = list(OPERATIONS)
     if clock is not None:
         operations.append(v1.CLOCK)
     api = _Api(runtime, service, clock)

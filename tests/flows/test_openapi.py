@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
-from gateway.api import dialect, v1
+from gateway.api import v1
 from gateway.api.field_words import sentences
 from gateway.api.openapi import TAGS, document
+from gateway.api.server import OPERATIONS
 from tests.flows.contract import Contract, Described, Sample
 from tests.flows.service import Answer, Client, Process, free_port, in_process, until
 
@@ -20,7 +21,7 @@ _DAYS = 3
 
 
 def described() -> dict[str, Any]:
-    return document([*dialect.OPERATIONS, *v1.OPERATIONS, v1.CLOCK], "0")
+    return document([*OPERATIONS, v1.CLOCK], "0")
 
 
 def silent(value: Any, where: str = "#") -> Iterator[str]:
