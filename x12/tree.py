@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import count
+from collections.abc import Iterator, Sequence
+from typing import cast
 
 from x12.guides import Guide, Loop, Segment
 from x12.syntax import BINARY, Delimiters, split_segment
@@ -12,22 +12,94 @@ from x12.table import Node
 __all__ = ["Instance", "tree"]
 
 
+class _Lines:
+    """What all the loops of a set lie in: its segments, their places, and their positions where those are not 1, 2, 3, ..."""
+
+    __slots__ = ("nodes", "positions", "segments")
+
+    def __init__(
+        self, nodes: Sequence[Node | None], segments: Sequence[str], positions: Sequence[int] | None = None
+    ) -> None:
+        self.nodes = nodes
+        self.segments = segments
+        self.positions = positions
+
+
+_NO_LINES = _Lines((), ())
+# So many loops inside are looked through one by one.
+_FEW = 12
+
+
 class Instance:
     """One occurrence of a loop: its segments with their places in the guide, and the loops inside, both in order.
 
-    `positions` are those of its segments in the transaction set, ST being 1 (IK302).
+    A set may have a hundred thousand loops, so one holds no more than where in the set its segments are.
     """
 
-    __slots__ = ("_rows", "children", "delimiters", "loop", "parent", "positions", "segments")
+    __slots__ = ("_end", "_firsts", "_further", "_lines", "_rows", "_start", "children", "delimiters", "loop", "parent")
 
-    def __init__(self, loop: Loop, parent: Instance | None, delimiters: Delimiters) -> None:
+    def __init__(self, loop: Loop, parent: Instance | None, delimiters: Delimiters, lines: _Lines = _NO_LINES) -> None:
         self.loop = loop
         self.parent = parent
         self.delimiters = delimiters
-        self.segments: list[tuple[Segment, str]] = []
-        self.positions: list[int] = []
-        self.children: list[Instance] = []
+        self.children: Sequence[Instance] = ()
+        self._lines = lines
+        self._start = self._end = 0
+        # Where its segments do not stand together: behind the first run of them, the others.
+        self._further: list[tuple[int, int]] | None = None
         self._rows: dict[str, list[list[str]]] | None = None
+        # By the ids of loops the numbers of the first ones inside, where they are many.
+        self._firsts: dict[str, int] | None = None
+
+    def raws(self) -> Sequence[str]:
+        """Its segments as they came."""
+        if self._further is None:
+            return self._lines.segments[self._start : self._end]
+        return [raw for run in self._runs() for raw in self._lines.segments[run]]
+
+    @property
+    def places(self) -> list[Segment]:
+        """The places of its segments in the guide."""
+        nodes = cast("Sequence[Node]", self._lines.nodes)
+        return [node.segment for run in self._runs() for node in nodes[run]]
+
+    @property
+    def segments(self) -> list[tuple[Segment, str]]:
+        """Its segments, each with its place in the guide before it."""
+        return list(zip(self.places, self.raws(), strict=True))
+
+    @property
+    def positions(self) -> Sequence[int]:
+        """The positions of its segments in the transaction set, ST being 1 (IK302)."""
+        known = self._lines.positions
+        if known is None and self._further is None:
+            return range(self._start + 1, self._end + 1)
+        every = range(1, len(self._lines.segments) + 1) if known is None else known
+        return [position for run in self._runs() for position in every[run]]
+
+    def _runs(self) -> list[slice]:
+        return [slice(self._start, self._end), *(slice(*run) for run in self._further or ())]
+
+    def _add(self, start: int, end: int) -> None:
+        """A run of its segments."""
+        if self._start == self._end:
+            self._start, self._end = start, end
+        elif self._end == start:
+            self._end = end
+        else:
+            self._further = [*(self._further or ()), (start, end)]
+
+    def with_first(self, segment_id: str) -> Instance:
+        """The same loop with nothing inside, and of its segments with this id only the first."""
+        made = Instance(self.loop, self.parent, self.delimiters, self._lines)
+        there = False
+        for index in (index for run in self._runs() for index in range(run.start, run.stop)):
+            node = self._lines.nodes[index]
+            named = node is not None and node.segment.id == segment_id
+            if not (named and there):
+                made._add(index, index + 1)
+            there = there or named
+        return made
 
     def rows(self) -> dict[str, list[list[str]]]:
         """The loop's own segments by id, each split into its elements with the id at index 0."""
@@ -35,9 +107,9 @@ class Instance:
         if rows is None:
             rows = self._rows = {}
             element = self.delimiters.element
-            for segment, raw in self.segments:
-                row = raw.split(element) if segment.id != BINARY else split_segment(raw, self.delimiters)
-                rows.setdefault(segment.id, []).append(row)
+            for raw in self.raws():
+                row = split_segment(raw, self.delimiters) if raw.startswith(BINARY) else raw.split(element)
+                rows.setdefault(row[0], []).append(row)
         return rows
 
     def inside(self, *loop_ids: str) -> list[Instance]:
@@ -50,11 +122,26 @@ class Instance:
         while here is not None:
             if here.loop.id in loop_ids:
                 return here
-            for child in here.children:
-                if child.loop.id in loop_ids:
-                    return child
+            found = here.first(loop_ids)
+            if found is not None:
+                return found
             here = here.parent
         return None
+
+    def first(self, loop_ids: Sequence[str]) -> Instance | None:
+        """The first loop with one of these ids directly inside."""
+        children = self.children
+        if len(children) <= _FEW:
+            for child in children:
+                if child.loop.id in loop_ids:
+                    return child
+            return None
+        if self._firsts is None:
+            firsts = self._firsts = dict[str, int]()
+            for index, child in enumerate(children):
+                firsts.setdefault(child.loop.id, index)
+        found = min((self._firsts[i] for i in loop_ids if i in self._firsts), default=None)
+        return None if found is None else children[found]
 
     def all(self, *loop_ids: str) -> Iterator[Instance]:
         """Every loop with one of these ids at any depth, in file order."""
@@ -69,41 +156,52 @@ def tree(
     nodes: Sequence[Node | None],
     segments: Sequence[str],
     delimiters: Delimiters,
-    positions: Iterable[int] | None = None,
+    positions: Sequence[int] | None = None,
 ) -> Instance:
     """The loops of a walked transaction set; segments without a place are left out.
 
-    `positions` are those of the segments, where they are not all the set has.
+    `positions` are those of the segments, where they are not all the set has. What is given must not change while the tree is used.
     """
-    root = Instance(guide.root, None, delimiters)
-    stack = [root]
-    for position, node, raw in zip(count(1) if positions is None else positions, nodes, segments, strict=False):
-        if node is None:
+    lines = _Lines(nodes, segments, positions)
+    here = root = Instance(guide.root, None, delimiters, lines)
+    loop, begun = here.loop, 0
+    for index, node in enumerate(nodes):
+        if node is not None and node.loop is loop and not node.opens:
             continue
-        loop = node.loop.parent if node.opens else node.loop
-        if stack[-1].loop is not loop:
-            _go_to(loop or guide.root, stack)
-        if node.opens:
-            _enter(node.loop, stack)
-        here = stack[-1]
-        here.segments.append((node.segment, raw))
-        here.positions.append(position)
+        if begun < index:
+            here._add(begun, index)  # pyright: ignore[reportPrivateUsage]
+        begun = index
+        if node is None:
+            begun += 1
+        elif node.opens:
+            here = _entered(node.loop, here)
+            loop = node.loop
+        else:
+            here = _going(node.loop, here)
+            loop = node.loop
+    if begun < len(nodes):
+        here._add(begun, len(nodes))  # pyright: ignore[reportPrivateUsage]
     return root
 
 
-def _enter(loop: Loop, stack: list[Instance]) -> None:
-    instance = Instance(loop, stack[-1], stack[-1].delimiters)
-    stack[-1].children.append(instance)
-    stack.append(instance)
-
-
-def _go_to(loop: Loop, stack: list[Instance]) -> None:
-    """Leave loops until this one is innermost; where the walk leapt over the beginning of outer ones, they are made."""
-    depth = next((i for i in range(len(stack) - 1, -1, -1) if stack[i].loop is loop), None)
-    if depth is not None:
-        del stack[depth + 1 :]
-        return
-    # Only the transaction set has no parent, and it is always open.
+def _entered(loop: Loop, here: Instance) -> Instance:
+    """A new occurrence of a loop, where its parent is open or can be."""
     assert loop.parent is not None
-    _go_to(loop.parent, stack)
-    _enter(loop, stack)
+    parent = here if here.loop is loop.parent else _going(loop.parent, here)
+    made = Instance(loop, parent, here.delimiters, here._lines)  # pyright: ignore[reportPrivateUsage]
+    children = parent.children
+    if children:
+        cast("list[Instance]", children).append(made)
+    else:
+        parent.children = [made]
+    return made
+
+
+def _going(loop: Loop, here: Instance) -> Instance:
+    """Leave loops until this one is innermost; where the walk leapt over the beginning of outer ones, they are made."""
+    above: Instance | None = here
+    while above is not None:
+        if above.loop is loop:
+            return above
+        above = above.parent
+    return _entered(loop, here)

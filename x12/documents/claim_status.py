@@ -489,17 +489,10 @@ class _Further(Document):
 
 def _read_claim(loop: Instance) -> Claim:
     claim = read(Claim, loop)
-    claim.claim_status = read(ClaimStatus, _with_one_status(loop))
+    # A loop's field is read from wherever it comes first, which would mix several STCs.
+    claim.claim_status = read(ClaimStatus, loop.with_first("STC"))
     claim.further_claim_statuses = (read(_Further, loop).further_claim_statuses or [])[1:] or None
     return claim
-
-
-def _with_one_status(loop: Instance) -> Instance:
-    """A claim without its second and later STC: a loop's field is read from wherever it comes first, which mixes several."""
-    first = next((i for i, (segment, _) in enumerate(loop.segments) if segment.id == "STC"), None)
-    single = Instance(loop.loop, loop.parent, loop.delimiters)
-    single.segments = [s for i, s in enumerate(loop.segments) if s[0].id != "STC" or i == first]
-    return single
 
 
 def _error_response(response: ClaimStatusResponse) -> StatusErrorResponse | None:

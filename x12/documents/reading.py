@@ -1,62 +1,61 @@
 """Reads typed documents out of a walked transaction set: how the bindings of `x12.documents.binding` are followed.
 
 Each struct type gets one reader, made once. A struct and the structs that are parts of it (bound to the same loop) are
-filled in a single pass over the loop's segments: the segment's id and first element choose what to do. A struct that one
-segment fills is made at once, any other gathers its values first. Nothing in the content raises: what cannot be
-understood is absent.
+filled in a single pass over the loop's segments: the segment's id and first element choose a function that was written for them
+(`x12.documents.compiled`). Of several segments for one field the first that has a value is taken. Nothing in the content raises:
+what cannot be understood is absent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from x12.documents.compiled import Choices, Pass, Struct, functions
+from x12.documents.expressions import place_of
 from x12.guides import Loop
-from x12.syntax import BINARY, Delimiters, split_segment
-from x12.walk import Instance
+from x12.syntax import Delimiters
+from x12.tree import Instance
 
 if TYPE_CHECKING:
-    from x12.documents.binding import Bound, Document, Place, Plan
+    from x12.documents.binding import Bound, Document, Plan
 
 __all__ = ["Reader"]
 
-Out = dict[str, Any]
-Take = Callable[[list[str], Delimiters], Any]
-Function = Callable[[list[str], Out | None, Delimiters], Any]
-# What has one item for each segment.
-_MANY = ("segments", "rows")
+# Where the guide has loops with certain ids, seen from a loop: levels up, and whether it is that loop itself or inside it.
+_Route = list[tuple[int, bool]]
+_Way = tuple[_Route, tuple[str, ...]]
 
 
 class Reader:
-    """Reads one struct type, with its parts, from a loop or from one segment."""
+    """Reads one struct type, with its parts, from a loop or from one segment. `at_once`: it has no parts, and one segment fills it."""
 
     def __init__(self, plan: Plan) -> None:
         self.cls = plan.cls
-        # The struct itself, then its parts, each after the one that it is a part of: (type, number of that one, attribute).
-        self._structs: list[tuple[type[Document], int, str]] = []
+        # The struct itself, then its parts, each after the one that it is a part of.
+        self._structs: list[Struct] = []
         self._inside: list[tuple[int, Bound]] = []
         placed: list[tuple[int, Bound]] = []
         self._collect(plan, -1, "", placed)
-        self._parts = [(number, *self._structs[number]) for number in range(len(self._structs) - 1, 0, -1)]
-        self._blank: list[Any] = [None] * len(self._structs)
-        whole = self._filled_at_once(placed)
+        places = [place_of(field) for _, field in placed]
+        several = any(field.spec.kind in ("segments", "rows") for _, field in placed)
+        alike = len({place[:3] for place in places}) == 1 and not any(place.qualifiers for place in places)
+        self.at_once = alike and not several and not self._inside and len(self._structs) == 1
         tables: dict[tuple[str, ...], dict[str, list[tuple[int, Bound]]]] = {}
         for number, field in placed:
-            place = _place(field)
+            place = place_of(field)
             tables.setdefault(place.loops, {}).setdefault(place.segment, []).append((number, field))
-        made = {loops: {s: _Actions(f, whole) for s, f in table.items()} for loops, table in tables.items()}
-        self._here = made.pop((), {})
-        self._elsewhere = list(made.items())
-        self._row = _Actions(placed, whole)
-        every = [field for _, field in placed]
-        alike = 0 in whole and not any(_place(field).qualifiers for field in every)
-        self.at_once = _Generated(every, plan.cls) if alike else None
-        self._empty = plan.cls()
+        here = tables.pop((), None)
+        self._here = Pass(self._structs, here, begins=True) if here else None
+        self._elsewhere = [(ids, Pass(self._structs, table, begins=False)) for ids, table in tables.items()]
+        # Structs that have something to do when they are made have it again when all their values are there.
+        self._completed = [n for n, struct in enumerate(self._structs) if hasattr(struct.cls, "__post_init__")]
+        self._row = functions(self._structs, placed)
+        self._scopes: dict[Loop, _Scope] = {}
 
     def _collect(self, plan: Plan, parent: int, name: str, placed: list[tuple[int, Bound]]) -> None:
         number = len(self._structs)
-        self._structs.append((plan.cls, parent, name))
+        self._structs.append(Struct(plan.cls, parent, name))
         for field in plan.fields:
             if field.spec.kind == "part" and field.plan is not None:
                 self._collect(field.plan, number, field.name, placed)
@@ -65,445 +64,127 @@ class Reader:
             elif field.spec.place is not None:
                 placed.append((number, field))
 
-    def _filled_at_once(self, placed: Sequence[tuple[int, Bound]]) -> dict[int, type[Document]]:
-        """The structs that one segment fills: no loops or parts inside, every field at the same segment."""
-        composed = {parent for _, parent, _ in self._structs} | {number for number, _ in self._inside}
-        found: dict[int, type[Document]] = {}
-        for number, (cls, _, _) in enumerate(self._structs):
-            fields = [field for n, field in placed if n == number]
-            sources = {_place(field)[:3] for field in fields}
-            if number not in composed and len(sources) == 1 and not any(f.spec.kind in _MANY for f in fields):
-                found[number] = cls
-        return found
-
     def read(self, instance: Instance) -> Document | None:
         """The struct that a loop and what is in its scope hold; None where that is nothing."""
-        outs = self._blank.copy()
-        if self._here:
-            _pass(self._here, instance, outs)
-        for loops, table in self._elsewhere:
-            where = _nearest(instance, loops)
+        scope = self._scopes.get(instance.loop)
+        if scope is None:
+            scope = self._scopes[instance.loop] = self._scope(instance.loop)
+        top: Any = None
+        if self._here is not None:
+            top = self._here.run(instance.raws(), None, instance.delimiters)
+        if scope.bare:
+            return top
+        for way, there in scope.elsewhere:
+            where = _nearest(instance, *way)
             if where is not None:
-                _pass(table, where, outs)
+                top = there.run(where.raws(), top, where.delimiters)
+        for number, name, reader, ids in scope.lists:
+            found = reader.read_each(child for child in instance.children if child.loop.id in ids)
+            if found:
+                top = self._held(number, top, name, found)
+        for number, name, reader, way in scope.singles:
+            where = _nearest(instance, *way)
+            if where is not None and (one := reader.read(where)) is not None:
+                top = self._held(number, top, name, one)
+        for number in self._completed:
+            if (part := self._part(number, top)) is not None:
+                part.__post_init__()
+        return top
+
+    def read_each(self, instances: Iterable[Instance]) -> list[Document]:
+        """The struct of each loop, empty where that is nothing."""
+        here, scopes = self._here, self._scopes
+        made: list[Document] = []
+        for instance in instances:
+            scope = scopes.get(instance.loop)
+            if scope is not None and scope.bare and here is not None:
+                one = here.run(instance.raws(), None, instance.delimiters)
+            else:
+                one = self.read(instance)
+            made.append(self.cls() if one is None else one)
+        return made
+
+    def _scope(self, loop: Loop) -> _Scope:
+        """What of the elsewhere and inside can be there at all, seen from a loop of a guide."""
+        scope = _Scope()
+        children = {child.id for child in loop.children if isinstance(child, Loop)}
+        for loops, there in self._elsewhere:
+            if route := _route(loop, loops):
+                scope.elsewhere.append(((route, loops), there))
         for number, field in self._inside:
             plan, loops = field.plan, field.spec.loops
             assert plan is not None
-            reader = plan.reader
-            found: Any
-            if field.many:
-                found = [reader.read(c) or reader.cls() for c in instance.children if c.loop.id in loops]
-            else:
-                where = _nearest(instance, loops)
-                found = where and reader.read(where)
-            if found:
-                if outs[number] is None:
-                    outs[number] = {}
-                outs[number][field.name] = found
-        return self._assembled(outs)
+            if field.many and not children.isdisjoint(loops):
+                scope.lists.append((number, field.name, plan.reader, loops))
+            elif not field.many and (route := _route(loop, loops)):
+                scope.singles.append((number, field.name, plan.reader, (route, loops)))
+        scope.bare = not (scope.elsewhere or scope.lists or scope.singles or self._completed)
+        return scope
 
     def read_row(self, row: list[str], delimiters: Delimiters) -> Document | None:
         """The struct that one segment, or a group of elements (`@`), holds; None where that is nothing."""
-        if self.at_once is not None:
-            made: Document = self.at_once.run(row, None, delimiters)
-            return None if made == self._empty else made
-        outs = self._blank.copy()
-        _fill(self._row.chosen(row, delimiters), row, outs, delimiters)
-        return self._assembled(outs)
+        chosen = self._row
+        if isinstance(chosen, Choices):
+            found = chosen.get(row[1]) if len(row) > 1 else chosen.otherwise
+            chosen = chosen.among(row[1], delimiters) if found is None else found
+        return chosen[min(len(row), len(chosen) - 1)](row, None, delimiters)
 
-    def _assembled(self, outs: list[Any]) -> Document | None:
-        for number, cls, parent, name in self._parts:
-            made = outs[number]
-            if made:
-                if outs[parent] is None:
-                    outs[parent] = {}
-                outs[parent][name] = cls(**made) if isinstance(made, dict) else made
-        whole: Document | Out | None = outs[0]
-        if isinstance(whole, dict):
-            return self.cls(**whole) if whole else None
-        return whole
+    def item(self, row: list[str], delimiters: Delimiters) -> Document:
+        """The same, empty where that is nothing."""
+        return self.read_row(row, delimiters) or self.cls()
 
+    def _held(self, number: int, top: Any, name: str, value: Any) -> Any:
+        """The whole struct, with a value in it or in that of its parts which has this number."""
+        cls, parent, attribute = self._structs[number]
+        if parent < 0:
+            if top is None:
+                return cls(**{name: value})
+            setattr(top, name, value)
+            return top
+        held = self._part(number, top)
+        if held is None:
+            return self._held(parent, top, attribute, cls(**{name: value}))
+        setattr(held, name, value)
+        return top
 
-class _Actions:
-    """What to do with the segments of one id, chosen by their first element."""
-
-    __slots__ = ("_always", "_by_first")
-
-    def __init__(self, fields: Iterable[tuple[int, Bound]], whole: Mapping[int, type[Document]]) -> None:
-        every = list(fields)
-        codes = {code for _, field in every for code in _place(field).qualifiers}
-        self._always = _chosen([(n, f) for n, f in every if not _place(f).qualifiers], whole)
-        self._by_first = {
-            code: _chosen([(n, f) for n, f in every if code in (_place(f).qualifiers or codes)], whole)
-            for code in codes
-        }
-
-    def chosen(self, row: list[str], delimiters: Delimiters) -> Chosen:
-        if not self._by_first or len(row) < 2:
-            return self._always
-        first = row[1]
-        found = self._by_first.get(first)
-        if found is None and delimiters.component in first:
-            found = self._by_first.get(first.partition(delimiters.component)[0])
-        return self._always if found is None else found
+    def _part(self, number: int, top: Any) -> Any:
+        _, parent, attribute = self._structs[number]
+        if parent < 0 or top is None:
+            return top
+        above = self._part(parent, top)
+        return None if above is None else getattr(above, attribute)
 
 
-# (number of the struct, its empty value where the segment fills it at once, how).
-Chosen = list[tuple[int, Any, "_Generated"]]
+class _Scope:
+    """What a reader looks for around a loop: tables of the segments elsewhere, lists of loops inside, single loops nearby."""
+
+    def __init__(self) -> None:
+        self.elsewhere: list[tuple[_Way, Pass]] = []
+        self.lists: list[tuple[int, str, Reader, tuple[str, ...]]] = []
+        self.singles: list[tuple[int, str, Reader, _Way]] = []
+        self.bare = False
 
 
-def _chosen(fields: Sequence[tuple[int, Bound]], whole: Mapping[int, type[Document]]) -> Chosen:
-    by_struct: dict[int, list[Bound]] = {}
-    for number, field in fields:
-        by_struct.setdefault(number, []).append(field)
-    return [(n, whole[n]() if n in whole else None, _Generated(f, whole.get(n))) for n, f in by_struct.items()]
-
-
-def _pass(table: Mapping[str, _Actions], instance: Instance, outs: list[Any]) -> None:
-    delimiters = instance.delimiters
-    element = delimiters.element
-    for segment, raw in instance.segments:
-        actions = table.get(segment.id)
-        if actions is not None:
-            row = raw.split(element) if segment.id != BINARY else split_segment(raw, delimiters)
-            _fill(actions.chosen(row, delimiters), row, outs, delimiters)
-
-
-def _fill(chosen: Chosen, row: list[str], outs: list[Any], delimiters: Delimiters) -> None:
-    """Gather the values of the structs that a segment is for, or make those that it fills at once; the first value stays."""
-    for number, empty, generated in chosen:
-        if empty is None:
-            values: Out | None = outs[number]
-            if values is None:
-                values = outs[number] = {}
-            generated.run(row, values, delimiters)
-            continue
-        made = generated.run(row, None, delimiters)
-        if made == empty:
-            continue
-        if outs[number] is None:
-            outs[number] = made
-        else:
-            _complete(outs[number], made)
-
-
-def _complete(made: Document, again: Document) -> None:
-    """Give a struct the values that only a further segment of its kind has."""
-    for name in made.__struct_fields__:
-        if getattr(made, name) is None:
-            setattr(made, name, getattr(again, name))
-
-
-@cache
-def _route(loop: Loop, ids: tuple[str, ...]) -> list[tuple[int, int]]:
-    """Where the guide has loops with these ids, seen from a loop: levels up, and the last child to look at (-1: that loop itself)."""
-    route: list[tuple[int, int]] = []
+def _route(loop: Loop, ids: tuple[str, ...]) -> _Route:
+    route: _Route = []
     here: Loop | None = loop
     up = 0
     while here is not None:
         if here.id in ids:
-            return [*route, (up, -1)]
-        orders = [c.order for c in here.children if isinstance(c, Loop) and c.id in ids]
-        if orders:
-            route.append((up, max(orders)))
+            return [*route, (up, True)]
+        if any(isinstance(child, Loop) and child.id in ids for child in here.children):
+            route.append((up, False))
         here, up = here.parent, up + 1
     return route
 
 
-def _nearest(instance: Instance, ids: tuple[str, ...]) -> Instance | None:
-    """What `Instance.near` finds, without looking where the guide has no such loop: a file may have thousands of loops beside."""
+def _nearest(instance: Instance, route: _Route, ids: tuple[str, ...]) -> Instance | None:
+    """What `Instance.near` finds, without looking where the guide has no such loop."""
     here, climbed = instance, 0
-    for up, last in _route(instance.loop, ids):
+    for up, itself in route:
         while climbed < up and here.parent is not None:
             here, climbed = here.parent, climbed + 1
-        if last < 0:
-            return here
-        for child in here.children:
-            if child.loop.id in ids:
-                return child
-            if child.loop.order > last:
-                break
+        found = here if itself else here.first(ids)
+        if found is not None:
+            return found
     return None
-
-
-# --- generated functions: what one segment says -------------------------------------------------------------------
-
-
-class _Generated:
-    """A function of (segment, target, delimiters) for each length of the segment, written as source when first needed.
-
-    As `dataclasses` does it: a remittance has millions of values, and source is several times as fast as following the
-    bindings value by value. Into the source go names and numbers of the bindings, nothing of the content.
-    """
-
-    __slots__ = ("_by_size", "_fields", "_size_max", "_whole")
-
-    def __init__(self, fields: Sequence[Bound], whole: type[Document] | None) -> None:
-        self._fields = fields
-        self._whole = whole
-        self._by_size: dict[int, Function] = {}
-        self._size_max = 1 + max(max(_place(f).element, _first(f), *_watched(f)) for f in fields)
-
-    def run(self, row: list[str], out: Out | None, delimiters: Delimiters) -> Any:
-        """The struct, or the values put into `out`."""
-        size = len(row)
-        if size > self._size_max:
-            size = self._size_max
-        function = self._by_size.get(size)
-        if function is None:
-            function = self._by_size[size] = self._function(size)
-        return function(row, out, delimiters)
-
-    def _function(self, size: int) -> Function:
-        known: dict[str, Any] = {"cls": self._whole}
-        parts: set[int] = set()
-        values = [(field, value) for field in self._fields if (value := _source(field, size, known, parts))]
-        lines = [f"parts{element} = row[{element}].split(delimiters.component)" for element in sorted(parts)]
-        if self._whole is not None:
-            lines.append(f"return cls({', '.join(f'{field.name}={value}' for field, value in values)})")
-        for field, value in values if self._whole is None else ():
-            name = repr(field.name)
-            if field.spec.kind in _MANY:
-                lines += [f"value = {value}", f"if value is not None: out.setdefault({name}, []).append(value)"]
-            else:
-                lines += [f"if {name} not in out:", f" value = {value}", f" if value is not None: out[{name}] = value"]
-        source = "\n ".join(["def function(row, out, delimiters):", *lines, "return None"])
-        exec(source, known)  # noqa: S102 - see above
-        return known["function"]
-
-
-def _watched(field: Bound) -> list[int]:
-    return [element for element, _, _ in _place(field).conditions]
-
-
-def _first(field: Bound) -> int:
-    """The element that must be there for the field to have a value; 0 where there is no single one."""
-    if field.spec.kind in ("contact", "segments"):
-        return 0
-    return min(field.spec.starts, default=_place(field).element)
-
-
-def _source(field: Bound, size: int, known: dict[str, Any], parts: set[int]) -> str:
-    """The expression for a field's value in a segment of this many elements, "" where it cannot have one.
-
-    It may use what it puts into `known`, and the components of the elements that it puts into `parts`.
-    """
-    spec, place = field.spec, _place(field)
-    if max(_first(field), *_watched(field), 0) >= size:
-        return ""
-    one = spec.kind in ("at", "meaning") and not (field.many or field.integer)
-    several = spec.kind == "each" and place.component > 0
-    if not (one or several) or any(component for _, component, _ in place.conditions):
-        known[f"take_{field.name}"] = _taking(field)
-        return f"take_{field.name}(row, delimiters)"
-    value, at = f"row[{place.element}]", place.component - 1
-    if place.component:
-        parts.add(place.element)
-        value = f"parts{place.element}"
-    if several:
-        value = f"[part for part in {value}[{at}:{spec.last}] if part] or None"
-    elif spec.kind == "meaning":
-        known[f"words_{field.name}"] = dict(spec.table or {}).get
-        value = f"words_{field.name}({value}[{at}])" if place.component else f"words_{field.name}({value})"
-    else:
-        value = f"{value}[{at}] or None" if place.component else f"{value} or None"
-    tests = [f"row[{element}] in {tuple(codes.split('|'))!r}" for element, _, codes in place.conditions]
-    tests += [f"len(parts{place.element}) > {at}"] if place.component > 1 else []
-    return f"({value}) if {' and '.join(tests)} else None" if tests else value
-
-
-# --- values that take more than an expression ---------------------------------------------------------------------
-
-
-def _taking(field: Bound) -> Take:
-    """Gives any field's value, or None where the segment has none or a condition does not hold."""
-    place = _place(field)
-    take = _TAKERS[field.spec.kind](field, place)
-    if not place.conditions:
-        return take
-    conditions = [(e, c, frozenset(v.split("|"))) for e, c, v in place.conditions]
-
-    def conditional(row: list[str], delimiters: Delimiters) -> Any:
-        for element, component, values in conditions:
-            if _get(row, element, component, delimiters.component) not in values:
-                return None
-        return take(row, delimiters)
-
-    return conditional
-
-
-def _place(field: Bound) -> Place:
-    assert field.spec.place is not None
-    return field.spec.place
-
-
-def _get(row: list[str], element: int, component: int, separator: str) -> str:
-    if element >= len(row):
-        return ""
-    value = row[element]
-    if not component:
-        return value
-    parts = value.split(separator)
-    return parts[component - 1] if component <= len(parts) else ""
-
-
-def _take_at(field: Bound, place: Place) -> Take:
-    def take(row: list[str], delimiters: Delimiters) -> Any:
-        value = _get(row, place.element, place.component, delimiters.component)
-        if field.integer:
-            return int(value) if len(value) < 19 and value.isascii() and value.isdigit() else None
-        return value or None
-
-    return take
-
-
-def _take_binary(_: Bound, place: Place) -> Take:
-    """As received, a character is a byte; what somebody made of other text is taken as UTF-8."""
-
-    def take(row: list[str], delimiters: Delimiters) -> Any:
-        value = _get(row, place.element, 0, delimiters.component)
-        try:
-            return value.encode("latin-1") or None
-        except UnicodeEncodeError:
-            return value.encode("utf-8", "replace")
-
-    return take
-
-
-def _take_start(_: Bound, place: Place) -> Take:
-    return lambda row, delimiters: (
-        _get(row, place.element, place.component, delimiters.component).partition("-")[0] or None
-    )
-
-
-def _take_end(_: Bound, place: Place) -> Take:
-    return lambda row, delimiters: (
-        _get(row, place.element, place.component, delimiters.component).partition("-")[2] or None
-    )
-
-
-def _take_contact(field: Bound, place: Place) -> Take:
-    pairs = (1,) if place.segment == "@" else (3, 5, 7)
-
-    def take(row: list[str], delimiters: Delimiters) -> Any:
-        for index in pairs:
-            if index + 1 < len(row) and row[index] == field.spec.value:
-                return row[index + 1] or None
-        return None
-
-    return take
-
-
-def _take_flag(field: Bound, place: Place) -> Take:
-    return lambda row, delimiters: (
-        True if _get(row, place.element, place.component, delimiters.component) == field.spec.value else None
-    )
-
-
-def _take_each(field: Bound, place: Place) -> Take:
-    def take(row: list[str], delimiters: Delimiters) -> Any:
-        if place.component:
-            parts = row[place.element].split(delimiters.component) if place.element < len(row) else []
-            return [p for p in parts[place.component - 1 : field.spec.last] if p] or None
-        return [p for p in row[place.element : field.spec.last + 1] if p] or None
-
-    return take
-
-
-_YES_NO = {"Y": True, "N": False}
-
-
-def _take_yes_no(_: Bound, place: Place) -> Take:
-    return lambda row, delimiters: _YES_NO.get(_get(row, place.element, place.component, delimiters.component))
-
-
-def _take_composites(field: Bound, place: Place) -> Take:
-    def take(row: list[str], delimiters: Delimiters) -> Any:
-        parts = (value.split(delimiters.component) for value in row[place.element : field.spec.last + 1])
-        return [p[1] for p in parts if len(p) > 1 and p[1]] or None
-
-    return take
-
-
-def _take_repeats(_: Bound, place: Place) -> Take:
-    def take(row: list[str], delimiters: Delimiters) -> Any:
-        value = _get(row, place.element, place.component, delimiters.component)
-        if not value:
-            return None
-        return value.split(delimiters.repetition) if delimiters.repetition else [value]
-
-    return take
-
-
-def _take_meaning(field: Bound, place: Place) -> Take:
-    table = field.spec.table or {}
-
-    def take(row: list[str], delimiters: Delimiters) -> Any:
-        value = _get(row, place.element, place.component, delimiters.component)
-        if field.many:
-            codes = value.split(delimiters.repetition) if delimiters.repetition else [value]
-            return [table[c] for c in codes if c in table] or None
-        return table.get(value)
-
-    return take
-
-
-def _take_coded(field: Bound, place: Place) -> Take:
-    table = field.spec.table or {}
-
-    def take(row: list[str], delimiters: Delimiters) -> Any:
-        value = _get(row, place.element, place.component, delimiters.component)
-        return table.get(value, value) or None
-
-    return take
-
-
-def _take_segments(field: Bound, place: Place) -> Take:
-    plan = field.plan
-    if plan is None:
-        return _take_at(field, place)
-    reader = plan.reader
-    if reader.at_once is not None:
-        run = reader.at_once.run
-        return lambda row, delimiters: run(row, None, delimiters)
-    return lambda row, delimiters: reader.read_row(row, delimiters) or reader.cls()
-
-
-def _take_rows(field: Bound, place: Place) -> Take:
-    return _take_composites(field, place) if field.plan is None else _take_groups(field, place)
-
-
-def _take_groups(field: Bound, place: Place) -> Take:
-    plan, spec = field.plan, field.spec
-    if plan is None:
-        return lambda row, _: [row[e] for e in spec.starts if e < len(row) and row[e]] or None
-    reader = plan.reader
-
-    def take(row: list[str], delimiters: Delimiters) -> Any:
-        made: list[Any] = []
-        for first in spec.starts or range(place.element, min(spec.last + 1, len(row)), spec.size):
-            item = reader.read_row(["@", *row[first : first + spec.size]], delimiters)
-            if item is not None:
-                made.append(item)
-        return made or None
-
-    return take
-
-
-_TAKERS: dict[str, Callable[[Bound, Place], Take]] = {
-    "at": _take_at,
-    "binary": _take_binary,
-    "period": _take_at,
-    "start": _take_start,
-    "end": _take_end,
-    "contact": _take_contact,
-    "flag": _take_flag,
-    "yes or no": _take_yes_no,
-    "composites": _take_composites,
-    "each": _take_each,
-    "repeats": _take_repeats,
-    "coded": _take_coded,
-    "meaning": _take_meaning,
-    "segments": _take_segments,
-    "groups": _take_groups,
-    "rows": _take_rows,
-}
