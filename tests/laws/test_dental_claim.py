@@ -19,7 +19,8 @@ from x12.balancing import balance_837
 from x12.documents.claim_parts import BillingAtPayer, LineIdentifier
 from x12.documents.dental_claim import GUIDE_ID, DentalClaim, normalised, read_claims, write_claim
 from x12.documents.dental_line import DentalLine
-from x12.documents.writing import Written, places
+from x12.documents.field_paths import places
+from x12.documents.writing import Written
 from x12.syntax import CANONICAL
 
 GUIDE = guides.load(GUIDE_ID, "837")

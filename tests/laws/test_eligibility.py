@@ -43,10 +43,12 @@ def request(seed: int, richness: float) -> EligibilityRequest:
     made.submitter_transaction_identifier = "REF1"
     if random.random() < 0.5:
         made.dependents = [filler.document(RequestDependent, "2100D")]
-    made.subscriber = made.subscriber or RequestSubscriber(member_id="MEM1")
+    made.subscriber = made.subscriber or RequestSubscriber()
     for person in (made.subscriber, *(made.dependents or ())):
         whole_dates(person, random)
         no_location(person.address)
+    if made.subscriber == RequestSubscriber():
+        made.subscriber.member_id = "MEM1"
     made.provider = made.provider or RequestProvider(organization_name="ALDER FAMILY PRACTICE", npi="1999996667")
     made.provider.provider_type = "provider"
     receiver = made.information_receiver_name

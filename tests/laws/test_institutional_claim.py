@@ -17,6 +17,7 @@ from tests.laws.filled import Filler
 from tests.laws.status_values import HEADER, Draw, corpus_sets, mutated, plain, received, seeds, tree_of
 from x12 import guides
 from x12.documents.claim_parts import BillingAtPayer, LineIdentifier
+from x12.documents.field_paths import places
 from x12.documents.institutional_claim import (
     GUIDE_ID,
     ClaimNotes,
@@ -27,7 +28,6 @@ from x12.documents.institutional_claim import (
     write_claim,
 )
 from x12.documents.institutional_line import InstitutionalLine
-from x12.documents.writing import places
 from x12.syntax import CANONICAL
 
 GUIDE = guides.load(GUIDE_ID, "837")

@@ -15,6 +15,7 @@ from tests.laws.filled import Filler
 from tests.laws.status_values import HEADER, Draw, corpus_sets, mutated, plain, received, seeds, tree_of
 from x12 import guides
 from x12.documents.claim_parts import BillingAtPayer, LineIdentifier
+from x12.documents.field_paths import places
 from x12.documents.professional_claim import (
     GUIDE_ID,
     OneDisabilityDate,
@@ -24,7 +25,6 @@ from x12.documents.professional_claim import (
     write_claim,
 )
 from x12.documents.service_line import ServiceLine
-from x12.documents.writing import places
 
 GUIDE = guides.load(GUIDE_ID, "837")
 LINES = "claimInformation.serviceLines"

@@ -175,5 +175,5 @@ def write_attachment(attachment: ClaimAttachment, header: Header) -> Written:
         if not told:
             writer.root.put(place, given)
     for number, loop in enumerate((c for c in writer.root.children if c.loop.id == "2000A"), 1):
-        loop.segment("LX").values.setdefault((1, 0, 0), str(number))
+        loop.segment("LX").fill(1, 0, str(number))
     return writer.finish()

@@ -17,11 +17,10 @@ from __future__ import annotations
 
 import re
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
 from functools import cache
-from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
@@ -279,7 +278,7 @@ class Bound(NamedTuple):
 
 
 class Plan:
-    """A struct type's bindings in field order, and its reader. `values` gives a document's values in the same order."""
+    """A struct type's bindings in field order, and its reader."""
 
     def __init__(self, cls: type[Document]) -> None:
         self.cls = cls
@@ -293,20 +292,12 @@ class Plan:
             if spec is not None and spec.kind != "by hand":
                 self.fields.append(Bound(info.name, info.encode_name, spec, plan, many, integer))
         self.reader = Reader(self)
-        self.values = _getter([f.name for f in self.fields])
 
 
 @cache
 def plan_of(cls: type[Document]) -> Plan:
     """The plan of a document type."""
     return Plan(cls)
-
-
-def _getter(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
-    """Several attributes at once, always as a tuple."""
-    if len(names) > 1:
-        return attrgetter(*names)
-    return lambda item: tuple(getattr(item, n) for n in names)
 
 
 def spec_of(hint: Any) -> Spec | None:
