@@ -50,6 +50,7 @@ __all__ = [
     "collected",
     "cut_off",
     "cuts_of",
+    "drained",
     "ended",
     "large_outbound",
     "leaks",
@@ -283,6 +284,16 @@ async def collected(on: Trip) -> list[Inbound]:
     """Everything that a collection gives."""
     async with asyncio.timeout(SECONDS), aclosing(on.adapter.collect(on.context)) as collecting:
         return [one async for one in collecting]
+
+
+async def drained(on: Trip) -> list[Inbound]:
+    """Everything that a collection gives, each settled before the next is asked for, as the gateway does it."""
+    got: list[Inbound] = []
+    async with asyncio.timeout(SECONDS), aclosing(on.adapter.collect(on.context)) as collecting:
+        async for one in collecting:
+            await on.adapter.settle(one, on.context)
+            got.append(one)
+    return got
 
 
 async def ended(tasks: set[asyncio.Task[Any]]) -> None:

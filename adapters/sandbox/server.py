@@ -18,6 +18,7 @@ from typing import Literal, TypeVar, get_args
 import msgspec
 from aiohttp import web
 
+from adapters.sandbox.core import CoreFace
 from adapters.sandbox.payer import KeyUsed, NotX12, Payer, Receipt
 
 __all__ = ["Fault", "SandboxServer", "serve", "start"]
@@ -26,6 +27,7 @@ T = TypeVar("T")
 Fault = Literal["ok", "refuse-429", "refuse-503", "drop", "html", "fail-500", "hang", "cut", "slow"]
 # Faults that come before anything is read, and after it was committed.
 _BEFORE = ("refuse-429", "refuse-503", "drop", "html")
+_CORE = "/core"
 _X12 = "application/edi-x12"
 _BODY_BYTES_MAX = 64 << 20
 _KEY_MAX = 255
@@ -63,6 +65,7 @@ class SandboxServer:
         self.url = ""
         self.port = 0
         self._payer = payer
+        self._core = CoreFace(payer, token)
         self._weather: deque[Fault] = deque()
         self._closing = asyncio.Event()
         self._threads = ThreadPoolExecutor(_THREADS, "sandbox")
@@ -83,6 +86,7 @@ class SandboxServer:
         app.add_routes(
             [
                 web.post("/x12", self._post),
+                web.post(_CORE, self._post_core),
                 web.get("/x12/{key}", self._probe),
                 web.get("/outbox", self._list),
                 web.get("/outbox/{reference}", self._file),
@@ -122,7 +126,8 @@ class SandboxServer:
     ) -> web.StreamResponse:
         """Ask for the token, and say what is wrong in JSON."""
         given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
-        if self.token and not hmac.compare_digest(given, f"Bearer {self.token}".encode()):
+        # CORE has its own way to say who somebody is.
+        if self.token and request.path != _CORE and not hmac.compare_digest(given, f"Bearer {self.token}".encode()):
             return _error(401, "a bearer token is needed", {"WWW-Authenticate": "Bearer"})
         try:
             return await handler(request)
@@ -153,6 +158,18 @@ class SandboxServer:
         if isinstance(taken, Receipt):
             return web.Response(status=202, body=msgspec.json.encode(taken), content_type="application/json")
         return web.Response(body=taken.content, content_type=_X12)
+
+    async def _post_core(self, request: web.Request) -> web.StreamResponse:
+        fault = self._weather.popleft() if self._weather else "ok"
+        if fault in _BEFORE:
+            return await self._turned_away(request, fault)
+        content_type = request.headers.get("Content-Type", "")
+        said = await self._call(self._core.respond, content_type, await request.read())
+        if fault != "ok":
+            early = await self._struck(request, fault)
+            if early is not None:
+                return early
+        return web.Response(status=said.status, body=said.body, headers=said.headers)
 
     async def _turned_away(self, request: web.Request, fault: Fault) -> web.StreamResponse:
         """Nothing was taken."""

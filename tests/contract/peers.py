@@ -95,13 +95,30 @@ class SandboxPeer:
         return len(await asyncio.to_thread(self._payer.files))
 
 
+class CorePeer(SandboxPeer):
+    """The sandbox payer as CORE sees it."""
+
+    secrets: Mapping[str, str] = {"user": "ALDERFP", "password": "hush-hush"}
+    told: Mapping[str, str] = {}
+
+    def settings(self, host: str, port: int) -> Mapping[str, str]:
+        ids = {"sender_id": "ALDERFP", "receiver_id": "SANDBOX", "settles": "all"}
+        return {"url": f"http://{host}:{port}/core", **ids, **self.told}
+
+
+class CoreMimePeer(CorePeer):
+    """The same over MIME."""
+
+    told = {"envelope": "mime"}
+
+
 @asynccontextmanager
-async def sandbox(folder: Path) -> AsyncGenerator[SandboxPeer, None]:
+async def sandbox(folder: Path, face: type[SandboxPeer] = SandboxPeer) -> AsyncGenerator[SandboxPeer, None]:
     """A sandbox payer with its state in this folder."""
     payer = await asyncio.to_thread(_Remembering, folder / "sandbox.db")
     server = SandboxServer(payer, SandboxPeer.secrets["token"])
     try:
         await server.listen("127.0.0.1", 0)
-        yield SandboxPeer(payer, server)
+        yield face(payer, server)
     finally:
         await server.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from adapters import registry
 from adapters.contract import CUTS, AdapterContract, Peer, cuts_of, serving
-from tests.contract.peers import RestPeer, sandbox
+from tests.contract.peers import CoreMimePeer, CorePeer, RestPeer, sandbox
 
 
 class TestRest(AdapterContract):
@@ -29,7 +29,25 @@ class TestSandbox(AdapterContract):
             yield payer
 
 
-PAYERS = {"rest": TestRest, "sandbox": TestSandbox}
+class TestCoreSoap(AdapterContract):
+    adapter = registry.load("core")
+
+    @asynccontextmanager
+    async def peer(self, folder: Path) -> AsyncGenerator[Peer, None]:
+        async with sandbox(folder, CorePeer) as payer:
+            yield payer
+
+
+class TestCoreMime(AdapterContract):
+    adapter = registry.load("core")
+
+    @asynccontextmanager
+    async def peer(self, folder: Path) -> AsyncGenerator[Peer, None]:
+        async with sandbox(folder, CoreMimePeer) as payer:
+            yield payer
+
+
+PAYERS = {"rest": TestRest, "sandbox": TestSandbox, "core (SOAP)": TestCoreSoap, "core (MIME)": TestCoreMime}
 
 
 async def test_the_table_of_cuts_is_what_happens(tmp_path: Path) -> None:
