@@ -58,9 +58,15 @@ class CoreFace:
         except NotX12:
             return server.refused(request, ("PayloadIllegal", "The payload is no X12."), now)
         except KeyUsed:
-            return server.refused(request, ("PayloadIDIllegal", "The PayloadID came before, with another payload."), now)
+            return server.refused(
+                request, ("PayloadIDIllegal", "The PayloadID came before, with another payload."), now
+            )
         if isinstance(taken, Receipt):
-            made = [f.reference for f in self._payer.files() if f.reference not in before and _kind(f.name) in _ACKNOWLEDGEMENTS]
+            made = [
+                f.reference
+                for f in self._payer.files()
+                if f.reference not in before and _kind(f.name) in _ACKNOWLEDGEMENTS
+            ]
             if made:
                 self._acknowledged[envelope.payload_id.lower()] = made
             if len(self._acknowledged) > _SUBMISSIONS_MAX:
@@ -87,7 +93,9 @@ class CoreFace:
         kind = kinds.get(_kind(found.name), _ACKNOWLEDGEMENTS["999"])
         return self._said(request, kind, content, at)
 
-    def _said(self, request: Request, payload_type: str, payload: bytes | None = None, payload_id: str = "") -> Response:
+    def _said(
+        self, request: Request, payload_type: str, payload: bytes | None = None, payload_id: str = ""
+    ) -> Response:
         said: Envelope = answer(request.envelope, payload_type, self._payer.now(), payload, payload_id=payload_id)
         return server.write_response(request, said)
 

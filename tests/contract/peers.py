@@ -109,7 +109,7 @@ class CorePeer(SandboxPeer):
 class CoreMimePeer(CorePeer):
     """The same over MIME."""
 
-    told = {"envelope": "mime"}
+    told: Mapping[str, str] = {"envelope": "mime"}
 
 
 @asynccontextmanager

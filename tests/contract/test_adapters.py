@@ -6,7 +6,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from adapters import registry
+import msgspec
+
+from adapters import registry, settings
 from adapters.contract import CUTS, AdapterContract, Peer, cuts_of, serving
 from tests.contract.peers import CoreMimePeer, CorePeer, RestPeer, sandbox
 
@@ -50,6 +52,28 @@ class TestCoreMime(AdapterContract):
 PAYERS = {"rest": TestRest, "sandbox": TestSandbox, "core (SOAP)": TestCoreSoap, "core (MIME)": TestCoreMime}
 
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "adapters.md"
+
+
+def _keys(title: str, kind: type[msgspec.Struct]) -> list[str]:
+    told = [
+        f"| `{s.name}` | {'required' if s.required else f'`{s.default}`' if s.default else ''} | {s.description} |"
+        for s in settings.described(kind)
+    ]
+    return [f"| {title} | default | meaning |", "| --- | --- | --- |", *told] if told else []
+
+
+def test_the_document_lists_what_each_adapter_takes() -> None:
+    """docs/adapters.md, made from the manifests: a section an adapter, a table of settings, one of secrets."""
+    told = DOCUMENT.read_text("utf-8")
+    for name in sorted(registry.available()):
+        manifest = registry.load(name).manifest
+        blocks = [_keys("setting", manifest.settings), _keys("secret", manifest.secrets)]
+        section = "\n\n".join("\n".join(block) for block in blocks if block)
+        assert f"\n## {name}\n\n{manifest.summary[:1].upper()}{manifest.summary[1:]}. " in told
+        assert section in told
+
+
 async def test_the_table_of_cuts_is_what_happens(tmp_path: Path) -> None:
     """docs/adapters.md: one row an adapter, made from this very run."""
     rows = [f"| adapter | {' | '.join(CUTS)} |"]
@@ -59,5 +83,5 @@ async def test_the_table_of_cuts_is_what_happens(tmp_path: Path) -> None:
         async with contract().peer(folder) as payer:
             found = await cuts_of(contract.adapter, payer)
         rows.append(f"| {name} | {' | '.join(found[place] for place in CUTS)} |")
-    told = (Path(__file__).parents[2] / "docs" / "adapters.md").read_text("utf-8").splitlines()
+    told = DOCUMENT.read_text("utf-8").splitlines()
     assert [] == [row for row in rows if row not in told]
