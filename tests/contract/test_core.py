@@ -14,7 +14,6 @@ from pathlib import Path
 from time import process_time
 from typing import Any, cast
 
-import lxml.etree
 import msgspec
 import pytest
 import zeep
@@ -22,6 +21,7 @@ import zeep.exceptions
 import zeep.wsse.username
 from hypothesis import given
 from hypothesis import strategies as st
+from lxml import etree as _lxml  # pyright: ignore[reportMissingTypeStubs, reportAttributeAccessIssue, reportUnknownVariableType]
 
 from adapters import registry
 from adapters.contract import road as weather
@@ -160,7 +160,7 @@ async def test_a_client_made_from_the_wsdl_reads_our_faults_and_errors(tmp_path:
 @pytest.mark.parametrize("kind", core.MESSAGES)
 @pytest.mark.parametrize("is_answer", [False, True])
 def test_what_we_write_is_valid_by_the_schema(kind: core.Kind, is_answer: bool) -> None:
-    etree = cast(Any, lxml).etree
+    etree = cast(Any, _lxml)
     validator = etree.XMLSchema(etree.fromstring(schema()))
     payload = None if kind in ("acknowledgement retrieval", "results retrieval") and not is_answer else CLAIMS
     wire = soap.write(envelope(kind, payload, error_code="Success"), is_answer=is_answer, mtom=False, login=LOGIN)
