@@ -173,7 +173,7 @@ class BatchEligibility:
             named, findings = _identified(one, index, seen)
             payer_id = str(named.trading_partner_service_id or "")
             try:
-                payer = runtime.directory.find(payer_id)
+                payer = runtime.directory.find(payer_id, "eligibility_check")
             except UnknownPayer:
                 payer = None
             made.append(_Taken(one, payer, payer_id[:80], findings))
@@ -336,7 +336,7 @@ def _refused(findings: Sequence[Finding], status: int = 400) -> Reply:
 
 def _unknown_payer(payer_id: str, runtime: Runtime) -> ErrorItem:
     try:
-        runtime.directory.find(payer_id)
+        runtime.directory.find(payer_id, "eligibility_check")
         reason = _NO_PAYER
     except UnknownPayer as error:
         reason = str(error)

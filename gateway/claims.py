@@ -72,7 +72,7 @@ class Claims:
         if claim is None:
             return self._refused(findings, None, None)
         try:
-            payer = self.runtime.directory.find(claim.trading_partner_service_id or "")
+            payer = self.runtime.directory.find(claim.trading_partner_service_id or "", f"{kind.name}_claim")
         except UnknownPayer as error:
             path = "tradingPartnerServiceId"
             return self._refused([Finding(1, "element", "79", f"{path}: {error}.", path=path)], claim, None)
@@ -112,7 +112,7 @@ class Claims:
         good: list[Submission] = []
         for segments, claim in zip(claims_of(received), read_claims(kind, root), strict=True):
             try:
-                payer = self.runtime.directory.for_x12(claim.trading_partner_service_id or "")
+                payer = self.runtime.directory.for_x12(claim.trading_partner_service_id or "", f"{kind.name}_claim")
             except UnknownPayer as error:
                 findings.append(
                     Finding(1, "element", "79", f"2010BB NM109: {error}.", loop="2010BB", segment="NM1", element=9)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
 from gateway.limits import Limits
 from gateway.payers import Directory, Payer, Route
+from gateway.tables import read_table
 
 __all__ = ["Config", "ConfigError", "load"]
 
@@ -38,6 +38,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     work_concurrency: int = 16
     # Processes that write and read X12 beside the server; by default one for each core but one, at most four.
     judges: Annotated[int, msgspec.Meta(ge=0, le=64)] | None = None
+    # One file a payer, read again when one changes; in the data folder where the path is relative.
+    payers_folder: str = "payers"
     payers: list[Payer] = []
     routes: list[Route] = []
 
@@ -56,22 +58,12 @@ def load(path: Path | None) -> Config:
         raise ConfigError(f"{path.name}: {error.strerror}") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path.name}: {error}") from error
-    _known(raw, Config, path.name)
-    for name, kind in (("payers", Payer), ("routes", Route)):
-        for index, item in enumerate(raw.get(name, [])):
-            _known(item, kind, f"{path.name}: {name}[{index}]")
-    try:
-        config = msgspec.convert(raw, Config)
-        Directory(config.payers, config.routes)
-    except (msgspec.ValidationError, ValueError) as error:
-        raise ConfigError(f"{path.name}: {error}") from error
+    config, faults = read_table(raw, Config)
+    if config is not None:
+        try:
+            _ = config.directory
+        except ValueError as error:
+            faults.append(str(error))
+    if config is None or faults:
+        raise ConfigError("\n".join(f"{path.name}: {fault}" for fault in faults))
     return config
-
-
-def _known(item: dict[str, Any], kind: type[msgspec.Struct], where: str) -> None:
-    fields = {f.encode_name for f in msgspec.structs.fields(kind)}
-    for key in item:
-        if key not in fields:
-            near = difflib.get_close_matches(key, fields, n=1)
-            hint = f": did you mean {near[0]!r}?" if near else f": the keys are {', '.join(sorted(fields))}"
-            raise ConfigError(f"{where}: {key!r} is not a key{hint}")

@@ -3,20 +3,39 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
+from gateway.hours import CutOff, Maintenance
 from gateway.lifecycle import Profile
 from gateway.retry_rules import RetryRule, unknown_codes
 
-__all__ = ["Directory", "Payer", "Route", "UnknownPayer"]
+__all__ = ["Directory", "NotSupported", "Payer", "Route", "Support", "Transactions", "UnknownPayer"]
 
 
 class UnknownPayer(LookupError):
     """No payer has this id or alias; the message names similar ones."""
+
+
+class NotSupported(UnknownPayer):
+    """The payer is known and does not take this transaction; the message says which."""
+
+
+Support = Literal["supported", "not_supported", "enrollment_required"]
+
+
+class Transactions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a payer takes and gives, where its data says so; what is left out is as the adapter of its route can."""
+
+    eligibility_check: Support | None = None
+    claim_status: Support | None = None
+    professional_claim: Support | None = None
+    institutional_claim: Support | None = None
+    dental_claim: Support | None = None
+    claim_payment: Support | None = None
 
 
 class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -37,6 +56,13 @@ class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     deadline_seconds: float = 20
     # How the payer recognises an interchange it already has; without it nothing in doubt is sent again.
     duplicates: Literal["none", "isa13", "idempotency_key"] = "none"
+    # What the payer bears; they hold over all processes on one database.
+    requests_per_second: Annotated[float, msgspec.Meta(gt=0, le=10_000)] | None = None
+    burst: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
+    concurrent: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
+    # Hours in which nothing is sent, and by when batches must be there.
+    maintenance: list[Maintenance] = []
+    cut_offs: list[CutOff] = []
     # The sandbox takes raw X12 for whatever payer it names: there is no other payer it could reach.
     takes_any_payer: bool = False
 
@@ -60,6 +86,12 @@ class Payer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     name: str
     routes: list[str]
     aliases: list[str] = []
+    # Other names that it is looked for by.
+    names: list[str] = []
+    coverage_types: list[Literal["medical", "dental", "vision"]] = []
+    operating_states: list[Annotated[str, msgspec.Meta(pattern=r"^([A-Z]{2}|NATIONAL)$")]] = []
+    website: str | None = None
+    transactions: Transactions = Transactions()
     follow_up_days: int = 14
     follow_up_every_days: int = 14
     # Of rejected eligibility checks that may wait; before the common rules.
@@ -73,36 +105,64 @@ class Payer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 class Directory:
     """Payers by id and alias, and routes by id."""
 
-    def __init__(self, payers: Iterable[Payer], routes: Iterable[Route]) -> None:
-        self.payers: Mapping[str, Payer] = {p.id: p for p in payers}
-        self.routes: Mapping[str, Route] = {r.id: r for r in routes}
+    def __init__(self, payers: Iterable[Payer] = (), routes: Iterable[Route] = ()) -> None:
+        self.payers: dict[str, Payer] = {}
+        self.routes: dict[str, Route] = {}
         self._named: dict[str, Payer] = {}
-        for payer in self.payers.values():
-            for name in (payer.id, *payer.aliases):
-                if self._named.setdefault(name.upper(), payer) is not payer:
-                    raise ValueError(f"payer {payer.id}: the id or alias {name!r} belongs to another payer too")
-            for rule in payer.eligibility_retries:
-                if unknown := unknown_codes(rule):
-                    raise ValueError(
-                        f"payer {payer.id}: eligibility_retries: {', '.join(unknown)} is no AAA03 or AAA04 code"
-                    )
-            missing = [r for r in payer.routes if r not in self.routes]
-            if missing or not payer.routes:
-                raise ValueError(f"payer {payer.id}: no route is called {', '.join(missing) or 'anything'}")
+        faults = self.add_routes(routes)
+        for payer in payers:
+            faults += self.add(payer)
+        if faults:
+            raise ValueError("; ".join(faults))
 
-    def find(self, service_id: str) -> Payer:
-        """The payer with this id or alias; UnknownPayer when there is none."""
+    def add_routes(self, routes: Iterable[Route]) -> list[str]:
+        """Take routes in; what is wrong with some of them, and then with none of those taken."""
+        made = list(routes)
+        ids = [route.id for route in made]
+        faults = [
+            f"route {i}: there is another route with this id" for i in ids if i in self.routes or ids.count(i) > 1
+        ]
+        if not faults:
+            self.routes |= {route.id: route for route in made}
+        return list(dict.fromkeys(faults))
+
+    def add(self, payer: Payer) -> list[str]:
+        """Take a payer in; what is wrong with it, and then it is not taken."""
+        faults: list[str] = []
+        names = [name.upper() for name in (payer.id, *payer.aliases)]
+        for name in names:
+            if name in self._named:
+                other = self._named[name].id
+                faults.append(f"payer {payer.id}: the id or alias {name!r} belongs to another payer too: {other}")
+        for rule in payer.eligibility_retries:
+            if unknown := unknown_codes(rule):
+                said = ", ".join(unknown)
+                faults.append(f"payer {payer.id}: eligibility_retries: {said} is no AAA03 or AAA04 code")
+        missing = [r for r in payer.routes if r not in self.routes]
+        if missing or not payer.routes:
+            faults.append(f"payer {payer.id}: no route is called {', '.join(missing) or 'anything'}")
+        if not faults:
+            self.payers[payer.id] = payer
+            self._named |= dict.fromkeys(names, payer)
+        return faults
+
+    def find(self, service_id: str, transaction: str | None = None) -> Payer:
+        """The payer with this id or alias; UnknownPayer when there is none, or none that takes this transaction."""
         found = self._named.get(service_id.strip().upper())
         if found is None:
             near = difflib.get_close_matches(service_id.strip().upper(), self._named, n=3, cutoff=0.6)
             hint = f"; similar ids are {', '.join(near)}" if near else ""
             raise UnknownPayer(f"no payer with this id is configured{hint}")
+        if transaction is not None and getattr(found.transactions, transaction) == "not_supported":
+            raise NotSupported(f"this payer takes no {transaction.replace('_', ' ')}s")
         return found
 
-    def for_x12(self, service_id: str) -> Payer:
+    def for_x12(self, service_id: str, transaction: str | None = None) -> Payer:
         """The payer that raw X12 names, or the one whose route takes any; UnknownPayer when there is neither."""
         try:
-            return self.find(service_id)
+            return self.find(service_id, transaction)
+        except NotSupported:
+            raise
         except UnknownPayer:
             for payer in self.payers.values():
                 if self.route(payer).takes_any_payer:

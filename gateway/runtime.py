@@ -19,6 +19,7 @@ from gateway.judges import Judges
 from gateway.ledger import checks, idempotency
 from gateway.ledger.vault import Vault, master_key_from
 from gateway.lifecycle import Profile
+from gateway.payer_files import PayerFile
 from gateway.payers import Directory, Route
 from gateway.world import SystemWorld, World
 from observability import log
@@ -47,6 +48,8 @@ class Runtime:
     metrics: Metrics = field(default_factory=Metrics)
     judges: Judges = field(default_factory=Judges)
     lists: Lists = field(default_factory=shipped)
+    # How the files of payers stand: with what is wrong in them, and what holds of each.
+    payer_files: list[PayerFile] = field(default_factory=list[PayerFile])
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
     _adapters: dict[str, Adapter] = field(default_factory=dict[str, Adapter])

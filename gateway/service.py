@@ -40,6 +40,7 @@ from gateway.payers import UnknownPayer
 from gateway.replies import KeyTaken, Reply, conflict, envelope_findings, failed
 from gateway.runtime import TENANT, Runtime
 from gateway.steps.send import apply_to_members, attempt, outbound_of
+from gateway.ways import over
 from observability import log, tracing
 from queues import work
 from queues.database import Transaction
@@ -55,6 +56,8 @@ __all__ = ["Service"]
 _LOG = log.get("gateway.service")
 _RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 _NOT_SENT = "not_sent"
+# What a payer's data call an inquiry.
+_TRANSACTIONS: dict[Kind, str] = {"eligibility": "eligibility_check", "claim_status": "claim_status"}
 
 
 class Service:
@@ -81,7 +84,7 @@ class Service:
         if request is None:
             return failed(400, findings)
         try:
-            payer = self.runtime.directory.find(request.trading_partner_service_id or "")
+            payer = self.runtime.directory.find(request.trading_partner_service_id or "", "eligibility_check")
         except UnknownPayer as error:
             return failed(400, [_no_payer(str(error))])
         prepared, written = await prepare_eligibility(self.runtime, payer, request)
@@ -95,7 +98,7 @@ class Service:
         if request is None:
             return failed(400, findings)
         try:
-            payer = self.runtime.directory.find(request.trading_partner_service_id or "")
+            payer = self.runtime.directory.find(request.trading_partner_service_id or "", "claim_status")
         except UnknownPayer as error:
             return failed(400, [_no_payer(str(error))])
         prepared, written = prepare_status(self.runtime, payer, request)
@@ -133,7 +136,7 @@ class Service:
     def _prepared_x12(self, kind: Kind, received: TransactionSet) -> Prepared:
         source = received.tree().near("2100A")
         row = (source.rows().get("NM1") or [[]])[0] if source is not None else []
-        payer = self.runtime.directory.for_x12(row[9] if len(row) > 9 else "")
+        payer = self.runtime.directory.for_x12(row[9] if len(row) > 9 else "", _TRANSACTIONS[kind])
         segments = [translate(s, received.delimiters, CANONICAL) for s in received.segments]
         return prepare_x12(self.runtime, kind, payer, segments)
 
@@ -183,7 +186,9 @@ class Service:
             with tracing.span(
                 "send", route_id=route.id, set_id=interchange.set_id, interchange_id=interchange.interchange_id
             ):
-                outcome = await attempt(runtime, route, outbound)
+                patience = max(until - runtime.world.monotonic(), 0.0)
+                async with over(runtime, route, interchange.interchange_id, patience) as shut:
+                    outcome = shut or await attempt(runtime, route, outbound)
             match outcome:
                 case Replied(payload=reply):
                     answer = await runtime.judges.call(answer_of, prepared.kind, meta, reply, prepared.asked)

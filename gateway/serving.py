@@ -20,6 +20,7 @@ from gateway.api.server import application
 from gateway.config import Config
 from gateway.judges import count_for, make_ready
 from gateway.ledger import api_keys
+from gateway.payer_folder import PayerFolder
 from gateway.payers import Payer, Route
 from gateway.runtime import TENANT, Runtime, open_runtime
 from gateway.service import Service
@@ -110,6 +111,8 @@ async def running(
             config = with_sandbox(config, url, payer.token if payer is not None else "")
         runtime = await open_runtime(config, data, world)
         stack.push_async_callback(runtime.close)
+        folder = PayerFolder(runtime, data)
+        await folder.look()
         service, worker = Service(runtime), Worker(runtime)
         made: list[Running] = []
 
@@ -124,11 +127,13 @@ async def running(
         host, port = runner.addresses[0][:2]
         made.append(Running(f"http://{host}:{port}", runtime, service, worker, payer))
         task = asyncio.create_task(worker.run(), name="worker")
+        watching = asyncio.create_task(folder.watch(), name="payers")
         try:
             yield made[0]
         finally:
             # First no new requests, then what is under way, then the ground it stands on.
             runtime.leaving.set()
+            watching.cancel()
             await runner.cleanup()
             await service.close()
             await task

@@ -12,15 +12,15 @@ import msgspec
 
 from gateway.claim_kinds import CLAIM_KINDS, AnyClaim, ClaimKind, addressed
 from gateway.envelopes import claim_number, reference
+from gateway.hours import leaves_at
 from gateway.ledger import payloads, search, transactions
 from gateway.payers import Payer, Route
 from gateway.runtime import TENANT, Runtime
 from gateway.scrubbing import scrub
-from gateway.world import dated
+from gateway.world import dated, from_micros, to_micros
 from observability import tracing
 from queues import work
 from queues.database import Transaction
-from queues.work import SECOND
 from x12.batch import with_reference
 from x12.discreet import Discreet
 from x12.documents.parts import Header
@@ -129,7 +129,7 @@ async def commit_claims(tx: Transaction, runtime: Runtime, claims: Sequence[Subm
         }
         await search.add(tx, runtime.vault, TENANT, made.transaction_id, found_by)
     for route in {made.route.id: made.route for made in claims}.values():
-        run_at = now + round(route.batch_window_seconds * SECOND)
+        run_at = to_micros(leaves_at(route.cut_offs, from_micros(now), route.batch_window_seconds))
         await work.enqueue(tx, TENANT, runtime.world.new_id(), "batch", route.id, now, run_at)
 
 

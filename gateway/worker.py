@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+from gateway.payer_folder import STANDING
 from gateway.runtime import TENANT, Runtime
 from gateway.steps import STEPS
 from gateway.steps.waiting import ATTEMPTS_MAX, later
@@ -76,7 +77,7 @@ class Worker:
         """Work that always exists: collecting from each route, the follow-up, and whatever waits to be batched."""
         runtime, now = self.runtime, self.runtime.world.micros()
         for route_id in runtime.directory.routes:
-            for kind in ("collect", "batch", "check_feed"):
+            for kind in STANDING:
                 await work.enqueue(tx, TENANT, runtime.world.new_id(), kind, route_id, now)
         await work.enqueue(tx, TENANT, runtime.world.new_id(), "follow_up", TENANT, now)
 

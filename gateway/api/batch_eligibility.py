@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
 from aiohttp import web
 
 from gateway.api.operations import Call, Operation, Outcome
+from gateway.api.parameters import TOKEN_DIGITS, WrongParameter, number, refused, token, words
 from gateway.api.refusals import Problem, problem
 from gateway.batch_eligibility import BatchEligibility
 from gateway.batch_messages import (
@@ -33,46 +34,10 @@ __all__ = ["OPERATIONS"]
 _SCOPE = "eligibility:write"
 _PREFIXES = ("/2024-04-01", "")
 _RESULTS_MAX, _ITEMS_MAX, _BATCHES_MAX = 200, 1_000, 100
-_TOKEN_DIGITS = 18
 
 
 def _paths(suffix: str) -> tuple[str, ...]:
     return tuple(f"{prefix}/eligibility-manager{suffix}" for prefix in _PREFIXES)
-
-
-class _Wrong(ValueError):
-    """A parameter of the query is wrong; its name and what it must be."""
-
-    def __init__(self, name: str, must: str) -> None:
-        super().__init__(f"{name} must be {must}.")
-        self.name = name
-
-
-def _number(call: Call, name: str, least: int, most: int, default: int) -> int:
-    text = call.request.query.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and least <= int(text) <= most):
-        raise _Wrong(name, f"a number between {least} and {most}")
-    return int(text)
-
-
-def _token(call: Call, first: int) -> int:
-    """Where to go on: a position of ours, or before the first."""
-    text = call.request.query.get("pageToken")
-    if text is None:
-        return first
-    if not (text.isascii() and text.isdigit() and len(text) <= _TOKEN_DIGITS):
-        raise _Wrong("pageToken", "the nextPageToken of the page before")
-    return int(text)
-
-
-def _words(call: Call, name: str, known: Iterable[str]) -> list[str]:
-    """A list in the query, repeated or with commas."""
-    given = [word for text in call.request.query.getall(name, []) for word in text.split(",") if word]
-    if any(word not in known for word in given):
-        raise _Wrong(name, f"of {', '.join(known)}")
-    return given
 
 
 def _since(call: Call) -> int:
@@ -83,12 +48,7 @@ def _since(call: Call) -> int:
         moment = datetime.fromisoformat(text)
         return to_micros(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
-        raise _Wrong("startDateTime", "a time in ISO 8601, such as 2026-01-05T00:00:00Z") from None
-
-
-def _bad(error: _Wrong) -> Reply:
-    item = ErrorItem(code="400", description=str(error), field=error.name)
-    return Reply(400, msgspec.json.encode(ErrorResponse(status="ERROR", errors=[item])))
+        raise WrongParameter("startDateTime", "a time in ISO 8601, such as 2026-01-05T00:00:00Z") from None
 
 
 def _no_batch() -> Reply:
@@ -116,10 +76,10 @@ async def _submit(call: Call) -> Reply:
 
 async def _results(call: Call) -> Reply:
     try:
-        size = _number(call, "pageSize", 1, _RESULTS_MAX, 10)
-        after, since = _token(call, 0), _since(call)
-    except _Wrong as error:
-        return _bad(error)
+        size = number(call, "pageSize", 1, _RESULTS_MAX, 10)
+        after, since = token(call, 0), _since(call)
+    except WrongParameter as error:
+        return refused(error)
     batch_id = call.request.query.get("batchId")
     page = await BatchResults(call.service.runtime).results(after, size, batch_id, since)
     return Reply(200, msgspec.json.encode(page))
@@ -132,20 +92,20 @@ async def _status(call: Call) -> Reply:
 
 async def _items(call: Call) -> Reply:
     try:
-        size, after = _number(call, "pageSize", 1, _ITEMS_MAX, 100), _token(call, -1)
-        states = _words(call, "state", STATES)
-        results = _words(call, "eligibilityCheckResult", RESULTS)
-    except _Wrong as error:
-        return _bad(error)
+        size, after = number(call, "pageSize", 1, _ITEMS_MAX, 100), token(call, -1)
+        states = words(call, "state", STATES)
+        results = words(call, "eligibilityCheckResult", RESULTS)
+    except WrongParameter as error:
+        return refused(error)
     found = await BatchResults(call.service.runtime).items(call.part("batchId"), after, size, states, results)
     return _no_batch() if found is None else Reply(200, msgspec.json.encode(found))
 
 
 async def _list(call: Call) -> Reply | web.Response:
     try:
-        size = _number(call, "pageSize", 1, _BATCHES_MAX, 20)
-        before = _token(call, 10**_TOKEN_DIGITS)
-    except _Wrong as error:
+        size = number(call, "pageSize", 1, _BATCHES_MAX, 20)
+        before = token(call, 10**TOKEN_DIGITS)
+    except WrongParameter as error:
         return problem(400, str(error))
     return Reply(200, msgspec.json.encode(await BatchResults(call.service.runtime).listed(before, size)))
 

@@ -24,6 +24,7 @@ TAGS = {
     "claim status": "Ask payers where claims stand (276 and 277).",
     "reports": "What payers say of claims: acknowledgements (277CA) and remittances (835).",
     "polling": "What is new, for all transactions, since a cursor.",
+    "payers": "Which payers there are, found by name, id or alias, and what each of them takes.",
     "v1": "What the dialect lacks: where a transaction stands and its whole story, benefits in order, estimates.",
     "sandbox": "Only where the gateway runs with its own sandbox payer.",
     "operations": "Whether the service is up.",
@@ -128,7 +129,7 @@ def _security(operations: Sequence[Operation]) -> dict[str, Any]:
     }
     token = next((o.paths[0] for o in operations if o.gives_tokens), None)
     if token is not None:
-        scopes = {o.scope: "" for o in operations if o.scope is not None}
+        scopes = {o.scope: "" for o in operations if o.scope}
         schemes["oauth2"] = {
             "type": "oauth2",
             "description": "A token for the id and secret of a client; it is sent as `Bearer`.",

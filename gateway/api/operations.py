@@ -100,7 +100,7 @@ class Operation:
     `examples` are further bodies by name. `follows` names operations whose transaction (`X-Transaction-Id`) is the parameter
     of this one's path, `path_words` what the parameters of its path are. `takes_also` are further media types of the body.
     `gives_tokens` tells the one that OAuth2 clients get their tokens from. `shape` is how refusals look; by default what is usual on its path.
-    `large` says that its JSON holds many things and may be as large as a file.
+    `scope` is what a key must have: nothing where it is empty, and no key at all where it is None. `large` says that its JSON holds many things and may be as large as a file.
     """
 
     id: str

@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from gateway.api import batch_eligibility, dialect, v1
+from gateway.api import batch_eligibility, dialect, payers, v1
 from gateway.api.bodies import Bodies, Unread
 from gateway.api.docs import Documentation
 from gateway.api.openapi import document
@@ -33,7 +33,12 @@ __all__ = ["OPERATIONS", "SECURITY_HEADERS", "application"]
 
 _LOG = log.get("gateway.api")
 # Whatever is served, but for the clock of a sandbox.
-OPERATIONS: tuple[Operation, ...] = (*dialect.OPERATIONS, *batch_eligibility.OPERATIONS, *v1.OPERATIONS)
+OPERATIONS: tuple[Operation, ...] = (
+    *dialect.OPERATIONS,
+    *batch_eligibility.OPERATIONS,
+    *payers.OPERATIONS,
+    *v1.OPERATIONS,
+)
 _SCHEMES = ("key ", "bearer ")
 _KEY_LENGTH_MAX = 255
 # So long a revoked key may still work, in every process (security: at most a second).
@@ -202,7 +207,7 @@ class _Api:
     async def _admitted(self, operation: Operation, request: web.Request, caller: ApiKey) -> web.StreamResponse:
         """What an operation answers to a caller who may ask now."""
         refuse = operation.refusals.refuse
-        if operation.scope is not None and operation.scope not in caller.scopes:
+        if operation.scope and operation.scope not in caller.scopes:
             return refuse(403, f"This key lacks the scope {operation.scope}.")
         key = request.headers.get("Idempotency-Key")
         if key is not None and operation.writes and not (0 < len(key) <= _KEY_LENGTH_MAX and _is_plain(key)):

@@ -24,6 +24,7 @@ from gateway.payers import Payer, Route
 from gateway.retry_rules import repeat_seconds
 from gateway.runtime import Runtime
 from gateway.steps.send import apply_to_members, attempt, outbound_of
+from gateway.ways import over
 from observability import log, tracing
 from queues import work
 from queues.database import DatabaseError, Transaction
@@ -40,6 +41,8 @@ _LOG = log.get("gateway.check")
 # A payer that cannot be reached is tried again: doubling from the first wait to the longest.
 _UNREACHED_SECONDS = 60.0
 _UNREACHED_SECONDS_MAX = 15 * 60.0
+# A check holds no place of the worker: it may stand in line for a while.
+_PATIENCE_SECONDS = 30.0
 _ANSWERED = frozenset(("answered", "rejected"))
 
 
@@ -120,15 +123,33 @@ async def _one(runtime: Runtime, item: Work, loaded: _Loaded) -> None:
         reason = "in doubt: the answer did not come home"
         await runtime.database.write(lambda tx: _release(tx, runtime, item, check, earliest, loaded.until, reason))
         return
-    asked = await _ask(runtime, item, loaded)
-    if asked is None:
+    route = runtime.directory.routes.get(check.route_id)
+    if route is None:
+        await runtime.database.write(lambda tx: _put_back(tx, runtime, item, "the route is not configured"))
         return
-    outcome = await attempt(runtime, asked.route, outbound_of(asked.interchange, asked.content))
+    async with over(runtime, route, check.check_id, _PATIENCE_SECONDS) as shut:
+        if shut is not None:
+            await runtime.database.write(lambda tx: _not_now(tx, runtime, item, check, shut))
+            return
+        asked = await _ask(runtime, item, loaded)
+        if asked is None:
+            return
+        outcome = await attempt(runtime, asked.route, outbound_of(asked.interchange, asked.content))
     answer: Answer | None = None
     if isinstance(outcome, Replied):
         meta = meta_of(check.check_id, asked.route.usage, asked.route.id)
         answer = await runtime.judges.call(answer_of, "eligibility", meta, outcome.payload, asked.trace_numbers)
     await runtime.database.write(lambda tx: _record(tx, runtime, item, asked, outcome, answer))
+
+
+async def _not_now(tx: Transaction, runtime: Runtime, item: Work, check: Check, shut: NotSent) -> None:
+    """Nothing may go over the way now: the check comes back when it may. It was not tried, so its window has not begun."""
+    await work.finish(tx, item)
+    now = runtime.world.micros()
+    check.state, check.reason = "waiting", shut.reason
+    check.due_at = now + round(max(shut.retry_after_seconds or 0.0, 0.05) * SECOND)
+    await checks.change(tx, check, now)
+    await wake_feed(tx, runtime, check.tenant_id, check.route_id, now, check.due_at)
 
 
 async def _ask(runtime: Runtime, item: Work, loaded: _Loaded) -> _Asked | None:

@@ -70,7 +70,7 @@ def _prepare(
 ) -> tuple[Prepared | None, str]:
     """The 276, or why there is none."""
     route = runtime.directory.route(payer)
-    if "276" not in runtime.adapter(route).capabilities.real_time:
+    if payer.transactions.claim_status == "not_supported" or "276" not in runtime.adapter(route).capabilities.real_time:
         return None, "the payer takes no status inquiries: call it"
     request = request_for(kept_claim(segments), _WIDER * asked_before)
     prepared, written = prepare_status(runtime, payer, request, subject.transaction_id)

@@ -22,16 +22,19 @@ from gateway.payers import Route
 from gateway.retry_rules import repeat_seconds
 from gateway.runtime import Runtime
 from gateway.steps.waiting import later
+from gateway.ways import over
 from observability import log, tracing
 from queues import work
 from queues.database import Transaction
-from queues.work import Work
+from queues.work import SECOND, Work
 
 __all__ = ["apply_to_members", "attempt", "outbound_of", "run"]
 
 _LOG = log.get("gateway.send")
 # The payer's word may take a moment to be true; after this many questions a person is asked instead.
 _PROBES_MAX = 6
+# Longer than this a place of the worker is not held for a place on the way.
+_PATIENCE_SECONDS = 0.5
 _SETTLED = frozenset(("confirmed", "rejected", "held"))
 
 
@@ -61,10 +64,20 @@ async def run(runtime: Runtime, item: Work) -> None:
         begun_before = interchange.attempts > 0 and interchange.state in ("on_wire", "in_doubt")
         if begun_before and interchange.set_id == "837" and not await _may_send_again(runtime, item, loaded, outbound):
             return
-        await runtime.database.write(lambda tx: _begin(tx, runtime, item, interchange))
-        outcome = await attempt(runtime, route, outbound)
+        async with over(runtime, route, interchange.interchange_id, _PATIENCE_SECONDS) as shut:
+            if shut is not None:
+                await runtime.database.write(lambda tx: _wait(tx, runtime, item, shut))
+                return
+            await runtime.database.write(lambda tx: _begin(tx, runtime, item, interchange))
+            outcome = await attempt(runtime, route, outbound)
         await runtime.database.write(lambda tx: _record(tx, runtime, item, loaded, outcome))
     runtime.wake.set()
+
+
+async def _wait(tx: Transaction, runtime: Runtime, item: Work, shut: NotSent) -> None:
+    """Nothing may go over the way now: come back when it may."""
+    run_at = runtime.world.micros() + round(max(shut.retry_after_seconds or 0.0, 0.01) * SECOND)
+    await work.postpone(tx, item, run_at, shut.reason)
 
 
 async def attempt(runtime: Runtime, route: Route, outbound: Outbound) -> Outcome:

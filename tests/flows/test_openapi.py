@@ -140,6 +140,8 @@ class _Run:
         if operation.id == "readRawReport":
             (*_, name) = (await self.client.get("/2024-04-01/change/medicalnetwork/reports/v2")).json["reports"]
             found = [name]
+        if "{payerId}" in operation.path:
+            found = ["SANDBOX"]
         for transaction_id in found:
             path = re.sub(r"\{\w+\}", transaction_id, operation.path)
             for sample in list(operation.samples()) or [None]:

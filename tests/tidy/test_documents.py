@@ -21,6 +21,7 @@ from gateway.api.server import OPERATIONS
 from gateway.config import Config, load
 from gateway.ledger.api_keys import SCOPES
 from gateway.limits import Limits
+from gateway.payer_files import read_file
 from gateway.payers import Payer, Route
 from observability.metrics import Metrics
 from tests.tidy.tree import DOCUMENTS, PACKAGES, ROOT, blocks, files, text
@@ -214,6 +215,9 @@ def test_configurations_in_a_document_load(name: str, tmp_path: Path) -> None:
             continue
         path = tmp_path / "claimwire.toml"
         path.write_text(block, "utf-8")
+        if "id" in tomllib.loads(block):
+            assert [] == read_file(path).faults
+            continue
         assert load(path).directory.payers
 
 

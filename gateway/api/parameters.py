@@ -1,0 +1,57 @@
+"""Parameters of the query: numbers between bounds, tokens of pages, lists of known words; what is wrong names its parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from gateway.api.operations import Call
+from gateway.messages import ErrorItem, ErrorResponse
+from gateway.replies import Reply
+
+__all__ = ["TOKEN_DIGITS", "WrongParameter", "number", "refused", "token", "words"]
+
+TOKEN_DIGITS = 18
+
+
+class WrongParameter(ValueError):
+    """A parameter of the query is wrong: its name, and what it must be."""
+
+    def __init__(self, name: str, must: str) -> None:
+        super().__init__(f"{name} must be {must}.")
+        self.name = name
+
+
+def number(call: Call, name: str, least: int, most: int, default: int) -> int:
+    """A number between two bounds."""
+    text = call.request.query.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and least <= int(text) <= most):
+        raise WrongParameter(name, f"a number between {least} and {most}")
+    return int(text)
+
+
+def token(call: Call, first: int) -> int:
+    """Where to go on: a position of ours, or before the first."""
+    text = call.request.query.get("pageToken")
+    if text is None:
+        return first
+    if not (text.isascii() and text.isdigit() and len(text) <= TOKEN_DIGITS):
+        raise WrongParameter("pageToken", "the nextPageToken of the page before")
+    return int(text)
+
+
+def words(call: Call, name: str, known: Iterable[str]) -> list[str]:
+    """A list of known words, repeated or with commas."""
+    given = [word for text in call.request.query.getall(name, []) for word in text.split(",") if word]
+    if any(word not in known for word in given):
+        raise WrongParameter(name, f"of {', '.join(known)}")
+    return given
+
+
+def refused(error: WrongParameter) -> Reply:
+    """400 in the dialect's shape."""
+    item = ErrorItem(code="400", description=str(error), field=error.name)
+    return Reply(400, msgspec.json.encode(ErrorResponse(status="ERROR", errors=[item])))
