@@ -37,6 +37,7 @@ from gateway.lifecycle import Doubted
 from gateway.lifecycle import Refused as WasRefused
 from gateway.messages import ErrorItem, ErrorResponse, Pending, X12Body, error_items
 from gateway.payers import UnknownPayer
+from gateway.preferences import Patience
 from gateway.replies import KeyTaken, Reply, conflict, envelope_findings, failed
 from gateway.runtime import TENANT, Runtime
 from gateway.steps.send import apply_to_members, attempt, outbound_of
@@ -44,6 +45,7 @@ from gateway.ways import over
 from observability import log, tracing
 from queues import work
 from queues.database import Transaction
+from queues.work import SECOND
 from x12.documents.claim_status import ClaimStatusRequest
 from x12.documents.eligibility_request import EligibilityRequest
 from x12.documents.lenient import decode
@@ -56,6 +58,7 @@ __all__ = ["Service"]
 _LOG = log.get("gateway.service")
 _RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 _NOT_SENT = "not_sent"
+_PATIENT = Patience()
 # What a payer's data call an inquiry.
 _TRANSACTIONS: dict[Kind, str] = {"eligibility": "eligibility_check", "claim_status": "claim_status"}
 
@@ -78,7 +81,7 @@ class Service:
 
     # --- eligibility and claim status ------------------------------------------------------------------------------
 
-    async def check_eligibility(self, body: bytes, key: str | None = None) -> Reply:
+    async def check_eligibility(self, body: bytes, key: str | None = None, patience: Patience = _PATIENT) -> Reply:
         """A 270 out of the dialect's JSON, answered by the payer's 271."""
         request, findings = decode(EligibilityRequest, body)
         if request is None:
@@ -90,9 +93,9 @@ class Service:
         prepared, written = await prepare_eligibility(self.runtime, payer, request)
         if not written.accepted:
             return failed(400, written.findings)
-        return await self._ask("eligibility", prepared, body, key)
+        return await self._ask("eligibility", prepared, body, key, patience)
 
-    async def inquire_status(self, body: bytes, key: str | None = None) -> Reply:
+    async def inquire_status(self, body: bytes, key: str | None = None, patience: Patience = _PATIENT) -> Reply:
         """A 276 out of the dialect's JSON, answered by the payer's 277."""
         request, findings = decode(ClaimStatusRequest, body)
         if request is None:
@@ -104,9 +107,11 @@ class Service:
         prepared, written = prepare_status(self.runtime, payer, request)
         if not written.accepted:
             return failed(400, written.findings)
-        return await self._ask("claim_status", prepared, body, key)
+        return await self._ask("claim_status", prepared, body, key, patience)
 
-    async def inquire_x12(self, kind: Kind, body: bytes, is_json: bool, key: str | None = None) -> Reply:
+    async def inquire_x12(
+        self, kind: Kind, body: bytes, is_json: bool, key: str | None = None, patience: Patience = _PATIENT
+    ) -> Reply:
         """Inquiries in raw X12: each transaction set is asked by itself; one answer is an object, several are a list."""
         content = x12_of(body, is_json)
         if isinstance(content, Reply):
@@ -125,13 +130,14 @@ class Service:
         if reserved:
             return failed(400, reserved)
         if len(asked) == 1:
-            return await self._ask(f"{kind} x12", asked[0], content, key)
+            return await self._ask(f"{kind} x12", asked[0], content, key, patience)
         keys = [f"{key}/{n}" if key else None for n in range(len(asked))]
         replies = await asyncio.gather(
-            *(self._ask(f"{kind} x12", a, content, k) for a, k in zip(asked, keys, strict=True))
+            *(self._ask(f"{kind} x12", a, content, k, patience) for a, k in zip(asked, keys, strict=True))
         )
         worst = max(r.status for r in replies)
-        return Reply(worst, b"[" + b",".join(r.body for r in replies) + b"]", replies[0].transaction_id)
+        whole = Reply(worst, b"[" + b",".join(r.body for r in replies) + b"]", replies[0].transaction_id)
+        return patience.applied(whole)
 
     def _prepared_x12(self, kind: Kind, received: TransactionSet) -> Prepared:
         source = received.tree().near("2100A")
@@ -148,8 +154,8 @@ class Service:
         document = ErrorResponse(status="ERROR", errors=error_items([*findings, *inside]), x12=acknowledgement)
         return Reply(400, msgspec.json.encode(document))
 
-    async def _ask(self, operation: str, prepared: Prepared, body: bytes, key: str | None) -> Reply:
-        """Commit, send, answer; past the deadline the caller gets 202 and the same work goes on."""
+    async def _ask(self, operation: str, prepared: Prepared, body: bytes, key: str | None, patience: Patience) -> Reply:
+        """Commit, send, answer; past the caller's patience, or ours, it gets 202 and the same work goes on."""
         before = await self.remembered(operation, key, body)
         if before is not None:
             return before
@@ -169,14 +175,17 @@ class Service:
             interchange, content = await runtime.database.write(commit)
         except KeyTaken as taken:
             return await self._replayed(taken.remembered)
-        task = asyncio.create_task(self._bring_home(prepared, interchange, content))
+        task = asyncio.create_task(self._bring_home(prepared, interchange, content, later=patience.respond_async))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-        done, _ = await asyncio.wait((task,), timeout=runtime.config.answer_seconds)
-        return task.result() if done else _pending(prepared)
+        done, _ = await asyncio.wait((task,), timeout=patience.waits(runtime.config.answer_seconds))
+        return patience.applied(task.result() if done else _pending(prepared))
 
-    async def _bring_home(self, prepared: Prepared, interchange: Interchange, content: bytes) -> Reply:
-        """Send an inquiry until it is answered, refused, in doubt, or its deadline has passed."""
+    async def _bring_home(self, prepared: Prepared, interchange: Interchange, content: bytes, *, later: bool) -> Reply:
+        """Send an inquiry until it is answered, refused, in doubt, or its deadline has passed.
+
+        `later` says that the caller does not wait: what cannot be sent now is then left to the worker.
+        """
         runtime, route = self.runtime, prepared.route
         outbound = outbound_of(interchange, content)
         meta = meta_of(prepared.transaction_id, route.usage, route.id)
@@ -202,7 +211,12 @@ class Service:
                     if pause is not None and runtime.world.monotonic() + pause < until:
                         await runtime.world.sleep(pause)
                         continue
-                    refused, wait = Refused(_NOT_SENT, outcome.reason), outcome.retry_after_seconds or 60.0
+                    wait = outcome.retry_after_seconds or 60.0
+                    if later:
+                        return await runtime.database.write(
+                            lambda tx, r=outcome.reason, w=wait: self._left_to_worker(tx, prepared, interchange, r, w)
+                        )
+                    refused = Refused(_NOT_SENT, outcome.reason)
                     return await runtime.database.write(
                         lambda tx, r=refused, w=wait: self._not_home(tx, prepared, interchange, r, w)
                     )
@@ -269,6 +283,18 @@ class Service:
         await payloads.store(tx, self.runtime.vault, TENANT, answer_id, "answer", body, self.runtime.world.micros())
         await idempotency.answer_for(tx, TENANT, prepared.transaction_id, 502, answer_id)
         return Reply(502, body, prepared.transaction_id)
+
+    async def _left_to_worker(
+        self, tx: Transaction, prepared: Prepared, interchange: Interchange, reason: str, wait_seconds: float
+    ) -> Reply:
+        """The payer cannot be asked now, and the caller waits for nothing: it is asked when it can be."""
+        now = self.runtime.world.micros()
+        await interchanges.set_state(tx, interchange, "intent", reason)
+        run_at = now + round(wait_seconds * SECOND)
+        await work.discard(tx, TENANT, "send", interchange.interchange_id)
+        interchange_id = interchange.interchange_id
+        await work.enqueue(tx, TENANT, interchange_id, "send", interchange_id, now, run_at)
+        return _pending(prepared)
 
     async def _in_doubt(self, tx: Transaction, prepared: Prepared, interchange: Interchange, reason: str) -> Reply:
         await interchanges.set_state(tx, interchange, "in_doubt", reason)

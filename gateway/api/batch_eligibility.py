@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -26,6 +25,7 @@ from gateway.batch_messages import (
 from gateway.batch_results import RESULTS, STATES, BatchResults
 from gateway.messages import ErrorItem, ErrorResponse
 from gateway.payers import UnknownPayer
+from gateway.preferences import preferences
 from gateway.replies import Reply
 from gateway.world import to_micros
 
@@ -54,16 +54,6 @@ def _since(call: Call) -> int:
 def _no_batch() -> Reply:
     item = ErrorItem(code="404", description="There is no such batch.", field="batchId")
     return Reply(404, msgspec.json.encode(ErrorResponse(status="ERROR", errors=[item])))
-
-
-def preferences(values: Sequence[str]) -> dict[str, str]:
-    """The preferences of a request (RFC 7240): names and values in lower case, the first of each."""
-    found: dict[str, str] = {}
-    for part in ",".join(values).split(","):
-        name, _, value = part.partition(";")[0].partition("=")
-        if name.strip():
-            found.setdefault(name.strip().lower(), value.strip().strip('"').lower())
-    return found
 
 
 async def _submit(call: Call) -> Reply:

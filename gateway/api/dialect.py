@@ -29,19 +29,19 @@ def _paths(*suffixes: str) -> tuple[str, ...]:
 
 
 async def _eligibility(call: Call) -> Reply:
-    return await call.service.check_eligibility(call.body, call.key)
+    return await call.service.check_eligibility(call.body, call.key, call.patience)
 
 
 async def _eligibility_x12(call: Call) -> Reply:
-    return await call.service.inquire_x12("eligibility", call.body, call.is_json, call.key)
+    return await call.service.inquire_x12("eligibility", call.body, call.is_json, call.key, call.patience)
 
 
 async def _status(call: Call) -> Reply:
-    return await call.service.inquire_status(call.body, call.key)
+    return await call.service.inquire_status(call.body, call.key, call.patience)
 
 
 async def _status_x12(call: Call) -> Reply:
-    return await call.service.inquire_x12("claim_status", call.body, call.is_json, call.key)
+    return await call.service.inquire_x12("claim_status", call.body, call.is_json, call.key, call.patience)
 
 
 def not_found(what: str) -> Reply:

@@ -37,6 +37,8 @@ The JSON and the paths are those that clients of hosted clearinghouses send alre
   twice in one object is refused. Amounts are decimal strings, dates are `YYYYMMDD`.
 * **Errors**: every wrong field at once, by its path, and never by its value. Refusals under `/v1` are problem details (RFC 9457).
 * **Twice is once**: a write with an `Idempotency-Key` that was used with the same body gets the first answer again.
+* **Later**: `Prefer: respond-async` (RFC 7240) has an eligibility or status request answered 202 at once, `Prefer: wait=5` has it wait no
+  longer than that; `Location` is where to ask. The work goes on, also over a restart.
 * **Limits** are those of a key. Every answer to a key tells what is left of them in `RateLimit-*`; past them it is 429, with the name of
   the limit and `Retry-After`.
 * **Methods**: a path answers `HEAD` where it has `GET`, and `OPTIONS` with its methods; others are 405 with `Allow`.

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from gateway.api.refusals import Shape, shape_of
 from gateway.ledger.api_keys import ApiKey
+from gateway.preferences import Patience, patience_of
 from gateway.replies import Reply
 from gateway.service import Service
 from gateway.views import Views
@@ -48,6 +49,11 @@ class Call:
     def key(self) -> str | None:
         """The caller's Idempotency-Key."""
         return self.request.headers.get("Idempotency-Key")
+
+    @property
+    def patience(self) -> Patience:
+        """How long the caller waits."""
+        return patience_of(self.request.headers.getall("Prefer", []))
 
     @property
     def is_json(self) -> bool:

@@ -14,9 +14,9 @@ from opentelemetry.trace import SpanKind
 
 from adapters.protocol import Delivered as PayerHasIt
 from adapters.protocol import InDoubt, NotSent, Outbound, Outcome, Refused, Replied
-from gateway.ledger import inbound, interchanges, payloads, transactions
+from gateway.ledger import idempotency, inbound, interchanges, payloads, transactions
 from gateway.ledger.interchanges import Interchange
-from gateway.lifecycle import KEEP, Delivered, Doubted, Fact, Held
+from gateway.lifecycle import KEEP, Delivered, Doubted, Fact, GivenUp, Held
 from gateway.lifecycle import Refused as WasRefused
 from gateway.payers import Route
 from gateway.retry_rules import repeat_seconds
@@ -33,6 +33,8 @@ __all__ = ["apply_to_members", "attempt", "outbound_of", "run"]
 _LOG = log.get("gateway.send")
 # The payer's word may take a moment to be true; after this many questions a person is asked instead.
 _PROBES_MAX = 6
+# Whoever asked has long asked otherwise.
+_INQUIRY_SPAN = 24 * 3600 * SECOND
 # Longer than this a place of the worker is not held for a place on the way.
 _PATIENCE_SECONDS = 0.5
 _SETTLED = frozenset(("confirmed", "rejected", "held"))
@@ -52,6 +54,9 @@ async def run(runtime: Runtime, item: Work) -> None:
         await runtime.database.write(lambda tx: _give_up(tx, runtime, item))
         return
     interchange, route = loaded.interchange, loaded.route
+    if interchange.set_id != "837" and runtime.world.micros() > interchange.created_at + _INQUIRY_SPAN:
+        await runtime.database.write(lambda tx: _ask_no_more(tx, runtime, item, interchange))
+        return
     outbound = outbound_of(interchange, loaded.payload)
     with tracing.span(
         "send",
@@ -78,6 +83,14 @@ async def _wait(tx: Transaction, runtime: Runtime, item: Work, shut: NotSent) ->
     """Nothing may go over the way now: come back when it may."""
     run_at = runtime.world.micros() + round(max(shut.retry_after_seconds or 0.0, 0.01) * SECOND)
     await work.postpone(tx, item, run_at, shut.reason)
+
+
+async def _ask_no_more(tx: Transaction, runtime: Runtime, item: Work, interchange: Interchange) -> None:
+    """An inquiry that nobody answered for a day is asked no more; its key is free. An answer that comes yet is taken."""
+    reason = "no answer within a day"
+    await _settle(tx, runtime, item, interchange, "held", GivenUp(reason, interchange.attempts))
+    for member in await interchanges.members(tx, interchange.tenant_id, interchange.interchange_id):
+        await idempotency.release(tx, interchange.tenant_id, member.transaction_id)
 
 
 async def attempt(runtime: Runtime, route: Route, outbound: Outbound) -> Outcome:
