@@ -27,7 +27,7 @@ class NotSupported(UnknownPayer):
 Support = Literal["supported", "not_supported", "enrollment_required"]
 
 
-class Transactions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Transactions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """What a payer takes and gives, where its data says so; what is left out is as the adapter of its route can."""
 
     eligibility_check: Support | None = None
