@@ -13,44 +13,43 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import msgspec
 
 from x12.finding import Finding, Severity
 from x12.tree import Instance
 
-__all__ = ["LEDGERS", "ClaimLedger", "Ledger", "RemittanceLedger", "balance_835", "balance_837"]
+__all__ = ["LEDGERS", "ClaimLedger", "Entry", "Ledger", "RemittanceLedger", "balance_835", "balance_837"]
 
 _ZERO = Decimal(0)
 _UNKNOWN = Decimal("NaN")
 # Eighteen digits: X12's longest amount, and what Decimal adds without rounding.
 _AMOUNT = re.compile(r"-?(?:\d{1,18}|(?=[\d.]{2,19}\Z)(?:\d+\.\d*|\.\d+))", re.ASCII)
 _PREDETERMINATION = "25"
-# The charge of a service line: professional, institutional, dental.
-_LINE_CHARGES = {"SV1": 2, "SV2": 3, "SV3": 2}
+# The amounts of a CAS.
+_ADJUSTMENTS = (3, 6, 9, 12, 15, 18)
 _PATTERN_CODE = "I12"
 _MONETARY_AMOUNT = "782"
 
 Found = Callable[[Finding], None]
 
 
-def _amount(row: Sequence[str], element: int, clean: bool) -> Decimal:
-    """The amount at an element; NaN where there is none that can be read."""
-    if element >= len(row):
-        return _UNKNOWN
-    text = row[element]
+# What stands at an element: "" or None where nothing does.
+Text = str | None
+
+
+def _amount(text: Text, clean: bool) -> Decimal:
+    """The amount that an element tells; NaN where there is none that can be read."""
     if clean:
         return Decimal(text) if text else _UNKNOWN
-    return Decimal(text) if _AMOUNT.fullmatch(text) else _UNKNOWN
+    return Decimal(text) if text and _AMOUNT.fullmatch(text) else _UNKNOWN
 
 
-def _adjusted(row: Sequence[str], first: int, step: int, clean: bool) -> Decimal:
-    """The sum of a segment's amounts that are there, from an element on in steps; six at most."""
-    if clean and len(row) <= first + step and len(row) > first and row[first]:
-        return Decimal(row[first])
+def _total(texts: Sequence[Text], clean: bool) -> Decimal:
+    """The sum of the amounts that are there."""
     total = _ZERO
-    for text in row[first : first + 5 * step + 1 : step]:
+    for text in texts:
         if text:
             total += Decimal(text) if clean or _AMOUNT.fullmatch(text) else _UNKNOWN
     return total
@@ -62,15 +61,22 @@ def _differ(one: Decimal, other: Decimal) -> bool:
     return bool(difference) and not difference.is_nan()
 
 
+class Entry(NamedTuple):
+    """How a segment is entered: the method to call, and the elements that it takes."""
+
+    method: str
+    elements: tuple[int, ...] = ()
+
+
 class Ledger:
     """The sums of one transaction set; `found` takes what does not balance.
 
-    The methods in `entries` take a segment's elements (its id at index 0), its position, and whether it was proved clean; those
-    in `closings` are called when an occurrence of the loop ends.
+    The methods in `entries` take a segment's position, whether it was proved clean, and what stands at its elements; those in
+    `closings` are called when an occurrence of the loop ends.
     """
 
-    # (loop, segment) and loop -> name of the method to call.
-    entries: ClassVar[Mapping[tuple[str, str], str]]
+    # (loop, segment) -> how to enter it, and loop -> name of the method to call.
+    entries: ClassVar[Mapping[tuple[str, str], Entry]]
     closings: ClassVar[Mapping[str, str]]
 
     def __init__(self, found: Found) -> None:
@@ -124,41 +130,34 @@ class RemittanceLedger(Ledger):
         self.line_adjusted = _ZERO
         self.line_position = 0
 
-    def bpr(self, row: list[str], position: int, clean: bool) -> None:
+    def bpr(self, position: int, clean: bool, amount: Text, flag: Text) -> None:
         """The first payment is the set's. A debit takes the amount from the payee."""
         if self.payment is None:
-            amount = _amount(row, 2, clean)
-            self.payment = -amount if row[3:4] == ["D"] else amount, position
+            paid = _amount(amount, clean)
+            self.payment = -paid if flag == "D" else paid, position
 
-    def plb(self, row: list[str], position: int, clean: bool) -> None:
+    def plb(self, position: int, clean: bool, *amounts: Text) -> None:
         """Pairs of a reason and an amount."""
-        self.provider_adjustments += _adjusted(row, 4, 2, clean)
+        self.provider_adjustments += _total(amounts, clean)
 
-    def clp(self, row: list[str], position: int, clean: bool) -> None:
+    def clp(self, position: int, clean: bool, status: Text, charge: Text, paid: Text) -> None:
         """What a claim charged and was paid."""
         self.claim_position = position
-        if clean:
-            # Both are required.
-            self.charge, self.paid = Decimal(row[3]), Decimal(row[4])
-        else:
-            self.charge, self.paid = _amount(row, 3, clean), _amount(row, 4, clean)
-        self.predetermined = row[2:3] == [_PREDETERMINATION]
+        self.charge, self.paid = _amount(charge, clean), _amount(paid, clean)
+        self.predetermined = status == _PREDETERMINATION
 
-    def claim_cas(self, row: list[str], position: int, clean: bool) -> None:
+    def claim_cas(self, position: int, clean: bool, *amounts: Text) -> None:
         """Adjustments of the claim as a whole."""
-        self.adjusted += _adjusted(row, 3, 3, clean)
+        self.adjusted += _total(amounts, clean)
 
-    def svc(self, row: list[str], position: int, clean: bool) -> None:
+    def svc(self, position: int, clean: bool, charge: Text, paid: Text) -> None:
         """What a service line charged and was paid."""
         self.line_position = position
-        if clean:
-            self.line_charge, self.line_paid = Decimal(row[2]), Decimal(row[3])
-        else:
-            self.line_charge, self.line_paid = _amount(row, 2, clean), _amount(row, 3, clean)
+        self.line_charge, self.line_paid = _amount(charge, clean), _amount(paid, clean)
 
-    def line_cas(self, row: list[str], position: int, clean: bool) -> None:
+    def line_cas(self, position: int, clean: bool, *amounts: Text) -> None:
         """Adjustments of the line."""
-        self.line_adjusted += _adjusted(row, 3, 3, clean)
+        self.line_adjusted += _total(amounts, clean)
 
     def close_line(self) -> None:
         """Charge less adjustments is what was paid."""
@@ -197,12 +196,12 @@ class RemittanceLedger(Ledger):
                 self.tell(("835", "BPR", 2), position, message)
 
     entries: ClassVar = {
-        ("835", "BPR"): "bpr",
-        ("835", "PLB"): "plb",
-        ("2100", "CLP"): "clp",
-        ("2100", "CAS"): "claim_cas",
-        ("2110", "SVC"): "svc",
-        ("2110", "CAS"): "line_cas",
+        ("835", "BPR"): Entry("bpr", (2, 3)),
+        ("835", "PLB"): Entry("plb", (4, 6, 8, 10, 12, 14)),
+        ("2100", "CLP"): Entry("clp", (2, 3, 4)),
+        ("2100", "CAS"): Entry("claim_cas", _ADJUSTMENTS),
+        ("2110", "SVC"): Entry("svc", (2, 3)),
+        ("2110", "CAS"): Entry("line_cas", _ADJUSTMENTS),
     }
     closings: ClassVar = {"2110": "close_line", "2100": "close_claim", "835": "close_set"}
 
@@ -254,14 +253,14 @@ class ClaimLedger(Ledger):
         self.decided: dict[str, _Decided] = {}
         self.deciding: _Decided | None = None
 
-    def clm(self, row: list[str], position: int, clean: bool) -> None:
+    def clm(self, position: int, clean: bool, charge: Text) -> None:
         """What a claim charges."""
-        self.charge, self.position = _amount(row, 2, clean), position
+        self.charge, self.position = _amount(charge, clean), position
 
-    def service(self, row: list[str], position: int, clean: bool) -> None:
+    def service(self, position: int, clean: bool, charge: Text) -> None:
         """What a service line charges; the first one tells it."""
         if self.line_charge.is_nan():
-            self.line_charge = _amount(row, _LINE_CHARGES[row[0]], clean)
+            self.line_charge = _amount(charge, clean)
 
     def payer(self) -> _Payer:
         """The open 2320; one whose SBR is missing begins with what is there of it."""
@@ -269,39 +268,38 @@ class ClaimLedger(Ledger):
             self.payers.append(_Payer())
         return self.payers[-1]
 
-    def sbr(self, row: list[str], position: int, clean: bool) -> None:
+    def sbr(self, position: int, clean: bool) -> None:
         """Another payer begins."""
         self.payers.append(_Payer())
 
-    def payer_cas(self, row: list[str], position: int, clean: bool) -> None:
+    def payer_cas(self, position: int, clean: bool, *amounts: Text) -> None:
         """What the payer adjusted at the level of the claim."""
         payer = self.payer()
-        payer.adjusted, payer.adjusts = payer.adjusted + _adjusted(row, 3, 3, clean), True
+        payer.adjusted, payer.adjusts = payer.adjusted + _total(amounts, clean), True
 
-    def payer_amt(self, row: list[str], position: int, clean: bool) -> None:
+    def payer_amt(self, position: int, clean: bool, kind: Text, amount: Text) -> None:
         """What the payer paid (AMT*D)."""
         payer = self.payer()
-        if row[1:2] == ["D"] and not payer.position:
-            payer.paid, payer.position = _amount(row, 2, clean), position
+        if kind == "D" and not payer.position:
+            payer.paid, payer.position = _amount(amount, clean), position
 
-    def payer_nm1(self, row: list[str], position: int, clean: bool) -> None:
+    def payer_nm1(self, position: int, clean: bool, number: Text) -> None:
         """Which payer it is."""
         payer = self.payer()
-        payer.number = payer.number or (row[9] if len(row) > 9 else "")
+        payer.number = payer.number or number or ""
 
-    def svd(self, row: list[str], position: int, clean: bool) -> None:
+    def svd(self, position: int, clean: bool, number: Text, amount: Text) -> None:
         """What a payer paid for the line."""
-        number = row[1] if len(row) > 1 else ""
-        decided = self.decided.get(number)
+        decided = self.decided.get(number or "")
         if decided is None:
-            decided = self.decided[number] = _Decided(position=position)
-        decided.paid += _amount(row, 2, clean)
+            decided = self.decided[number or ""] = _Decided(position=position)
+        decided.paid += _amount(amount, clean)
         self.deciding = decided
 
-    def line_cas(self, row: list[str], position: int, clean: bool) -> None:
+    def line_cas(self, position: int, clean: bool, *amounts: Text) -> None:
         """What that payer adjusted."""
         if self.deciding is not None:
-            self.deciding.adjusted += _adjusted(row, 3, 3, clean)
+            self.deciding.adjusted += _total(amounts, clean)
 
     def close_decision(self) -> None:
         """An adjudication (2430) ends."""
@@ -344,16 +342,16 @@ class ClaimLedger(Ledger):
             self.tell(place, payer.position, message, "warning")
 
     entries: ClassVar = {
-        ("2300", "CLM"): "clm",
-        ("2400", "SV1"): "service",
-        ("2400", "SV2"): "service",
-        ("2400", "SV3"): "service",
-        ("2320", "SBR"): "sbr",
-        ("2320", "CAS"): "payer_cas",
-        ("2320", "AMT"): "payer_amt",
-        ("2330B", "NM1"): "payer_nm1",
-        ("2430", "SVD"): "svd",
-        ("2430", "CAS"): "line_cas",
+        ("2300", "CLM"): Entry("clm", (2,)),
+        ("2400", "SV1"): Entry("service", (2,)),
+        ("2400", "SV2"): Entry("service", (3,)),
+        ("2400", "SV3"): Entry("service", (2,)),
+        ("2320", "SBR"): Entry("sbr"),
+        ("2320", "CAS"): Entry("payer_cas", _ADJUSTMENTS),
+        ("2320", "AMT"): Entry("payer_amt", (1, 2)),
+        ("2330B", "NM1"): Entry("payer_nm1", (9,)),
+        ("2430", "SVD"): Entry("svd", (1, 2)),
+        ("2430", "CAS"): Entry("line_cas", _ADJUSTMENTS),
     }
     closings: ClassVar = {
         "2430": "close_decision",
@@ -378,7 +376,9 @@ def _balance(root: Instance, kind: type[Ledger]) -> list[Finding]:
         for (segment, raw), position in zip(instance.segments, instance.positions, strict=True):
             entry = entries.get((loop, segment.id))
             if entry is not None:
-                getattr(ledger, entry)(raw.split(separator), position, False)
+                row = raw.split(separator)
+                texts = [row[at] if at < len(row) else "" for at in entry.elements]
+                getattr(ledger, entry.method)(position, False, *texts)
         for child in instance.children:
             enter(child)
         if loop in closings:

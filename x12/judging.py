@@ -9,18 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from x12.balancing import LEDGERS
-from x12.codes.checking import Checks, Memory, checks_of, settle
+from x12.balancing import LEDGERS, Entry
+from x12.codes.checking import Memory, checking, places_of, settle
 from x12.codes.lists import Lists, shipped
 from x12.codes.service_days import CLAIMS, Service, teller
 from x12.guides import Guide, Loop, Segment
 from x12.situations import Situations, situations
 from x12.situations.facts import Watcher
 from x12.syntax import Delimiters
-from x12.table import Written
+from x12.table import Meaning
 
 if TYPE_CHECKING:
-    from x12.table import Close, Table
+    from x12.table import Act, Close, Table
     from x12.walk import Walk
 
 __all__ = ["LEVELS", "Judgement"]
@@ -32,11 +32,11 @@ _SITUATED = frozenset((4, 6, 7))
 # Segments that come with the same text again and again: what a whole one tells is remembered too.
 _REPEATED = frozenset(("DTM", "DTP", "EB", "PRV"))
 _REMEMBERED = (
-    "told = known{0}.get(raw)",
+    "told = known.get(raw)",
     "if told is None:",
-    " told = facts{0}(raw.split(separator))",
-    " if len(known{0}) >= 8192: known{0}.clear()",
-    " if len(raw) <= 80: known{0}[raw] = told",
+    " told = facts(raw.split(separator))",
+    " if len(known) >= 8192: known.clear()",
+    " if len(raw) <= 80: known[raw] = told",
     "walk.facts |= told",
 )
 
@@ -51,59 +51,55 @@ class Judgement:
     payer: tuple[str, ...] = ()
     memory: Memory = field(default_factory=Memory, compare=False, repr=False)
 
-    def act(self, segment: Segment, table: Table) -> Written | None:
-        """What the segments at this place mean for sums, lists and rules; None where they mean nothing.
-
-        Each segment is split once for all of them, and of one that was proved clean only what can differ is looked at. It is written
-        as source: most of a file's segments go through it.
-        """
+    def meaning(self, segment: Segment, table: Table) -> Meaning:
+        """What the segments at this place mean for sums, lists and rules."""
         situated, at = table.situated, segment.index
-        facts = situated.watched.get(at) if situated is not None else None
-        kept = situated.kept.get(at) if situated is not None else None
-        entry, checks, tell = self._entry(segment, table), self._checks(segment, table), self._days(segment, table)
-        head = [f"if walk.service is not None: tell{at}(walk.service, raw, walk.begun)"] if tell else []
+        return Meaning(
+            situated.watched.get(at) if situated is not None else None,
+            situated.kept.get(at) if situated is not None else None,
+            places_of(segment, table.delimiters, self.lists) if 5 in self.levels else [],
+            self._entry(segment, table),
+            teller(segment, table.guide.set_id, table.delimiters.element) if 5 in self.levels else None,
+        )
+
+    def act(self, segment: Segment, table: Table) -> Act | None:
+        """What to do with each segment at this place; None where it means nothing.
+
+        Each segment is split once for all of it, and of one that was proved clean only what can differ is looked at. It is written
+        as source: most of a file's segments go through it, or through a proof (`x12.proofs`) that does the same.
+        """
+        meaning, at = self.meaning(segment, table), segment.index
+        facts, kept, places, entry, tell = meaning
+        lines = ["if walk.service is not None: tell(walk.service, raw, walk.begun)"] if tell else []
         clean: list[str] = []
         faulted: list[str] = []
-        if facts and not entry and not checks and kept is None and segment.id in _REPEATED:
-            head += [line.format(at) for line in _REMEMBERED]
-        elif facts or entry or checks or kept is not None:
-            head += ["row = raw.split(separator)", "size = len(row)"]
+        if facts and not entry and not places and kept is None and segment.id in _REPEATED:
+            lines += _REMEMBERED
+        elif facts or entry or places or kept is not None:
+            lines += ["row = raw.split(separator)", "size = len(row)"]
             clean += _facts(facts, segment) if facts else []
-            faulted += [f"walk.facts |= facts{at}.faulted(row)"] if facts else []
+            faulted += ["walk.facts |= facts.faulted(row)"] if facts else []
         if kept is not None:
-            head += [f"if size > {kept}: walk.texts[{at}] = raw", f"elif walk.texts: walk.texts.pop({at}, None)"]
-        if checks:
-            clean += checks.lines
-            faulted += [f"check{at}(walk, row, False)"]
+            lines += [f"if size > {kept}: walk.texts[{at}] = raw", f"elif walk.texts: walk.texts.pop({at}, None)"]
+        if places:
+            clean += [line for place in places for line in place.lines()]
+            faulted += ["check(walk, row, False)"]
         if entry:
-            clean += [f"entry{at}(walk.sums, row, walk.position, True)"]
-            faulted += [f"entry{at}(walk.sums, row, walk.position, False)"]
-        if not head:
+            texts = "".join(f", row[{e}] if size > {e} else ''" for e in entry.elements)
+            lines += [f"walk.sums.{entry.method}(walk.position, clean{texts})"]
+        if not lines:
             return None
-        names: dict[str, Any] = {"separator": table.delimiters.element, f"known{at}": {}}
-        names |= {f"entry{at}": entry, f"tell{at}": tell}
-        names |= {f"check{at}": checks.check, **checks.names} if checks else {}
-        names |= {f"facts{at}": facts, f"told_by{at}": facts.known.get} if facts else {}
-        names |= {f"padding{at}": [""] * facts.size} if facts else {}
-        lines = [*head]
+        names: dict[str, Any] = {"separator": table.delimiters.element, "known": {}, "tell": tell, "facts": facts}
+        names |= {"check": checking(places), **{f"place{p.element.position}": p for p in places}} if places else {}
+        names |= {"told_by": facts.known.get, "padding": [""] * facts.size} if facts else {}
         if clean:
             lines += ["if clean:", *(f" {line}" for line in clean), "else:", *(f" {line}" for line in faulted)]
-        made = dict(names)
-        exec("\n ".join(["def act(walk, raw, clean):", *lines]), made)  # noqa: S102 - names and lines of our own
-        return Written(made["act"], (*head, *clean), names)
+        exec("\n ".join(["def act(walk, raw, clean):", *lines]), names)  # noqa: S102 - names and lines of our own
+        return names["act"]
 
-    def _entry(self, segment: Segment, table: Table) -> Callable[[Any, list[str], int, bool], None] | None:
+    def _entry(self, segment: Segment, table: Table) -> Entry | None:
         ledger = LEDGERS.get(table.guide.set_id) if 3 in self.levels else None
-        name = ledger and ledger.entries.get((segment.loop.id, segment.id))
-        if not name:
-            return None
-        return getattr(ledger, name)
-
-    def _checks(self, segment: Segment, table: Table) -> Checks | None:
-        return checks_of(segment, table.delimiters, self.lists) if 5 in self.levels else None
-
-    def _days(self, segment: Segment, table: Table) -> Callable[[Service, str, int], None] | None:
-        return teller(segment, table.guide.set_id, table.delimiters.element) if 5 in self.levels else None
+        return ledger and ledger.entries.get((segment.loop.id, segment.id))
 
     def close(self, loop: Loop, table: Table) -> Close | None:
         """What is added up, and which codes are asked, when an occurrence of this loop ends."""
@@ -145,8 +141,7 @@ class Judgement:
 def _facts(facts: Watcher, segment: Segment) -> list[str]:
     """The source that adds the facts of a segment that was proved clean."""
     always = max((e.position for e in segment.elements if e.usage == "R"), default=0)
-    key, at = facts.key, segment.index
     # What is not sent is empty.
-    lines = [f"whole = row if size >= {facts.size} else row + padding{at}"] if facts.size > always + 1 else []
-    lines += [f"key = {key.replace('row[', 'whole[') if lines else key}"]
-    return [*lines, f"told = told_by{at}(key)", f"walk.facts |= facts{at}.keep(key, row) if told is None else told"]
+    lines = [f"whole = row if size >= {facts.size} else row + padding"] if facts.size > always + 1 else []
+    lines += [f"key = {facts.key.replace('row[', 'whole[') if lines else facts.key}"]
+    return [*lines, "told = told_by(key)", "walk.facts |= facts.keep(key, row) if told is None else told"]

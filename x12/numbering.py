@@ -7,13 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from x12.syntax import Delimiters, split_segment
+from x12.guides import Segment
+from x12.syntax import BINARY, Delimiters, split_segment
 
 if TYPE_CHECKING:
     from x12.table import Act, Node, Table
     from x12.walk import Walk
 
-__all__ = ["numbering"]
+__all__ = ["is_measured", "numbering"]
+
+
+def is_measured(segment: Segment) -> bool:
+    """Whether segments at a place are cut by a length: what a pattern of text says of them proves nothing."""
+    return segment.id == BINARY
 
 
 def numbering(node: Node, table: Table) -> Act | None:
@@ -25,7 +31,7 @@ def numbering(node: Node, table: Table) -> Act | None:
             return _lines(node)
         case "CLM":
             return _claim
-        case "BIN":
+        case _ if is_measured(node.segment):
             return _binary(node, table.delimiters)
         case _:
             return None

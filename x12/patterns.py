@@ -2,6 +2,7 @@
 
 The pattern covers presence, lengths, codes, character sets, dates, composites, repetition and syntax notes. It may fail
 on something clean (29 February, odd number forms), never match something wrong: what fails is judged by `x12.elements`.
+No part of a pattern needs what another would give back, so all of it is possessive, which takes half the time.
 
 Sources: X12.6 (data element types, syntax notes).
 """
@@ -9,7 +10,7 @@ Sources: X12.6 (data element types, syntax notes).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from x12.guides import UNBOUNDED, Component, Element, Note, Segment
@@ -17,16 +18,20 @@ from x12.syntax import Delimiters
 
 __all__ = ["never", "segment_pattern", "segment_source"]
 
-_DATE = r"(?:19|20)\d\d(?:(?:0[13578]|1[02])(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)(?:0[1-9]|[12]\d|30)|02(?:0[1-9]|1\d|2[0-8]))"
-_TIME = r"(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d(?:\d{1,2})?)?"
+_DATE = (
+    "(?>19|20)[0-9][0-9](?>(?>0[13578]|1[02])(?>0[1-9]|[12][0-9]|3[01])"
+    "|(?>0[469]|11)(?>0[1-9]|[12][0-9]|30)|02(?>0[1-9]|1[0-9]|2[0-8]))"
+)
+_HOUR_MINUTE = "(?>[01][0-9]|2[0-3])[0-5][0-9]"
+_TIME = _HOUR_MINUTE + "(?>[0-5][0-9](?:[0-9]{1,2}+)?+)?+"
 # What the patterns of numbers and periods take for part of a value: as delimiters of an odd file they prove nothing.
 _IN_NUMBERS = frozenset(".-")
 # Formats of element 1250 that have a fixed width in front (for the look-behind) and a shape we can prove.
 _PERIODS = {
     "D8": _DATE,
     "RD8": f"{_DATE}-{_DATE}",
-    "DT": _DATE + r"(?:[01]\d|2[0-3])[0-5]\d",
-    "TM": r"(?:[01]\d|2[0-3])[0-5]\d",
+    "DT": _DATE + _HOUR_MINUTE,
+    "TM": _HOUR_MINUTE,
 }
 
 
@@ -35,10 +40,24 @@ def never(_: str) -> object:
     return None
 
 
-def _characters(delimiters: Delimiters) -> str:
-    """The X12 basic and extended character sets (printable ASCII) without the delimiters, as the inside of a class."""
-    keep = [chr(c) for c in range(0x20, 0x7F) if chr(c) not in delimiters]
-    return "".join(re.escape(c) if c in r"\]^-[&~|" else c for c in keep)
+@lru_cache(64)
+def _characters(delimiters: Delimiters) -> tuple[str, str]:
+    """The X12 basic and extended character sets (printable ASCII) without the delimiters, and those that may end a value.
+
+    As the insides of classes, in ranges: a class of single characters takes many times as long to compile.
+    """
+    kept = [c for c in range(0x20, 0x7F) if chr(c) not in delimiters]
+    return _ranges(kept), _ranges([c for c in kept if chr(c) != " "])
+
+
+def _ranges(characters: Iterable[int]) -> str:
+    found: list[list[int]] = []
+    for character in characters:
+        if found and character == found[-1][1] + 1:
+            found[-1][1] = character
+        else:
+            found.append([character, character])
+    return "".join(f"{re.escape(chr(first))}-{re.escape(chr(last))}" for first, last in found)
 
 
 def _value(part: Component, delimiters: Delimiters, before: Component | None, separator: str) -> str | None:
@@ -46,7 +65,7 @@ def _value(part: Component, delimiters: Delimiters, before: Component | None, se
     low, high, kind = max(part.min, 1), part.max, part.data.type
     if part.codes and not part.external:
         fit = sorted((c for c in part.codes if part.min <= len(c) <= high), key=lambda c: (-len(c), c))
-        return "(?:" + "|".join(map(re.escape, fit)) + ")" if fit else None
+        return "(?>" + "|".join(map(re.escape, fit)) + ")" if fit else None
     if part.data.number == "1251":
         if before is None or before.data.number != "1250":
             return None
@@ -54,21 +73,20 @@ def _value(part: Component, delimiters: Delimiters, before: Component | None, se
         formats = [f"(?<={e}{code}{e}){_PERIODS[code]}" for code in sorted(before.codes or ()) if code in _PERIODS]
         return "(?:" + "|".join(formats) + ")" if formats else None
     if kind in ("AN", "ID"):
-        inside = _characters(delimiters)
-        ending = inside.replace(" ", "", 1)
-        return f"[{inside}]{{{low - 1},{high - 1}}}[{ending}]" if high > 1 else f"[{ending}]"
+        inside, ending = _characters(delimiters)
+        return f"[{inside}]{{{low},{high}}}+(?<! )" if high > 1 else f"[{ending}]"
     if kind == "R":
         fraction = min(4, high - 1)
         whole = high - fraction
-        return (
-            rf"-?(?:\d{{1,{whole}}}(?:\.\d{{1,{fraction}}})?|\.\d{{1,{high}}})" if low == 1 and fraction > 0 else None
-        )
+        if low > 1 or fraction < 1:
+            return None
+        return rf"-?+(?>[0-9]{{1,{whole}}}+(?:\.[0-9]{{1,{fraction}}}+)?+|\.[0-9]{{1,{high}}}+)"
     if kind.startswith("N"):
-        return rf"-?\d{{{low},{high}}}"
+        return rf"-?+[0-9]{{{low},{high}}}+"
     if kind == "DT":
-        return _DATE if high == 8 else r"\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|1\d|2[0-8])"
+        return _DATE if high == 8 else "[0-9][0-9](?>0[1-9]|1[0-2])(?>0[1-9]|1[0-9]|2[0-8])"
     if kind == "TM":
-        return _TIME if high >= 8 else r"(?:[01]\d|2[0-3])[0-5]\d"
+        return _TIME if high >= 8 else _HOUR_MINUTE
     return None
 
 
@@ -76,11 +94,11 @@ def _sequence(parts: Sequence[tuple[str, bool]], separator: str) -> str:
     """Patterns of consecutive places with separators in front; places at the end that may be absent need none."""
     tail, optional = "", True
     for pattern, required in reversed(parts):
-        here = pattern if required else f"(?:{pattern})?" if pattern else ""
+        here = pattern if required else f"(?:{pattern})?+" if pattern else ""
         if required:
             tail, optional = separator + here + tail, False
         elif optional:
-            tail = f"(?:{separator}{here}{tail})?" if pattern else (f"(?:{separator}{tail})?" if tail else "")
+            tail = f"(?:{separator}{here}{tail})?+" if pattern else (f"(?:{separator}{tail})?+" if tail else "")
         else:
             tail = separator + here + tail
     return tail
@@ -140,15 +158,33 @@ def _composite(element: Element, delimiters: Delimiters, prefix: str) -> str | N
         parts.append((pattern, component.usage == "R"))
         before = component
     (first, required), rest = parts[0], parts[1:]
-    head = first if required else f"(?:{first})?" if first else ""
+    head = first if required else f"(?:{first})?+" if first else ""
     always = frozenset(c.position for c in element.components if c.usage == "R")
     body = head + _sequence(rest, separator) + f"(?<!{separator})" + _assertions(notes, names, always)
     any_required = any(r for _, r in parts)
     return body if any_required else f"(?=[^{re.escape(delimiters.element)}])" + body
 
 
-def segment_source(segment: Segment, delimiters: Delimiters, prefix: str = "") -> str | None:
-    """The pattern that only clean segments match, its groups named with `prefix`; None where nothing can be proved."""
+def _told(pattern: str, name: str, asked: Collection[str]) -> str:
+    """The pattern of an element with groups for what is asked of it (see `segment_source`)."""
+    if "text" in asked:
+        pattern = f"(?P<t{name}>{pattern})"
+    if "there" in asked:
+        pattern += f"(?P<h{name}>)"
+    if "sign" in asked:
+        pattern = f"(?=(?:-(?P<m{name}>))?[0.]*(?:[1-9](?P<z{name}>))?){pattern}"
+    return pattern
+
+
+def segment_source(
+    segment: Segment, delimiters: Delimiters, prefix: str = "", asked: Mapping[int, Collection[str]] | None = None
+) -> str | None:
+    """The pattern that only clean segments match, its groups named with `prefix`; None where nothing can be proved.
+
+    `asked` says of elements, by position, what is to be told of them when they are there: their "text" in group `tP_N` (P the
+    prefix, N the position), that they are "there" by an empty group `hP_N`, the "sign" of a number by two empty groups: `mP_N`
+    where it begins with a minus, `zP_N` where it is not zero.
+    """
     if segment.usage == "N" or not _IN_NUMBERS.isdisjoint(delimiters):
         return None
     separator = re.escape(delimiters.element)
@@ -174,6 +210,8 @@ def segment_source(segment: Segment, delimiters: Delimiters, prefix: str = "") -
         if pattern and element.position in watched and element.usage != "R":
             names[element.position] = f"{prefix}e{element.position}"
             pattern = f"(?P<{names[element.position]}>{pattern})"
+        if pattern and asked and element.position in asked:
+            pattern = _told(pattern, f"{prefix}_{element.position}", asked[element.position])
         parts.append((pattern, element.usage == "R"))
         before = element
     always = frozenset(e.position for e in segment.elements if e.usage == "R")

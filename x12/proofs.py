@@ -1,82 +1,167 @@
-"""One regular expression for the segments of a loop; a match proves them clean, in order, none missing, none too often.
+"""One regular expression for a loop and the loops that begin inside it; a match proves its segments clean.
 
-Walking segment by segment costs more than the patterns themselves do. A loop that occurs often therefore gets one pattern out
-of those of its own segments that the file has been seen to use, up to its first inner loop. What the pattern does not match, or
-what follows it, is walked segment by segment as ever, so a proof changes how long judging takes and nothing else.
+Walking segment by segment costs more than the patterns themselves do. A loop that occurs often therefore gets one pattern out of
+the segments that the file has been seen to use, in the guide's order, each of which may be absent. How far it matches, the segments are
+clean; what they come to is then decided by few of their values: those that rules look at, qualifiers that choose a place, and
+which segments are there. The first time that these values come together the segments are walked to find out (`Walk.rehearse`), and the
+`Passage` is remembered by them. What differs from claim to claim, such as amounts, codes and numbers of levels, is asked each time by a
+function written as source, as `dataclasses` does it: into the source go numbers and names of its own, nothing of the content.
 
-What a match means for the walk (which children were seen, how often, what each segment's act does) is a function written as
-source, as `dataclasses` does it. Into the source go numbers and names of its own, nothing of the content.
+What is not proved, or by a passage not clean, is walked segment by segment as ever, so a proof changes how long judging takes and
+nothing else.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count, groupby
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from x12.guides import UNBOUNDED, Loop, Segment
-from x12.patterns import segment_pattern, segment_source
-from x12.syntax import Delimiters
+from x12.guides import Loop, Segment
+from x12.numbering import is_measured
+from x12.patterns import segment_source
 
 if TYPE_CHECKING:
-    from x12.table import Node, Step, Table
+    from x12.codes.checking import Known
+    from x12.situations.facts import Watcher
+    from x12.table import Meaning, Node, Scope, Table
     from x12.walk import Walk
 
-__all__ = ["Proof", "prove"]
+__all__ = ["Frame", "Passage", "Proof", "prove"]
 
-# (walk, match, step that enters the loop, nodes to add to) -> the last node; None where a run of segments is not clean.
-Finish = Callable[["Walk", re.Match[str], "Step", "list[Node | None]"], "Node | None"]
+# A pattern of so many segments is as long as one should be.
+_PIECES_MAX = 40
+# A segment that comes in a row more often than this is walked from there on.
+_COPIES_MAX = 4
+# How many passages, and facts of one segment, are remembered before all are forgotten.
+_MEMORY_ENTRIES = 2048
+_TEXT_MAX = 160
+_numbers = count()
+_Value = TypeVar("_Value")
+
+
+class Frame(NamedTuple):
+    """An open loop: what it has seen, how often, its facts and those around it, and how many segments behind the first it began."""
+
+    scope: Scope
+    seen: int
+    counts: dict[int, int] | None
+    facts: int
+    around: int
+    offset: int
+
+
+class Passage(NamedTuple):
+    """What some segments come to, the first of which begins a loop: their places, and the loops that are open behind them.
+
+    `offsets` says of each piece of the proof how many segments are before it. `closed` are the facts that stay when another occurrence of
+    the loop follows, None where it is to be walked what is missing then or which rules are broken.
+    """
+
+    nodes: list[Node]
+    frames: tuple[Frame, ...]
+    offsets: tuple[int, ...]
+    closed: int | None
+
+
+# (walk, match, position of the first segment) -> what the segments come to; None where they must be walked.
+Read = Callable[["Walk", re.Match[str], int], "Passage | None"]
 
 
 class _Piece(NamedTuple):
-    """The part of a proof that one segment of the guide fills. `run`: it may repeat; `loose`: each is still to be proved."""
+    """The part of a proof that one segment of the guide may fill; `prefix` begins the names of its groups."""
 
     node: Node
+    meaning: Meaning
+    prefix: str
+    asked: Mapping[int, frozenset[str]]
     source: str
-    required: bool
-    run: bool
-    loose: bool
 
 
 class Proof:
-    """`match` finds the segments at an offset of the file's text; `finish` brings the walk behind them.
+    """`match` finds the segments at an offset of the file's text; `read` tells what they come to, and does what they mean.
 
-    `known` is how many of the loop's segments it was made of.
+    `met` is how many of the guide's segments were known when it was made. Nothing is done where `read` gives None.
     """
 
-    __slots__ = ("finish", "known", "match")
+    __slots__ = ("_pieces", "_table", "_there", "known", "match", "met", "read")
 
-    def __init__(self, pieces: Sequence[_Piece], delimiters: Delimiters) -> None:
-        self.known = len(pieces)
-        pattern = re.compile("".join(_source(piece, re.escape(delimiters.segment)) for piece in pieces))
+    def __init__(self, pieces: Sequence[_Piece], table: Table) -> None:
+        self._pieces = pieces
+        self._table = table
+        self.met = len(table.nodes)
+        self.known = [p.node for p in pieces]
+        end = re.escape(table.delimiters.segment)
+        first, *others = pieces
+        source = f"(?>{first.source}{end})" + "".join(f"(?>(?P<p{p.prefix}>){p.source}{end})?+" for p in others)
+        pattern = re.compile(source)
         self.match = pattern.match
-        self.finish = _finish(pieces, pattern, delimiters)
+        # The groups that are there where a piece is.
+        self._there = [0, *(pattern.groupindex[f"p{p.prefix}"] for p in others)]
+        self.read = _Source(self, pieces, table, pattern.groupindex).read()
+
+    def rows(self, match: re.Match[str]) -> dict[int, str]:
+        """The raw segments of a match, by the number of their piece."""
+        there = [number for number, group in enumerate(self._there) if match[group] is not None]
+        return dict(zip(there, match[0].split(self._table.delimiters.segment), strict=False))
+
+    def rehearsed(self, walk: Walk, match: re.Match[str]) -> Passage | None:
+        """What walking the segments of a match comes to; None where that is not decided by what a proof looks at."""
+        rows = self.rows(match)
+        offsets = {number: offset for offset, number in enumerate(rows)}
+        nodes = [self._pieces[number].node for number in rows]
+        return walk.rehearse(nodes, list(rows.values()), tuple(offsets.get(n, 0) for n in range(len(self._pieces))))
 
 
-def prove(loop: Loop, table: Table, before: Proof | None = None) -> Proof | None:
-    """The proof of a loop out of the segments met so far; None where it would hold one segment, or no more than the one before."""
-    pieces = _pieces(loop, table)
-    if len(pieces) < 2 or (before is not None and before.known >= len(pieces)):
+def prove(loop: Loop, table: Table, walked: Sequence[Node | None], before: Proof | None = None) -> Proof | None:
+    """The proof of a loop out of the segments met so far; the one before where that is made of the same.
+
+    None where there is nothing to prove. `walked` are places of some segments that were walked, to see how they repeat.
+    """
+    for node, run in groupby(walked):
+        if node is not None:
+            node.most = max(node.most, sum(1 for _ in run))
+    nodes: list[Node] = []
+    _gather(loop, table, nodes, inner=False)
+    if before is not None and before.known == nodes:
+        before.met = len(table.nodes)
         return before
-    return Proof(pieces, table.delimiters)
-
-
-def _pieces(loop: Loop, table: Table) -> list[_Piece]:
     pieces: list[_Piece] = []
-    own = [child for child in loop.children if isinstance(child, Segment)]
-    for child in loop.children:
-        if isinstance(child, Loop):
-            break
-        node = table.nodes.get(child.index)
-        if node is None:
-            if child.usage == "R":
-                break
-            continue
-        piece = None if any(_alike(child, other) for other in own if other is not child) else _piece(node, table)
+    for number, node in enumerate(nodes):
+        piece = _piece(node, table, f"n{number}")
         if piece is None:
             break
         pieces.append(piece)
-    return pieces
+    return Proof(pieces, table) if pieces else None
+
+
+def _gather(loop: Loop, table: Table, found: list[Node], *, inner: bool) -> bool:
+    """The places of a loop and of those that begin inside it, as far as one pattern may go; tells whether it may go on."""
+    own = [child for child in loop.children if isinstance(child, Segment)]
+    for child in loop.children:
+        first = child.first if isinstance(child, Loop) else child
+        node = table.nodes.get(first.index)
+        if node is None:
+            continue
+        if isinstance(child, Loop):
+            scope = node.scope
+            # What happens when it ends, and texts that are compared in it, are asked of the loop that a proof is for.
+            if scope.close is not None or scope.compares or not _gather(child, table, found, inner=True):
+                return False
+            continue
+        if any(_alike(child, other) for other in own if other is not child) or (inner and _is_dated(node, table)):
+            return False
+        found += [node] * (1 if child.opens else min(child.repeat, node.most, _COPIES_MAX))
+        if len(found) >= _PIECES_MAX:
+            return False
+    return True
+
+
+def _is_dated(node: Node, table: Table) -> bool:
+    """Whether what the segment means is about the loop that it stands in."""
+    meaning = table.meaning(node.segment)
+    return meaning.kept is not None or meaning.entry is not None or meaning.tell is not None
 
 
 def _alike(one: Segment, other: Segment) -> bool:
@@ -89,94 +174,256 @@ def _alike(one: Segment, other: Segment) -> bool:
     return not (first.codes or frozenset()).isdisjoint(second.codes or ())
 
 
-def _piece(node: Node, table: Table) -> _Piece | None:
-    segment, delimiters = node.segment, table.delimiters
-    run = segment.repeat > 1 and not segment.opens
-    source = segment_source(segment, delimiters, f"s{segment.index}")
-    if source is None or segment.usage == "N":
+def _piece(node: Node, table: Table, prefix: str) -> _Piece | None:
+    segment, meaning = node.segment, table.meaning(node.segment)
+    if segment.usage == "N" or is_measured(segment):
         return None
-    # In a repetition a named group keeps what an earlier round has matched, so that the syntax notes would look at that.
-    loose = run and "(?P<" in source
-    if loose:
-        qualifier = segment.qualifier
-        element, end = re.escape(delimiters.element), re.escape(delimiters.segment)
-        source = re.escape(node.prefix)
-        if qualifier is not None:
-            if segment.elements[0] is not qualifier:
-                return None
-            source += "(?:" + "|".join(map(re.escape, sorted(qualifier.codes or ()))) + f")(?=[{element}{end}])"
-        source += f"[^{end}]*"
-    return _Piece(node, source, segment.opens or segment.usage == "R", run, loose)
+    asked: dict[int, set[str]] = {}
+
+    def ask(element: int, what: str) -> None:
+        asked.setdefault(element, set()).add(what)
+
+    if (at := _deciding_qualifier(segment, table)) is not None:
+        if at == 0:
+            return None
+        ask(at, "text")
+    if meaning.facts is not None:
+        for element, part in meaning.facts.parts:
+            ask(element, part)
+    for place in meaning.places:
+        ask(place.element.position, "text")
+        if place.chosen_by_before:
+            ask(place.element.position - 1, "text")
+    for element in meaning.entry.elements if meaning.entry is not None else ():
+        ask(element, "text")
+    if segment.id == "HL":
+        ask(1, "text")
+        ask(2, "text")
+    elif segment.id == "LX":
+        ask(1, "text")
+    # What the guide forbids or does not have is never there.
+    used = {e.position for e in segment.elements if e.usage != "N"}
+    fit = {element: frozenset(what) for element, what in asked.items() if element in used}
+    source = segment_source(segment, table.delimiters, prefix, fit)
+    if source is None:
+        return None
+    if meaning.kept is not None or meaning.tell is not None:
+        source = f"(?P<r{prefix}>{source})"
+    return _Piece(node, meaning, prefix, fit, source)
 
 
-def _source(piece: _Piece, terminator: str) -> str:
-    """Every part is atomic: what was matched as one segment is never tried as another."""
-    if piece.run:
-        one = f"(?>{piece.source}{terminator})"
-        repeat = piece.node.segment.repeat
-        most = "" if repeat >= UNBOUNDED else str(repeat)
-        return f"(?P<{_name(piece)}>{one}{{{int(piece.required)},{most}}}+)"
-    return f"(?>(?P<{_name(piece)}>{piece.source}){terminator}){'' if piece.required else '?+'}"
+def _deciding_qualifier(segment: Segment, table: Table) -> int | None:
+    """The element of which some values, but not all, may lead to another place; 0 where it is part of one, None where none does."""
+    codes = segment.qualifier.codes if segment.qualifier is not None else None
+    if not codes or len(codes) == 1:
+        return None
+    others = (s.qualifier.codes or frozenset() for s in table.guide.segments if s.id == segment.id and s.qualifier)
+    if all(codes <= other or codes.isdisjoint(other) for other in others):
+        return None
+    at, composite = table.qualifiers[segment.id]
+    return 0 if composite else at
 
 
-def _name(piece: _Piece) -> str:
-    return f"n{piece.node.segment.index}"
+class _Source:
+    """Writes the function that reads a match."""
 
-
-def _finish(pieces: Sequence[_Piece], pattern: re.Pattern[str], delimiters: Delimiters) -> Finish:
-    known: dict[str, Any] = {"terminator": delimiters.segment}
-    needed = [p for p in pieces if p.run or not p.required or p.node.act is not None]
-    groups = [f"g{p.node.segment.index}" for p in needed]
-    numbers = [str(pattern.groupindex[_name(p)]) for p in needed]
-    body = [f"{', '.join(groups)} = match.group({', '.join(numbers)})"] if groups else []
-    for piece in pieces:
-        index = piece.node.segment.index
-        known |= {
-            f"node{index}": piece.node,
-            f"act{index}": piece.node.act,
-            f"proved{index}": segment_pattern(piece.node.segment, delimiters),
+    def __init__(self, proof: Proof, pieces: Sequence[_Piece], table: Table, groups: Mapping[str, int]) -> None:
+        self.pieces = pieces
+        self.table = table
+        self.groups = groups
+        self.used: dict[str, int] = {}
+        self.places: list[tuple[str, Any]] = []
+        self.levels: dict[int, str] = {}
+        self.names: dict[str, Any] = {
+            "number": next(_numbers),
+            "passages": {},
+            "proof": proof,
+            "separator": table.delimiters.element,
+            "remember": _remember,
         }
-        known |= piece.node.written.names if piece.node.written is not None else {}
-        if piece.run:
-            body += [f"r{index} = g{index}.split(terminator)[:-1] if g{index} else ()"]
-        if piece.loose:
-            body += [f"for raw in r{index}:", f" if proved{index}(raw) is None: return None"]
-    seen = sum(p.node.bit for p in pieces if p.required)
-    first = pieces[0].node.segment.index
-    body += ["walk.take(step)", "at = walk.position", f"seen, here, counts = {seen}, node{first}, None"]
-    for piece in pieces:
-        body += _steps(piece, opens=piece is pieces[0])
-    body += ["walk.position, walk.seen, walk.counts = at, seen, counts", "return here"]
-    source = "\n ".join(["def finish(walk, match, step, nodes):", *body])
-    exec(source, known)  # noqa: S102 - see above
-    return known["finish"]
 
+    def name(self, kind: str, piece: _Piece, element: int | None = None) -> str:
+        """The variable of a group; "None" where the pattern has no such group."""
+        name = f"{kind}{piece.prefix}" + (f"_{element}" if element else "")
+        if name not in self.groups:
+            return "None"
+        self.used[name] = self.groups[name]
+        return name
 
-def _steps(piece: _Piece, opens: bool) -> list[str]:
-    """The lines for one piece."""
-    index, act = piece.node.segment.index, piece.node.act is not None
-    written = piece.node.written
-    acting = [f"act{index}(walk, raw, True)"] if written is None else written.lines
-    if piece.run:
-        # `finish` needs the number of a run's segments even where nothing is done with them.
-        limited = piece.node.segment.repeat < UNBOUNDED
-        lines = [f"if r{index}:", f" here = node{index}"]
-        lines += [] if piece.required else [f" seen |= {piece.node.bit}"]
-        lines += (
-            [f" for raw in r{index}:", "  at += 1", "  walk.position = at", *(f"  {line}" for line in acting)]
-            if act
-            else []
+    def there(self, number: int) -> str:
+        """What tells whether a piece is there."""
+        return "True" if number == 0 else f"{self.name('p', self.pieces[number])} is not None"
+
+    def read(self) -> Read:
+        """The function: first all that may fail, then what the segments mean."""
+        asked: list[str] = []
+        key: list[str] = ["walk.around"] if self.pieces[0].node.scope.outlook else []
+        numbered: list[str] = []
+        done: list[str] = []
+        for number, piece in enumerate(self.pieces):
+            asked += self._codes(piece)
+            facts, lines = self._facts(number, piece)
+            asked += lines
+            key += [] if number == 0 else [self.name("p", piece)]
+            key += facts
+            if (at := _deciding_qualifier(piece.node.segment, self.table)) and self.name("t", piece, at) not in key:
+                key.append(self.name("t", piece, at))
+            check, commit = self._numbers(number, piece)
+            numbered += check
+            done += [*commit, *self._means(number, piece)]
+        lines = [
+            *self._sets(),
+            *asked,
+            f"key = ({', '.join(dict.fromkeys(key))},)" if key else "key = ()",
+            "passage = passages.get(key)",
+            "if not passage:",
+            " if passage is None: passage = remember(passages, key, proof.rehearsed(walk, match) or False)",
+            " if not passage: return None",
+            *numbered,
+            *done,
+            "return passage",
+        ]
+        groups = ", ".join(self.used)
+        numbers = ", ".join(str(n) for n in self.used.values())
+        told = [f"{groups} = match.group({numbers})"] if self.used else []
+        exec("\n ".join(["def read(walk, match, at):", *told, *lines]), self.names)  # noqa: S102 - see above
+        return self.names["read"]
+
+    def _sets(self) -> list[str]:
+        """The sets of codes that are known to be good, all at once."""
+        if not self.places:
+            return []
+        places = [place for _, place in self.places]
+
+        def choose(known: Known, number: int) -> tuple[set[str], ...]:
+            chosen = known.chosen[number] = tuple(place.good(known) for place in places)
+            return chosen
+
+        self.names["choose"] = choose
+        return [
+            f"{', '.join(name for name, _ in self.places)}, = walk.known.chosen.get(number) or choose(walk.known, number)"
+        ]
+
+    def _codes(self, piece: _Piece) -> list[str]:
+        lines: list[str] = []
+        for place in piece.meaning.places:
+            at, asker = place.element.position, f"c{piece.prefix}_{place.element.position}"
+            text = self.name("t", piece, at)
+            if text == "None":
+                continue
+            self.names[asker] = place
+            before = self.name("t", piece, at - 1) if place.chosen_by_before else "None"
+            if place.chosen_by_before and not place.only:
+                lines.append(f"if {text} is not None and not {asker}.passes(walk, {before}, {text}): return None")
+                continue
+            good = next((name for name, other in self.places if other.number == place.number), "")
+            if not good:
+                good = f"k{len(self.places)}"
+                self.places.append((good, place))
+            condition = f"{before} == {place.only!r} and " if place.only else ""
+            condition += f"{text} is not None and " if place.element.usage != "R" or place.only else ""
+            if piece is not self.pieces[0] and not condition:
+                condition = f"{text} is not None and "
+            lines.append(
+                f"if {condition}{text} not in {good} and not {asker}.admits(walk, {before} or '', {text}, {good}): return None"
+            )
+        return lines
+
+    def _facts(self, number: int, piece: _Piece) -> tuple[list[str], list[str]]:
+        """What decides a segment's facts, as parts of the key: the values, or the facts where there are too many of those."""
+        watcher = piece.meaning.facts
+        if watcher is None:
+            return [], []
+        parts: list[str] = []
+        for element, part in watcher.parts:
+            kinds = {"text": "t", "there": "h", "sign": "mz"}[part]
+            parts += [name for kind in kinds if (name := self.name(kind, piece, element)) != "None"]
+        if not any(part == "text" and _is_open(piece.node.segment, element) for element, part in watcher.parts):
+            return parts, []
+        variable, known = f"b{piece.prefix}", f"known{piece.prefix}"
+        self.names[known] = {}
+        self.names[f"facts{piece.prefix}"] = _of_piece(
+            watcher, number, self.names["proof"], self.names[known], self.names["separator"]
         )
-        lines += [] if act else [f" at += len(r{index})"]
-        lines += [f" nodes += [node{index}] * len(r{index})"]
-        if limited:
-            count = f"if len(r{index}) > 1: counts = {{**(counts or {{}}), {piece.node.bit}: len(r{index})}}"
-            lines += [f" {count}"]
+        value = parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
+        lines = [
+            f"{variable} = {known}.get({value})",
+            f"if {variable} is None: {variable} = facts{piece.prefix}(match, {value})",
+        ]
+        if number:
+            lines = [f"if {self.name('p', piece)} is None: {variable} = None", "else:", *(f" {line}" for line in lines)]
+        return [variable], lines
+
+    def _numbers(self, number: int, piece: _Piece) -> tuple[list[str], list[str]]:
+        """Levels and service lines count from 1: what asks for it, and what counts on (see `x12.numbering`)."""
+        segment = piece.node.segment
+        own = self.name("t", piece, 1) if segment.id in ("HL", "LX") else ""
+        if segment.id == "HL":
+            above, here = id(segment.loop.parent), id(segment.loop)
+            parent = self.name("t", piece, 2)
+            expected = self.levels.get(above) or f"walk.open_levels.get({above}, {parent})"
+            self.levels[here] = own
+            begin = [] if len(self.levels) > 1 else ["levels = walk.levels"]
+            step = ["levels += 1", f"if {own} != str(levels): return None"]
+            if parent != "None":
+                step += [f"if {parent} and {parent} != {expected}: return None"]
+            commit = [f"walk.open_levels[{here}] = {own}", "walk.levels = levels"]
+            if number:
+                step = [f"if {self.there(number)}:", *(f" {line}" for line in step)]
+                commit = [f"if {self.there(number)}: {commit[0]}", commit[1]]
+            return [*begin, *step], commit
+        if segment.id == "LX" and self.table.guide.set_id == "837":
+            return [f"if {own} != str(walk.lines + 1): return None"], ["walk.lines += 1"]
+        return [], ["walk.lines = 0"] if segment.id == "CLM" else []
+
+    def _means(self, number: int, piece: _Piece) -> list[str]:
+        """What is done with a segment: its text is kept, days of service are told, amounts are entered."""
+        meaning, index = piece.meaning, piece.node.segment.index
+        raw = self.name("r", piece)
+        lines: list[str] = []
+        if meaning.tell is not None:
+            self.names[f"tell{piece.prefix}"] = meaning.tell
+            lines += [f"if walk.service is not None: tell{piece.prefix}(walk.service, {raw}, at)"]
+        if meaning.kept is not None:
+            always = max((e.position for e in piece.node.segment.elements if e.usage == "R"), default=0)
+            kept = f"walk.texts[{index}] = {raw}"
+            if always >= meaning.kept:
+                lines += [kept]
+            else:
+                lines += [f"if {raw}.count(separator) >= {meaning.kept}: {kept}"]
+                lines += [f"elif walk.texts: walk.texts.pop({index}, None)"]
+        if meaning.entry is not None:
+            texts = "".join(f", {self.name('t', piece, e)}" for e in meaning.entry.elements)
+            position = f"at + passage.offsets[{number}]" if number else "at"
+            lines += [f"walk.sums.{meaning.entry.method}({position}, True{texts})"]
+        if number and lines:
+            lines = [f"if {self.there(number)}:", *(f" {line}" for line in lines)]
         return lines
-    lines = [] if opens else ["at += 1", f"here = node{index}"]
-    lines += [f"nodes.append(node{index})"]
-    lines += [] if piece.required else [f"seen |= {piece.node.bit}"]
-    lines += [f"raw = g{index}", *([] if opens else ["walk.position = at"]), *acting] if act else []
-    if piece.required:
-        return lines
-    return [f"if g{index} is not None:", *(f" {line}" for line in lines)]
+
+
+def _is_open(segment: Segment, element: int) -> bool:
+    """Whether an element has more values than the guide lists."""
+    at = segment.elements[element - 1]
+    return at.codes is None or at.external is not None or bool(at.components) or at.repeat > 1
+
+
+def _of_piece(
+    watcher: Watcher, number: int, proof: Proof, known: dict[object, int], separator: str
+) -> Callable[[re.Match[str], object], int]:
+    """What finds the facts of a segment whose values are not known yet."""
+
+    def facts(match: re.Match[str], value: object) -> int:
+        raw = proof.rows(match)[number]
+        found = watcher(raw.split(separator))
+        if len(raw) <= _TEXT_MAX:
+            _remember(known, value, found)
+        return found
+
+    return facts
+
+
+def _remember(known: dict[object, _Value], key: object, value: _Value) -> _Value:
+    if len(known) >= _MEMORY_ENTRIES:
+        known.clear()
+    known[key] = value
+    return value

@@ -9,9 +9,9 @@ Sources: X12.6 (application control structure).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, final
+from typing import TYPE_CHECKING, NamedTuple, Protocol, final
 
 from x12.elements import judge_segment
 from x12.guides import UNBOUNDED, Guide, Loop, Segment
@@ -20,12 +20,15 @@ from x12.patterns import never, segment_pattern
 from x12.syntax import STANDARD, Delimiters
 
 if TYPE_CHECKING:
+    from x12.balancing import Entry
+    from x12.codes.checking import CodePlace
+    from x12.codes.service_days import Teller
     from x12.proofs import Proof
     from x12.situations import Rule
-    from x12.situations.facts import LoopFacts, Situations
+    from x12.situations.facts import LoopFacts, Situations, Watcher
     from x12.walk import Walk
 
-__all__ = ["Act", "Close", "Judging", "Node", "Scope", "Step", "StepsByValue", "Table", "Written", "compiled"]
+__all__ = ["Act", "Close", "Judging", "Meaning", "Node", "Scope", "Step", "StepsByValue", "Table", "compiled"]
 
 # A pattern takes as long to make as the slow road does for some fifty segments.
 _PATTERN_FROM = 24
@@ -34,23 +37,29 @@ Act = Callable[["Walk", str, bool], None]
 Close = Callable[["Walk"], None]
 
 
-class Written(NamedTuple):
-    """An act that was written as source: its lines for a segment that was proved clean, of `walk` and `raw`, with the `names` in them.
+class Meaning(NamedTuple):
+    """What the segments at a place of a guide mean beyond levels 1 and 2.
 
-    A proof takes the lines into its own. They may use `row`, `size`, `whole`, `key`, `told` and `name` for themselves, and look at
-    the walk's position.
+    `facts` finds what rules see of them, `kept` says from which element on rules compare their texts, `places` have codes, `entry` is
+    how sums take them, and `tell` takes what they say of days of service.
     """
 
-    act: Act
-    lines: tuple[str, ...]
-    names: dict[str, Any]
+    facts: Watcher | None = None
+    kept: int | None = None
+    places: Sequence[CodePlace] = ()
+    entry: Entry | None = None
+    tell: Teller | None = None
 
 
 class Judging(Protocol):
     """What is judged beyond levels 1 and 2. Hashable, since compiled guides are kept by it."""
 
-    def act(self, segment: Segment, table: Table) -> Written | None:
+    def act(self, segment: Segment, table: Table) -> Act | None:
         """What to do with each segment at this place."""
+        ...
+
+    def meaning(self, segment: Segment, table: Table) -> Meaning:
+        """What the segments at this place mean, of which `act` is what to do."""
         ...
 
     def close(self, loop: Loop, table: Table) -> Close | None:
@@ -71,6 +80,7 @@ class Node:
 
     `plain` tells whether a raw segment is clean, `match` the same but for the trailer, which the slow road takes. A pattern is
     made when it has been asked for some times: until then the slow road answers, which a single document is sooner done with.
+    `most` is how often it was seen in a row when a loop that it is in was proved.
     """
 
     __slots__ = (
@@ -80,13 +90,13 @@ class Node:
         "bit",
         "loop",
         "match",
+        "most",
         "next",
         "opens",
         "plain",
         "prefix",
         "scope",
         "segment",
-        "written",
     )
 
     def __init__(self, segment: Segment, table: Table) -> None:
@@ -101,9 +111,8 @@ class Node:
         # The trailer ends the walk, which the slow road does.
         self.match: Callable[[str], object] = never if segment.id == "SE" else self._late
         judging = table.judging
-        numbered, written = numbering(self, table), judging.act(segment, table) if judging is not None else None
-        self.act = _together(numbered, written.act if written is not None else None)
-        self.written = written if numbered is None else None
+        self.act = _together(numbering(self, table), judging.act(segment, table) if judging is not None else None)
+        self.most = 1
         self.next: dict[str, Step | StepsByValue] = {}
 
     def _late(self, raw: str) -> object:
@@ -134,7 +143,7 @@ def _together(one: Act | None, other: Act | None) -> Act | None:
 class Scope:
     """One loop of a guide, compiled: what must be in it, what happens when it ends, and the proof of its own segments.
 
-    `opened` counts its occurrences while it is `unproved`, `failed` those that the proof did not match. What situational rules
+    `opened` counts its occurrences while it is `unproved`, `outgrown` those since its proof was outgrown. What situational rules
     know of it: `rules`, and of those at hand `base`, `presence`, `relevant` and `known` as in `x12.situations`; `compare` tells the
     rules whose texts do not agree. What rules here or further in look at that lies around (`outlook`), and whether one of them
     compares texts (`compares`).
@@ -146,10 +155,10 @@ class Scope:
         "close",
         "compare",
         "compares",
-        "failed",
         "known",
         "loop",
         "opened",
+        "outgrown",
         "outlook",
         "patience",
         "presence",
@@ -182,7 +191,7 @@ class Scope:
         self.close = table.judging.close(loop, table) if table.judging is not None else None
         self.proof: Proof | None = None
         self.unproved = True
-        self.opened = self.failed = self.patience = 0
+        self.opened = self.outgrown = self.patience = 0
 
 
 class Step:
@@ -255,6 +264,10 @@ class Table:
             scope = self.scopes[id(loop)] = Scope(loop, self)
         return scope
 
+    def meaning(self, segment: Segment) -> Meaning:
+        """What the segments at this place mean beyond levels 1 and 2."""
+        return self.judging.meaning(segment, self) if self.judging is not None else Meaning()
+
     def value(self, segment_id: str, raw: str) -> str | None:
         """The qualifier's value in a raw segment, or None when this id has no qualifier."""
         where = self.qualifiers.get(segment_id)
@@ -287,6 +300,22 @@ class Table:
             if loop.parent is None:
                 return None, False
             after, loop, ups = loop.position, loop.parent, ups + 1
+
+    def certain_step(self, here: Node, raw: str) -> Step | None:
+        """The step that id and qualifier of a raw segment alone decide; None where there is no such one."""
+        segment_id = raw.split(self.delimiters.element, 1)[0]
+        step, certain = self.find(here, segment_id, self.value(segment_id, raw), raw)
+        return step if certain else None
+
+    def begins_again(self, here: Node, first: Node, ups: int) -> bool:
+        """Whether the segment that begins a loop, whatever its qualifier, leads from `here` so many loops up and into it again."""
+        segment = first.segment
+        codes = segment.qualifier.codes if segment.qualifier is not None else None
+        for value in codes or ((None,) if segment.qualifier is None else ()):
+            step, certain = self.find(here, segment.id, value, first.prefix)
+            if step is None or not certain or step.node is not first or step.ups != ups or step.into is not first.scope:
+                return False
+        return bool(codes) or segment.qualifier is None
 
     def _step(self, loop: Loop, child: Segment | Loop, ups: int) -> Step:
         inside = (self.scope(child),) if isinstance(child, Loop) else ()

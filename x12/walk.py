@@ -9,8 +9,9 @@ Sources: X12.6 (data element types, syntax notes), 005010X231A1 (codes of IK304 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from x12 import guides
 from x12.codes.checking import Known
@@ -18,12 +19,15 @@ from x12.codes.service_days import Service
 from x12.elements import judge_segment
 from x12.finding import Finding
 from x12.guides import Loop, Narrowed, Segment
-from x12.proofs import prove
+from x12.proofs import Frame, Passage, Proof, prove
 from x12.situations import Rule
 from x12.syntax import number_of
 from x12.table import Node, Scope, Step, StepsByValue, Table, compiled
 from x12.tree import Instance, tree
 from x12.wording import Broken, Past, worded
+
+if TYPE_CHECKING:
+    from x12.situations.facts import Watcher
 
 __all__ = ["FINDINGS_MAX", "Instance", "Node", "Table", "Walk", "compiled", "tree"]
 
@@ -33,8 +37,8 @@ FINDINGS_MAX = 5_000
 _Frame = tuple[Scope, int, dict[int, int] | None, int, int, int, dict[int, str], int]
 _ENVELOPE = frozenset(("ISA", "GS", "ST", "GE", "IEA", "TA1"))
 # A loop is proved as a whole from this occurrence on: making the proof costs about as much as walking it so often.
-_PROVED_FROM = 400
-# A loop that its proof has not matched so often gets a new one if more of its segments are known by then; then four times as often.
+_PROVED_FROM = 200
+# A loop that has come so often since segments became known that its proof has not gets a new one; then four times as often.
 _PATIENCE = 100
 
 
@@ -150,19 +154,16 @@ class Walk:
                 step = step.get(raw.split(element, 2)[1]) if plain else self._by_value(step, raw)
             if step is not None:
                 node = step.node
-                if step.opens:
+                if step.into is not None:
                     proof = node.scope.proof
                     if proof is None:
                         if node.scope.unproved:
                             self._opened(node.scope)
                     elif match := proof.match(text, at):
                         self.seen, self.position = seen, offset + index
-                        last = proof.finish(self, match, step, self.nodes)
-                        if last is not None:
-                            here, seen, index, at = last, self.seen, self.position - offset + 1, match.end()
-                            continue
-                    else:
-                        self._unproved(node.scope)
+                        at = self._proved(proof, match, step, text)
+                        here, seen, index = self._here, self.seen, self.position - offset + 1
+                        continue
                 if node.match(raw) is not None:
                     here = node
                     place(node)
@@ -194,15 +195,114 @@ class Walk:
         """Once more a loop that has no proof."""
         scope.opened += 1
         if scope.opened == _PROVED_FROM:
-            scope.proof = prove(scope.loop, self.table)
+            scope.proof = prove(scope.loop, self.table, self.nodes)
             scope.patience, scope.unproved = _PATIENCE, False
 
-    def _unproved(self, scope: Scope) -> None:
-        """A loop that its proof did not match: a new one, once it could be made of more segments."""
-        scope.failed += 1
-        if scope.failed == scope.patience:
+    def _outgrown(self, scope: Scope) -> None:
+        """Once more a loop whose proof was made when fewer segments were known."""
+        scope.outgrown += 1
+        if scope.outgrown == scope.patience:
             scope.patience *= 4
-            scope.proof = prove(scope.loop, self.table, scope.proof)
+            scope.proof = prove(scope.loop, self.table, self.nodes, scope.proof)
+
+    def _proved(self, proof: Proof, match: re.Match[str], step: Step, text: str) -> int:
+        """Go a step into a loop whose segments a proof matched, and on through occurrences that follow; where in the text that ends.
+
+        Of what the proof cannot read, the first segment is judged here and the others are left to be walked.
+        """
+        if proof.met != len(self.table.nodes):
+            self._outgrown(step.node.scope)
+        around = self.texts
+        self.take(step)
+        scope, position, at = self._scope, self.position, match.start()
+        outer = self._stack[-1]
+        counts, below, again = outer[2], 0, 0
+        room = step.child.repeat - (counts or {}).get(step.bit, 1)
+        passage, last = proof.read(self, match, position), None
+        while passage is not None:
+            self.nodes += passage.nodes
+            position += len(passage.nodes)
+            at, last = match.end(), passage
+            if passage.closed is None or again >= room:
+                break
+            following = proof.match(text, at)
+            if following is None or (scope.compare is not None and scope.compare(self.texts)):
+                break
+            if scope.close is not None:
+                scope.close(self)
+            if scope.compares:
+                self.texts = around.copy()
+            below |= passage.closed
+            again += 1
+            self.begun, match = position, following
+            passage, last = proof.read(self, match, position), None
+        if again:
+            counts = {**(counts or {}), step.bit: step.child.repeat - room + again} if step.limited else counts
+            self._stack[-1] = (*outer[:2], counts, outer[3], outer[4] | below, *outer[5:])
+        if last is not None:
+            self._stand(last, position - len(last.nodes))
+            self.position = position - 1
+            return at
+        self._here, self.position, self.seen = step.node, position, step.node.bit
+        raw = text[at : text.index(self.delimiters.segment, at)]
+        self.nodes.append(step.node)
+        self._judge(step.node, raw)
+        return at + len(raw) + 1
+
+    def _stand(self, passage: Passage, begun: int) -> None:
+        """Be where a passage ends whose first segment had this position; its loop is entered already."""
+        last = passage.frames[-1]
+        for scope, seen, counts, facts, around, offset in passage.frames[:-1]:
+            copied = counts and counts.copy()
+            self._stack.append((scope, seen, copied, 0, facts, around, self.texts, begun + offset))
+        self._here = passage.nodes[-1]
+        self._scope, self.seen, self.missed = last.scope, last.seen, 0
+        self.counts = last.counts and last.counts.copy()
+        self.facts, self.around, self.begun = last.facts, last.around, begun + last.offset
+
+    def rehearse(self, nodes: Sequence[Node], segments: Sequence[str], offsets: tuple[int, ...]) -> Passage | None:
+        """What clean segments at these places come to, the first of which has just begun the innermost loop.
+
+        None where that is not clean as far as levels 2 and 4 judge it, or a place is not told by id and qualifier alone.
+        """
+        table, scope = self.table, self._scope
+        watched: Mapping[int, Watcher] = table.situated.watched if table.situated else {}
+        other = Walk(table)
+        root = table.scope(table.guide.root)
+        other._stack.append((root, 0, None, 0, 0, 0, {}, 1))
+        other._scope, other.around, other._here = scope, self.around, nodes[0]
+        other.seen, other.position = nodes[0].bit, 1
+        for node, raw in zip(nodes, segments, strict=False):
+            if node is not nodes[0] or other.position > 1:
+                step = table.certain_step(other._here, raw)
+                if step is None or step.node is not node:
+                    return None
+                other._here = node
+                other.take(step)
+            if (watcher := watched.get(node.segment.index)) is not None:
+                other.facts |= watcher(raw.split(self.delimiters.element))
+            other.position += 1
+        if other.findings or other.broken:
+            return None
+        now = (
+            other._scope,
+            other.seen,
+            other.counts,
+            other.missed,
+            other.facts,
+            other.around,
+            other.texts,
+            other.begun,
+        )
+        frames = tuple(
+            Frame(frame[0], frame[1], frame[2] and frame[2].copy(), frame[4], frame[5], frame[7] - 1)
+            for frame in [*other._stack[1:], now]
+        )
+        depth, closed = len(other._stack), None
+        if table.begins_again(nodes[-1], nodes[0], depth):
+            other._leave(depth)
+            closed = other.facts if not (other.findings or other.broken) else None
+        return Passage(list(nodes), frames, offsets, closed)
 
     def take(self, step: Step) -> None:
         """Go a step: leave loops, see that nothing was left out or came too often, enter a loop."""

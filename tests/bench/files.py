@@ -14,7 +14,7 @@ from tests import synthetic
 
 __all__ = ["FILES", "File"]
 
-_LICENSED = 300_000_000
+_LICENSED = 200_000_000
 _LAST_IN_LINE = ("SVC", "CLP", "LX", "SE")
 
 

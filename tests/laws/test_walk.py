@@ -14,7 +14,9 @@ from x12 import guides
 from x12.elements import judge_segment
 from x12.envelope import read
 from x12.finding import Finding
+from x12.patterns import segment_pattern
 from x12.syntax import STANDARD
+from x12.table import Table
 from x12.walk import Walk, compiled, tree
 
 FILES = {
@@ -80,6 +82,28 @@ def test_a_pattern_never_lets_pass_what_the_slow_road_finds_wrong(key: tuple[str
         assert judge_segment(node.segment, raw, STANDARD, 1) == []
         assert node.plain(raw) is not None
     assert proved > 0
+
+
+def test_a_segment_whose_id_begins_like_another_is_never_taken_for_it() -> None:
+    key = ("005010X222A1", "837")
+    segments = [raw.replace("SV1*", "SV1X*") for raw in set_segments(FILES[key])]
+    wrong = [at for at, raw in enumerate(segments, 1) if raw.startswith("SV1X*")]
+    table = Table(guides.load(*key), STANDARD)
+    for _ in range(3):
+        made = Walk(table)
+        made.feed(segments)
+        made.end()
+        assert wrong == [f.position for f in made.findings if f.code == "1"]
+
+
+@pytest.mark.parametrize("digit", ["\u0663", "\uff13"])
+def test_only_the_digits_of_ascii_are_digits(digit: str) -> None:
+    for key in FILES:
+        for node, raw in zip(walk(key, set_segments(FILES[key])).nodes, set_segments(FILES[key]), strict=True):
+            assert node is not None
+            for at in (i for i, c in enumerate(raw) if c.isdigit() and i > 3):
+                changed = raw[:at] + digit + raw[at + 1 :]
+                assert segment_pattern(node.segment, STANDARD)(changed) is None, changed
 
 
 @pytest.mark.parametrize("key", FILES)

@@ -8,8 +8,9 @@ Sources: the guides' code sources; the lists' own rules (`x12.codes.lists`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import count
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from x12.codes.lists import Lists, Reason, list_for
 from x12.finding import Finding
@@ -19,7 +20,7 @@ from x12.syntax import Delimiters
 if TYPE_CHECKING:
     from x12.walk import Walk
 
-__all__ = ["Checks", "Known", "Memory", "Row", "checks_of", "settle"]
+__all__ = ["CodePlace", "Known", "Memory", "Row", "checking", "places_of", "settle"]
 
 # How many good values are remembered for one place before all are forgotten.
 _VALUES_MAX = 4096
@@ -40,28 +41,31 @@ _CODES: dict[Reason, str] = {"form": "I12", "check digit": "I12"}
 # What depends on the day alone.
 _BY_DAY: frozenset[Reason | None] = frozenset({"ended", "not yet"})
 
-# Each place that is compiled gets a number of its own.
-_numbers = count()
 Row = Callable[["Walk", list[str], bool], None]
 
 
 class Known(dict[int | tuple[int, str], set[str]]):
-    """The values that are good at a place, by its number, and by its number and the list that its qualifier chose."""
+    """The values that are good at a place, by its number, and by its number and the list that its qualifier chose.
+
+    `chosen` has for each proof of a loop the sets that it asks, so that it finds them at once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.chosen: dict[int, tuple[set[str], ...]] = {}
 
     def __missing__(self, place: int | tuple[int, str]) -> set[str]:
         good = self[place] = set()
         return good
 
 
-class Checks(NamedTuple):
-    """What checks the codes of a segment's elements: a function, and for one that was proved clean its `lines` as source.
+_numbers = count()
 
-    The lines take `walk`, `row` and its length `size`, and the `names` here.
-    """
 
-    check: Row
-    lines: list[str]
-    names: dict[str, Any]
+@lru_cache(1024)
+def _number(kind: tuple[object, ...]) -> int:
+    """A number for the kind of a place: places of one kind, such as the twelve of an HI, find the same values good."""
+    return next(_numbers)
 
 
 class Memory:
@@ -90,7 +94,7 @@ class _Coded(NamedTuple):
     value: str
 
 
-class _Place:
+class CodePlace:
     """One element of a segment that has external codes, itself or in its components."""
 
     def __init__(self, segment: Segment, element: Element, delimiters: Delimiters, lists: Lists) -> None:
@@ -104,8 +108,10 @@ class _Place:
         self.chosen_by_before = self.behind_qualifier or (
             element.external is not None and list_for(element.external) is None
         )
-        self.number = next(_numbers)
         self.repeats = element.repeat > 1 and bool(delimiters.repetition)
+        parts = tuple((c.position, c.external) for c in element.components if c.external and c.usage != "N")
+        own = (self.behind_qualifier, element.external, bool(element.components), self.repeats)
+        self.number = _number((*own, parts, delimiters.component, delimiters.repetition))
 
     def list_of(self, qualifier: str) -> str | None:
         """The list of the element's own value."""
@@ -113,14 +119,43 @@ class _Place:
             return _NPI.get(qualifier)
         return list_for(self.element.external or "", qualifier)
 
+    @property
+    def only(self) -> str | None:
+        """The one code of the element before with which there is something to look up; None where there is no such one."""
+        return next(iter(_NPI)) if self.behind_qualifier else None
+
+    def good(self, known: Known) -> set[str]:
+        """The values that are known to be good here; where the element before chooses the list, behind `only`."""
+        return known[self.number, _NPI[self.only]] if self.only else known[self.number]
+
+    def admits(self, walk: Walk, before: str, text: str | None, good: set[str]) -> bool:
+        """Whether a value is good whatever else the claim says, behind what stands before it; it is remembered then."""
+        for coded in self.coded(before, text or ""):
+            dated, service, value = self.lists.dated(coded.list), walk.service, coded.value.rstrip(" ")
+            if self.lists.check(coded.list, value, walk.day if dated == "production" else "") is not None:
+                return False
+            if dated == "service" and service is not None and not service.is_certain(coded.list, value):
+                return False
+        if text and len(text) <= _LENGTH_MAX:
+            if len(good) >= _VALUES_MAX:
+                good.clear()
+            good.add(text)
+        return True
+
+    def passes(self, walk: Walk, before: str | None, text: str | None) -> bool:
+        """`admits` where what stands before chooses the list."""
+        if not text or (name := self.list_of(before or "")) is None:
+            return True
+        good = walk.known[self.number, name]
+        return text in good or self.admits(walk, before or "", text, good)
+
     def lines(self) -> list[str]:
         """The source that asks for the value of a clean segment."""
         at, number = self.element.position, self.number
-        good, place = f"walk.known[{number}]", f"place{number}"
-        if self.behind_qualifier:
-            (one,) = _NPI
-            asked = f"size > {at} and row[{at - 1}] == {one!r}"
-            good = f"walk.known[{number}, {_NPI[one]!r}]"
+        good, place = f"walk.known[{number}]", f"place{at}"
+        if self.only:
+            asked = f"size > {at} and row[{at - 1}] == {self.only!r}"
+            good = f"walk.known[{number}, {_NPI[self.only]!r}]"
         elif self.chosen_by_before:
             asked = f"size > {at} and (name := {place}.list_of(row[{at - 1}]))"
             good = f"walk.known[{number}, name]"
@@ -130,14 +165,14 @@ class _Place:
             asked = f"size > {at} and row[{at}]"
         return [f"if {asked} and row[{at}] not in {good}: {place}.look(walk, row, row[{at}], {good})"]
 
-    def coded(self, row: Sequence[str], text: str) -> list[_Coded]:
-        """The values at this place that belong to a list."""
+    def coded(self, before: str, text: str) -> list[_Coded]:
+        """The values at this place that belong to a list, behind what stands before it."""
         element, found = self.element, list[_Coded]()
         texts = text.split(self.delimiters.repetition) if self.repeats else [text]
         for index, one in enumerate(texts, 1):
             repeat = index if len(texts) > 1 else None
             if not element.components:
-                name = self.list_of(row[element.position - 1])
+                name = self.list_of(before)
                 if name is not None and one:
                     found.append(_Coded(element, None, repeat, name, one))
                 continue
@@ -158,7 +193,7 @@ class _Place:
             return
         if element.position in walk.faulted:
             return
-        for coded in self.coded(row, text):
+        for coded in self.coded(row[element.position - 1], text):
             name, value = coded.list, coded.value.rstrip(" ")
             dated, service = self.lists.dated(name), walk.service
             reason = self.lists.check(name, value, walk.day if dated == "production" else "")
@@ -203,22 +238,20 @@ def settle(walk: Walk) -> None:
             place.find(walk, coded, reason, position)
 
 
-def checks_of(segment: Segment, delimiters: Delimiters, lists: Lists) -> Checks | None:
-    """What checks the external codes of the segments at a place of a guide; None where there are none."""
-    places = [_Place(segment, e, delimiters, lists) for e in segment.elements if e.usage != "N"]
-    places = [
+def places_of(segment: Segment, delimiters: Delimiters, lists: Lists) -> list[CodePlace]:
+    """The elements of a segment at a place of a guide that have external codes."""
+    places = [CodePlace(segment, e, delimiters, lists) for e in segment.elements if e.usage != "N"]
+    return [
         p
         for p in places
         if p.behind_qualifier or p.element.external or any(c.external and c.usage != "N" for c in p.element.components)
     ]
-    if not places:
-        return None
+
+
+def checking(places: Sequence[CodePlace]) -> Row:
+    """What checks the codes at some places of a segment, its elements at hand, that may have anything in it."""
     plain = [(p.element.position, p.number, p) for p in places if not p.chosen_by_before]
     chosen = [(p.element.position, p.number, p) for p in places if p.chosen_by_before]
-    lines: list[str] = []
-    for p in places:
-        lines += p.lines()
-    names: dict[str, Any] = {f"place{p.number}": p for p in places}
 
     def check(walk: Walk, row: list[str], clean: bool) -> None:
         size, known = len(row), walk.known
@@ -236,4 +269,4 @@ def checks_of(segment: Segment, delimiters: Delimiters, lists: Lists) -> Checks 
                 if row[element] not in good:
                     place.look(walk, row, row[element], good)
 
-    return Checks(check, lines, names)
+    return check

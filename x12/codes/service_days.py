@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from x12.codes.lists import Lists, Reason
 from x12.guides import Segment
 
-__all__ = ["CLAIMS", "Service", "teller"]
+__all__ = ["CLAIMS", "Service", "Teller", "teller"]
 
 # The loop of a claim in each set that has dates of service.
 CLAIMS = {"837": "2300", "835": "2100"}
@@ -37,6 +37,10 @@ class _Debt(NamedTuple):
     loop: int
 
 
+# Takes the text of a segment and where its loop began.
+Teller = Callable[["Service", str, int], None]
+
+
 class Service:
     """The codes that a claim holds until its dates are known, and the dates it has told. `loop` is where the open loop began.
 
@@ -55,11 +59,15 @@ class Service:
 
     def hold(self, name: str, value: str, loop: int, held: Any) -> bool:
         """Keep a code that is not good on every day, with whatever is needed to tell of it; whether it is one."""
-        check = self._lists.check
-        if check(name, value, _EARLIEST) is None and check(name, value, _LATEST) is None:
+        if self.is_certain(name, value):
             return False
         self._debts.append(_Debt(held, name, value, loop))
         return True
+
+    def is_certain(self, name: str, value: str) -> bool:
+        """Whether a code is good on every day that a service can have."""
+        check = self._lists.check
+        return check(name, value, _EARLIEST) is None and check(name, value, _LATEST) is None
 
     def settle(self) -> Iterator[tuple[Any, Reason]]:
         """The claim ends: which of its codes were good on none of their days."""
@@ -85,7 +93,7 @@ class Service:
         return [day for day in period.split("-") if len(day) == 8 and day.isdigit()]
 
 
-def teller(segment: Segment, set_id: str, separator: str) -> Callable[[Service, str, int], None] | None:
+def teller(segment: Segment, set_id: str, separator: str) -> Teller | None:
     """What a segment at this place tells of days of service: called with its text and where its loop began."""
     place = (set_id, segment.loop.id, segment.id)
     if place == ("835", "2100", "CLP"):

@@ -16,7 +16,7 @@ where presence(frame) is `(frame.seen << base) & presence`. A loop that no rule 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
 
@@ -25,7 +25,7 @@ from x12.situations.language import ANY_ELEMENT, COMPARISONS, PRESENT, Place, Ru
 from x12.situations.tree import POINTERS, breaks_alone, is_local, outer_groups
 from x12.syntax import Delimiters
 
-__all__ = ["LoopFacts", "Situations", "Watcher"]
+__all__ = ["LoopFacts", "Part", "Situations", "Watcher"]
 
 # How many answers are remembered before all are forgotten: claims have few kinds, hostile files as many as they like.
 MEMORY_ENTRIES = 2048
@@ -413,11 +413,12 @@ class Watcher:
     """From a segment's elements to its bits.
 
     `key` is the source of what of them decides the bits, of a segment `row` that was proved clean: its values, or only which
-    elements are there or what sign they have. `size` is how many elements, with the segment's id, that looks at. `keep` remembers the
-    bits of such a key in `known`; `faulted` tells those of any segment, remembered by what decides them in `known_faulted`.
+    elements are there or what sign they have; `parts` says the same by element. `size` is how many elements, with the segment's
+    id, that looks at. `keep` remembers the bits of such a key in `known`; `faulted` tells those of any segment, remembered by what
+    decides them in `known_faulted`.
     """
 
-    __slots__ = ("_faulted_key", "_parts", "_readers", "key", "known", "known_faulted", "size")
+    __slots__ = ("_faulted_key", "_parts", "_readers", "key", "known", "known_faulted", "parts", "size")
 
     def __init__(self, readers: Sequence[_Reader], segment: Segment) -> None:
         self._readers = tuple(readers)
@@ -425,6 +426,7 @@ class Watcher:
         self.known_faulted: dict[object, int] = {}
         self._parts = _parts(readers, segment)
         self.key, self.size = _key(self._parts, segment)
+        self.parts = _unsettled(self._parts, segment)
         self._faulted_key: Callable[[list[str]], object] | None = None
 
     def __call__(self, row: list[str]) -> int:
@@ -539,6 +541,25 @@ def _key(parts: _Parts, segment: Segment) -> tuple[str, int]:
     if not said:
         return "''", 0
     return said[0] if len(said) == 1 else f"({', '.join(said)})", max((at for at, _ in chosen), default=-1) + 1
+
+
+# All of an element, whether it is there, or its sign where it is there.
+Part = Literal["text", "there", "sign"]
+
+
+def _unsettled(parts: _Parts, segment: Segment) -> tuple[tuple[int, Part], ...]:
+    """The parts of a clean segment's elements that decide its bits."""
+    if parts.everything:
+        return tuple((e.position, "text") for e in segment.elements)
+    found: dict[tuple[int, Part], None] = {}
+    for at, part in parts.chosen:
+        if not _is_settled(segment, at, part):
+            found[at, "text" if part is _ALL else "sign" if part is _SIGN else "there"] = None
+            if part is _SIGN and segment.elements[at - 1].usage != "R":
+                found[at, "there"] = None
+    if parts.pattern:
+        found |= dict.fromkeys((e.position, "there") for e in segment.elements if e.usage != "R")
+    return tuple(found)
 
 
 def _is_settled(segment: Segment, at: int, part: str) -> bool:
