@@ -30,6 +30,8 @@ VALIDATION_BARS = {"835": 40.0, "837P": 40.0, "277CA": 60.0}
 SUMS_BAR = 25.0
 WRONG_BAR = 20.0
 _SYNC_TIMES = 40
+_ADDED_MILLISECONDS = 15.0
+_TOGETHER, _PAYER_SECONDS = 100, 2.0
 
 
 class Effort(msgspec.Struct, frozen=True):
@@ -220,6 +222,18 @@ def service_rows(effort: Effort) -> Iterator[Row]:
         yield Row("  latency p50", ours.p50_milliseconds, peer.p50_milliseconds, "ms")
         yield Row("  latency p99", ours.p99_milliseconds, peer.p99_milliseconds, "ms")
         yield Row("  peak memory", done.ours_megabytes, done.peer_megabytes, "MB")
+        if bench.kind == "eligibility":
+            yield from _waiting_rows(bench, ours.per_second, effort)
+
+
+def _waiting_rows(bench: service.Bench, per_second: float, effort: Effort) -> Iterator[Row]:
+    """What a call waits for: at half the load that the gateway can bear, and at a slow payer."""
+    bar = 1.0 if effort.judged else None
+    ours, peer = service.added(bench, per_second / 2, effort.seconds, effort.connections)
+    late = ours.p99_milliseconds - peer.p99_milliseconds
+    yield Row("  latency p99 added, half the load", late, _ADDED_MILLISECONDS, "ms", bar, limit=True)
+    took = service.together(bench, _TOGETHER, _PAYER_SECONDS)
+    yield Row(f"  {_TOGETHER} at once, the payer takes {_PAYER_SECONDS:g} s", took, 3.0, "s", bar, limit=True)
 
 
 def all_rows(effort: Effort) -> Iterator[tuple[str, Iterator[Row]]]:

@@ -1,7 +1,8 @@
 """Sends requests over kept connections, each sending its next one when its last is answered.
 
-`python -m tests.bench.load KIND URL PATH CONNECTIONS SECONDS KEY` prints a `Load` as JSON. It speaks just enough HTTP/1.1
-itself, so that a bare server, not this process, is what is measured.
+`python -m tests.bench.load KIND URL PATH CONNECTIONS SECONDS KEY [RATE]` prints a `Load` as JSON. It speaks just enough HTTP/1.1
+itself, so that a bare server, not this process, is what is measured. With a RATE requests are due so many a second, and what
+is late counts from when it was due; SECONDS of 0 is one request on each connection, all at once.
 """
 
 from __future__ import annotations
@@ -44,11 +45,15 @@ class Load(msgspec.Struct):
 class _Pace:
     """What all connections share: the next request, the clock, and what was answered."""
 
-    def __init__(self, requests: Iterator[bytes], seconds: float, connections: int) -> None:
+    def __init__(self, requests: Iterator[bytes], seconds: float, connections: int, rate: float = 0.0) -> None:
         self.requests = requests
-        now = time.perf_counter()
+        self.begun = now = time.perf_counter()
         self.measured_from = now + seconds * _WARM_SHARE
-        self.until = self.measured_from + seconds
+        self.until = self.measured_from + seconds if seconds else float("inf")
+        # How many may still be sent, where that and not the clock ends the load.
+        self.left = connections if not seconds else -1
+        self.apart = 1 / rate if rate else 0.0
+        self.due = now
         self.latencies: list[float] = []
         self.answers: dict[str, int] = {}
         self.first_refusal: str | None = None
@@ -62,6 +67,11 @@ class _Pace:
             self.first_refusal = body[:500].decode("latin-1")
         if self.measured_from <= now < self.until:
             self.latencies.append(now - began)
+
+    def turn(self) -> float:
+        """When the next request is due."""
+        self.due = self.due + self.apart if self.apart else time.perf_counter()
+        return self.due
 
     def leave(self) -> None:
         self.open -= 1
@@ -85,10 +95,19 @@ class _Connection(asyncio.Protocol):
         self.send()
 
     def send(self) -> None:
-        self.began = time.perf_counter()
-        if self.began >= self.pace.until:
+        pace = self.pace
+        self.began = pace.turn()
+        if self.began >= pace.until or pace.left == 0:
             self.transport.close()
             return
+        pace.left -= 1
+        early = self.began - time.perf_counter()
+        if early > 0:
+            asyncio.get_running_loop().call_later(early, self.write)
+        else:
+            self.write()
+
+    def write(self) -> None:
         self.transport.write(next(self.pace.requests))
 
     def data_received(self, data: bytes) -> None:
@@ -126,14 +145,14 @@ def _renumbered(request: bytes, index: int) -> bytes:
     return request.replace(b"MEM%07d" % old, b"MEM%07d" % index).replace(b"PAID-%08d" % old, b"PAID-%08d" % index)
 
 
-async def run(kind: str, url: str, path: str, connections: int, seconds: float, key: str) -> Load:
-    """Load a server for `seconds` after a warm-up of a quarter of them."""
+async def run(kind: str, url: str, path: str, connections: int, seconds: float, key: str, rate: float = 0.0) -> Load:
+    """Load a server for `seconds` after a warm-up of a quarter of them; 0 seconds: once on each connection."""
     place = urlsplit(url)
     assert place.hostname is not None
     assert place.port is not None
     address = (place.hostname, place.port)
     requests = _prepared(kind, place.netloc, path, key)
-    pace = _Pace(requests, seconds, connections)
+    pace = _Pace(requests, seconds, connections, rate)
     loop = asyncio.get_running_loop()
     for _ in range(connections):
         await loop.create_connection(lambda: _Connection(pace), *address)
@@ -141,10 +160,11 @@ async def run(kind: str, url: str, path: str, connections: int, seconds: float, 
         await pace.done.wait()
     ordered = sorted(pace.latencies)
     middle, late = (ordered[round((len(ordered) - 1) * q)] * 1000 if ordered else 0.0 for q in (0.5, 0.99))
-    return Load(len(ordered), seconds, middle, late, pace.answers, pace.first_refusal)
+    took = seconds or time.perf_counter() - pace.begun
+    return Load(len(ordered), took, middle, late, pace.answers, pace.first_refusal)
 
 
 if __name__ == "__main__":
-    _, _kind, _url, _path, _connections, _seconds, _key = sys.argv
-    _load = asyncio.run(run(_kind, _url, _path, int(_connections), float(_seconds), _key))
+    _, _kind, _url, _path, _connections, _seconds, _key, *_rate = sys.argv
+    _load = asyncio.run(run(_kind, _url, _path, int(_connections), float(_seconds), _key, *map(float, _rate)))
     print(msgspec.json.encode(_load).decode())

@@ -1,6 +1,6 @@
-"""What the gateway is measured with: `python -m tests.bench.servers upstream | proxy UPSTREAM_URL | echo`.
+"""What the gateway is measured with: `python -m tests.bench.servers upstream [SECONDS] | proxy UPSTREAM_URL | echo`.
 
-`upstream` is a payer that answers at once, the same for gateway and proxy. `proxy` and `echo` are as bare as aiohttp gets:
+`upstream` is a payer that answers at once, or after so many seconds, the same for gateway and proxy. `proxy` and `echo` are as bare as aiohttp gets:
 the least that any service in front of a payer does.
 """
 
@@ -26,14 +26,16 @@ _X12 = "application/edi-x12"
 _CONNECTIONS_MAX = 200
 
 
-def upstream() -> web.Application:
+def upstream(seconds: str = "0") -> web.Application:
     """A 271 for each 270, with its trace number; a receipt for each 837; nothing to collect."""
     before, after = synthetic.responses_271(1).encode().split(b"SYNTRC00000000*9123456789")
     control_number = before[90:99]
-    numbers = count(1)
+    numbers, pause = count(1), float(seconds)
 
     async def x12(request: web.Request) -> web.Response:
         asked = await request.read()
+        if pause:
+            await asyncio.sleep(pause)
         element = asked[3:4]
         _, found, rest = asked.partition(b"TRN%b1%b" % (element, element))
         if not found:

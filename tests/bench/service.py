@@ -17,7 +17,7 @@ from gateway.judges import count_for
 from tests.bench.load import Load
 from tests.bench.processes import Server, result_of, server
 
-__all__ = ["BENCHES", "Bench", "Rounds", "measure"]
+__all__ = ["BENCHES", "Bench", "Rounds", "added", "measure", "together"]
 
 _NETWORK = "/change/medicalnetwork"
 _GATEWAY = "from gateway.cli import main; main()"
@@ -37,8 +37,8 @@ class Bench(msgspec.Struct, frozen=True):
 
 
 BENCHES = (
-    Bench("eligibility", f"{_NETWORK}/eligibility/v3", "proxy", 0.2, "answered"),
-    Bench("claim", f"{_NETWORK}/professionalclaims/v3/submission", "echo", 0.15, None),
+    Bench("eligibility", f"{_NETWORK}/eligibility/v3", "proxy", 0.35, "answered"),
+    Bench("claim", f"{_NETWORK}/professionalclaims/v3/submission", "echo", 0.25, None),
 )
 
 
@@ -99,8 +99,31 @@ def _until_judges(url: str) -> None:
         time.sleep(0.1)
 
 
-def _load(bench: Bench, url: str, connections: int, seconds: float, key: str) -> Load:
-    made = msgspec.convert(result_of("load", bench.kind, url, bench.path, str(connections), str(seconds), key), Load)
+def added(bench: Bench, per_second: float, seconds: float, connections: int) -> tuple[Load, Load]:
+    """The same number of requests a second to the gateway and to its peer: what the gateway adds to a call."""
+    with tempfile.TemporaryDirectory(prefix="claimwire-bench-") as name:
+        folder = Path(name)
+        with server(["-m", "tests.bench.servers", "upstream"], folder) as payer:
+            with server(["-m", "tests.bench.servers", bench.peer, payer.url], folder) as peer:
+                theirs = _load(bench, peer.url, connections, seconds, "none", per_second)
+            with _gateway(payer.url, folder) as (up, key):
+                return _load(bench, up.url, connections, seconds, key, per_second), theirs
+
+
+def together(bench: Bench, requests: int, payer_seconds: float) -> float:
+    """Seconds until all of so many requests at once are answered, where the payer takes so long for each."""
+    with tempfile.TemporaryDirectory(prefix="claimwire-bench-") as name:
+        folder = Path(name)
+        with (
+            server(["-m", "tests.bench.servers", "upstream", str(payer_seconds)], folder) as payer,
+            _gateway(payer.url, folder) as (up, key),
+        ):
+            return _load(bench, up.url, requests, 0.0, key).seconds
+
+
+def _load(bench: Bench, url: str, connections: int, seconds: float, key: str, per_second: float = 0.0) -> Load:
+    asked = (bench.kind, url, bench.path, str(connections), str(seconds), key, str(per_second))
+    made = msgspec.convert(result_of("load", *asked), Load)
     if set(made.answers) != {"200"}:
         raise RuntimeError(f"{bench.kind}: not every answer was 200: {made.answers}: {made.first_refusal}")
     return made

@@ -37,6 +37,6 @@ def test_the_other_benches_of_judging_run(tmp_path: Path) -> None:
 def test_every_answer_that_is_counted_is_in_the_ledger() -> None:
     for bench in service.BENCHES:
         done = service.measure(bench, 1, QUICK.seconds, QUICK.connections)
-        assert 0 < done.ours.answered <= done.told
-        assert done.told == done.kept
+        assert 0 <= done.ours.answered <= done.told
+        assert 0 < done.told == done.kept
         assert 0 < done.peer.answered <= done.peer.answers["200"]
