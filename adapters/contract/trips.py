@@ -188,7 +188,7 @@ async def _cut_http(on: Trip, place: str, out: Outbound) -> Outcome:
 async def _cut_ssh(on: Trip, place: str, out: Outbound) -> Outcome:
     """SSH is sealed, so places are found by counting what a clear road lets through, with a body and without."""
     counted: list[tuple[int, int]] = []
-    for number, payload in ((101, question_or_claims(out.set_id, 101)), (102, out.payload)):
+    for number, payload in ((101, question_or_claims(out.set_id, 101)), (102, out.payload.replace(b"XX", b"YY"))):
         before = on.road.up_bytes, on.road.down_bytes
         assert isinstance(await on.send(outbound(out.set_id, payload, number)), (Delivered, Replied))
         counted.append((on.road.up_bytes - before[0], on.road.down_bytes - before[1]))
@@ -198,7 +198,7 @@ async def _cut_ssh(on: Trip, place: str, out: Outbound) -> Outcome:
         "before the body": weather.cuts(up=bare // 2),
         "within the body": weather.cuts(up=up - _LARGE_BYTES // 2),
         "after the body": weather.cuts(up=up - 600),
-        "within the answer": weather.cuts(down=down - 600),
+        "within the answer": weather.cuts(down=down - 20),
     }[place]
     on.road.change(cut)
     return await on.send(out)

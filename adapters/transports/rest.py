@@ -32,6 +32,7 @@ from adapters.transports import http
 from adapters.transports.http import Answer, AnswerCut, AnswerTooLarge, ExchangeFailed, UnexpectedStatus
 from adapters.transports.oauth import Credentials, credentials_of
 from adapters.transports.session import read_answer
+from adapters.transports.whole import is_whole
 
 __all__ = ["RawX12", "RestSecrets", "RestSettings"]
 
@@ -175,7 +176,7 @@ async def _file(response: aiohttp.ClientResponse) -> bytes:
     payload = await _whole(response)
     # Ended by the end of the connection: only the interchange itself can say whether all of it came (RFC 9112, 6.3).
     told = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
-    if not told and payload.lstrip()[:3] == b"ISA" and not http.is_whole(payload):
+    if not told and payload.lstrip()[:3] == b"ISA" and not is_whole(payload):
         raise AnswerCut("no IEA", payload)
     return payload
 
@@ -202,7 +203,7 @@ async def _evidence(response: aiohttp.ClientResponse) -> Evidence:
 def _outcome(answer: Answer, outbound: Outbound, context: Context) -> Outcome:
     body = answer.body
     if answer.status == 200 and body.lstrip()[:3] == b"ISA":
-        return Replied(body) if http.is_whole(body) else InDoubt("an interchange without its IEA", body)
+        return Replied(body) if is_whole(body) else InDoubt("an interchange without its IEA", body)
     if answer.status == 202 and outbound.set_id in RawX12.capabilities.batch:
         try:
             return Delivered(msgspec.json.decode(body, type=_Receipt).reference)

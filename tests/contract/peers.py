@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+import getpass
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import cache
 from pathlib import Path
+from typing import Any, cast
 
+import asyncssh
 import msgspec
 from aiohttp import web
 
@@ -15,7 +24,17 @@ from adapters.contract.samples import answer
 from adapters.sandbox.payer import Payer, Receipt, Reply
 from adapters.sandbox.server import SandboxServer
 
-__all__ = ["RestPeer", "SandboxPeer", "sandbox"]
+__all__ = [
+    "CoreMimePeer",
+    "CorePeer",
+    "RestPeer",
+    "SandboxPeer",
+    "SftpPeer",
+    "openssh",
+    "public_line",
+    "sandbox",
+    "ssh_key",
+]
 
 
 def _json(value: object, status: int = 200) -> web.Response:
@@ -122,3 +141,87 @@ async def sandbox(folder: Path, face: type[SandboxPeer] = SandboxPeer) -> AsyncG
         yield face(payer, server)
     finally:
         await server.close()
+
+
+# --- SFTP ---
+
+
+@cache
+def ssh_key(name: str) -> asyncssh.SSHKey:
+    """A key of this run: "host", "other" or "client"."""
+    return cast(Any, asyncssh).generate_private_key("ssh-ed25519", comment=name)
+
+
+def public_line(key: asyncssh.SSHKey) -> str:
+    """A public key as settings have it."""
+    return " ".join(key.export_public_key().decode().split()[:2])
+
+
+class SftpPeer:
+    """A payer whose folders lie on this machine's disk, whoever serves them."""
+
+    def __init__(self, port: int, folder: Path) -> None:
+        self.port = port
+        self.folder = folder
+        self.secrets: Mapping[str, str] = {"private_key": ssh_key("client").export_private_key().decode()}
+        for name in ("in", "out"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+
+    def settings(self, host: str, port: int) -> Mapping[str, str]:
+        return {
+            "host": host,
+            "port": str(port),
+            "user": getpass.getuser(),
+            "host_keys": public_line(ssh_key("host")),
+            "upload": str(self.folder / "in"),
+            "download": str(self.folder / "out"),
+            "still_seconds": "0",
+        }
+
+    async def received(self) -> Sequence[bytes]:
+        return [p.read_bytes() for p in sorted((self.folder / "in").iterdir()) if not p.name.startswith(".")]
+
+    async def offer(self, name: str, payload: bytes) -> None:
+        (self.folder / "out" / name).write_bytes(payload)
+
+    async def offered(self) -> int:
+        return len(list((self.folder / "out").iterdir()))
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+@contextmanager
+def openssh(folder: Path) -> Generator[int, None, None]:
+    """The port of a real OpenSSH server on loopback, for whoever has the client's key."""
+    binary = shutil.which("sshd") or "/usr/sbin/sshd"
+    host, keys, port = folder / "host", folder / "authorized", _free_port()
+    host.write_bytes(ssh_key("host").export_private_key())
+    host.chmod(0o600)
+    keys.write_bytes(ssh_key("client").export_public_key())
+    told = (
+        f"Port {port}", "ListenAddress 127.0.0.1", f"HostKey {host}", f"AuthorizedKeysFile {keys}", "StrictModes no",
+        "UsePAM no", "PidFile none", "PasswordAuthentication no", "PermitRootLogin prohibit-password",
+        "Subsystem sftp internal-sftp", "MaxStartups 200", "PerSourcePenalties no",
+    )  # fmt: skip
+    if os.geteuid() == 0:
+        # Where its children give up their rights; a distribution makes it when its own service starts.
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    config = folder / "sshd_config"
+    for lines in (told, told[:-1]):
+        # Servers before 9.8 know no penalties, and none are needed there.
+        config.write_text("\n".join(lines) + "\n", "utf-8")
+        if subprocess.run([binary, "-t", "-f", str(config)], capture_output=True, check=False).returncode == 0:
+            break
+    with subprocess.Popen([binary, "-D", "-e", "-f", str(config)], stderr=subprocess.DEVNULL) as running:
+        try:
+            for _ in range(200):
+                with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                    break
+                time.sleep(0.02)
+            yield port
+        finally:
+            running.terminate()

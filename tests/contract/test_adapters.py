@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import msgspec
+import pytest
 
 from adapters import registry, settings
 from adapters.contract import CUTS, AdapterContract, Peer, cuts_of, serving
-from tests.contract.peers import CoreMimePeer, CorePeer, RestPeer, sandbox
+from tests.contract.peers import CoreMimePeer, CorePeer, RestPeer, SftpPeer, openssh, sandbox
+
+
+@pytest.fixture(scope="module")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Generator[int, None, None]:
+    with openssh(tmp_path_factory.mktemp("sshd")) as port:
+        yield port
 
 
 class TestRest(AdapterContract):
@@ -49,7 +57,28 @@ class TestCoreMime(AdapterContract):
             yield payer
 
 
-PAYERS = {"rest": TestRest, "sandbox": TestSandbox, "core (SOAP)": TestCoreSoap, "core (MIME)": TestCoreMime}
+class TestSftp(AdapterContract):
+    """Against a real OpenSSH server."""
+
+    adapter = registry.load("sftp")
+    port: ClassVar[int] = 0
+
+    @pytest.fixture(autouse=True)
+    def _served(self, sshd: int) -> None:
+        type(self).port = sshd
+
+    @asynccontextmanager
+    async def peer(self, folder: Path) -> AsyncGenerator[Peer, None]:
+        yield SftpPeer(self.port, folder)
+
+
+PAYERS = {
+    "rest": TestRest,
+    "sandbox": TestSandbox,
+    "core (SOAP)": TestCoreSoap,
+    "core (MIME)": TestCoreMime,
+    "sftp": TestSftp,
+}
 
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "adapters.md"
@@ -74,8 +103,9 @@ def test_the_document_lists_what_each_adapter_takes() -> None:
         assert section in told
 
 
-async def test_the_table_of_cuts_is_what_happens(tmp_path: Path) -> None:
+async def test_the_table_of_cuts_is_what_happens(tmp_path: Path, sshd: int) -> None:
     """docs/adapters.md: one row an adapter, made from this very run."""
+    TestSftp.port = sshd
     rows = [f"| adapter | {' | '.join(CUTS)} |"]
     for name, contract in PAYERS.items():
         folder = tmp_path / name

@@ -47,6 +47,7 @@ from adapters.transports.http import CREDENTIALS_RETRY_SECONDS, Answer
 from adapters.transports.session import read_answer
 from adapters.transports.tls import client_tls
 from adapters.transports.trouble import ExchangeFailed
+from adapters.transports.whole import is_whole
 
 __all__ = ["Core", "CoreSecrets", "CoreSettings"]
 
@@ -244,7 +245,7 @@ async def _retrieved(way: _Way, context: Context, kind: Kind, payload_type: str,
         raise ExchangeFailed("retrieving: PayloadLength does not match")
     if envelope.check_sum and not sums_up(envelope):
         raise ExchangeFailed("retrieving: CheckSum does not match")
-    if payload.lstrip()[:3] == b"ISA" and not http.is_whole(payload):
+    if payload.lstrip()[:3] == b"ISA" and not is_whole(payload):
         raise ExchangeFailed("retrieving: the file has no IEA")
     rung = "acknowledgement" if kind == "acknowledgement retrieval" else "result"
     return Inbound(f"{rung} {envelope.payload_id}", _label(envelope.payload_type), payload)
@@ -296,7 +297,7 @@ def _outcome(answer: Answer, is_batch: bool, context: Context) -> Outcome:
         return _refused(envelope, answer)
     payload = envelope.payload or b""
     if payload.lstrip()[:3] == b"ISA":
-        return Replied(payload) if http.is_whole(payload) else InDoubt("an interchange without its IEA", answer.body)
+        return Replied(payload) if is_whole(payload) else InDoubt("an interchange without its IEA", answer.body)
     if is_batch and not payload:
         return Delivered(envelope.payload_id)
     return InDoubt("an answer without an interchange", answer.body)
