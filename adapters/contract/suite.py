@@ -212,7 +212,7 @@ class AdapterContract(HttpContract):
         async with self.on(tmp_path) as on:
             await cut_off(on, place)
             on.road.change(weather.clear)
-            out = large_outbound(self.adapter)
+            out = large_outbound(self.adapter, place)
             evidence = await self.adapter.probe(out, on.context)
             has = out.payload in list(await on.peer.received())
             assert evidence in (("received", "unknown") if has else ("absent", "unknown"))

@@ -156,9 +156,9 @@ def one_set(capabilities: Capabilities) -> str:
     return max(capabilities.batch | capabilities.real_time)
 
 
-def _large(set_id: str) -> bytes:
+def _large(set_id: str, number: int) -> bytes:
     """A sample whose body is so long that a cut can lie within it; what it says does not matter any more."""
-    plain = question_or_claims(set_id, 7)
+    plain = question_or_claims(set_id, number)
     head, middle, tail = plain.partition(b"SE*")
     return head + b"NTE*ADD*" + b"X" * _LARGE_BYTES + b"~" + middle + tail
 
@@ -188,7 +188,9 @@ async def _cut_http(on: Trip, place: str, out: Outbound) -> Outcome:
 async def _cut_ssh(on: Trip, place: str, out: Outbound) -> Outcome:
     """SSH is sealed, so places are found by counting what a clear road lets through, with a body and without."""
     counted: list[tuple[int, int]] = []
-    for number, payload in ((101, question_or_claims(out.set_id, 101)), (102, out.payload.replace(b"XX", b"YY"))):
+    first = 100 + 2 * CUTS.index(place)
+    bare_payload, like_payload = question_or_claims(out.set_id, first), out.payload.replace(b"XX", b"YY")
+    for number, payload in ((first, bare_payload), (first + 1, like_payload)):
         before = on.road.up_bytes, on.road.down_bytes
         assert isinstance(await on.send(outbound(out.set_id, payload, number)), (Delivered, Replied))
         counted.append((on.road.up_bytes - before[0], on.road.down_bytes - before[1]))
@@ -204,15 +206,15 @@ async def _cut_ssh(on: Trip, place: str, out: Outbound) -> Outcome:
     return await on.send(out)
 
 
-def large_outbound(adapter: Adapter) -> Outbound:
-    """What `cut_off` sends."""
-    set_id = one_set(adapter.capabilities)
-    return outbound(set_id, _large(set_id), 7)
+def large_outbound(adapter: Adapter, place: str) -> Outbound:
+    """What `cut_off` sends there: another delivery for each place."""
+    set_id, number = one_set(adapter.capabilities), 7 + CUTS.index(place)
+    return outbound(set_id, _large(set_id, number), number)
 
 
 async def cut_off(on: Trip, place: str) -> Outcome:
     """What a delivery comes to that is cut off at this place."""
-    out = large_outbound(on.adapter)
+    out = large_outbound(on.adapter, place)
     if place == "before connecting":
         with refusing() as nobody:
             return await on.send(out, on.at("127.0.0.1", nobody.getsockname()[1]))
