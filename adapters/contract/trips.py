@@ -194,13 +194,13 @@ async def _cut_ssh(on: Trip, place: str, out: Outbound) -> Outcome:
         before = on.road.up_bytes, on.road.down_bytes
         assert isinstance(await on.send(outbound(out.set_id, payload, number)), (Delivered, Replied))
         counted.append((on.road.up_bytes - before[0], on.road.down_bytes - before[1]))
-    (bare, _), (up, down) = counted
+    (bare, down), (up, _) = counted
     cut = {
         "in the handshake": weather.cuts(up=200),
         "before the body": weather.cuts(up=bare // 2),
         "within the body": weather.cuts(up=up - _LARGE_BYTES // 2),
         "after the body": weather.cuts(up=up - 600),
-        "within the answer": weather.cuts(down=down - 20),
+        "within the answer": weather.cuts(down=down - 155),
     }[place]
     on.road.change(cut)
     return await on.send(out)
@@ -209,7 +209,8 @@ async def _cut_ssh(on: Trip, place: str, out: Outbound) -> Outcome:
 def large_outbound(adapter: Adapter, place: str) -> Outbound:
     """What `cut_off` sends there: another delivery for each place."""
     set_id, number = one_set(adapter.capabilities), 7 + CUTS.index(place)
-    return outbound(set_id, _large(set_id, number), number)
+    # Where the answer is what is cut, a short body keeps it where it was measured to be.
+    return outbound(set_id, None if place == CUTS[-1] else _large(set_id, number), number)
 
 
 async def cut_off(on: Trip, place: str) -> Outcome:
