@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from gateway.api import batch_eligibility, dialect, payers, v1
+from gateway.api import batch_eligibility, core, dialect, payers, v1
 from gateway.api.bodies import Bodies, Unread
 from gateway.api.docs import Documentation
 from gateway.api.openapi import document
@@ -73,6 +73,7 @@ def application(runtime: Runtime, service: Service, clock: MoveClock | None = No
     pages = _Pages(runtime, api, operations)
     for path, handler in (("/healthz", pages.health), ("/readyz", pages.ready), ("/metrics", pages.metrics)):
         app.router.add_get(path, handler)
+    app.router.add_post(core.PATH, core.CoreServer(runtime, service, api.views, api.meters, api.known).handle)
     app.router.add_get("/openapi.json", pages.openapi)
     app.router.add_get("/docs", pages.docs)
     app.router.add_get("/docs/style.css", pages.style)
@@ -244,11 +245,15 @@ class _Api:
         return None
 
     async def caller(self, request: web.Request) -> ApiKey | None:
-        """Whose key this is; None when there is no valid one. A key that was good is so for another second."""
+        """Whose key a request has; None when there is no valid one."""
         token = request.headers.get("Authorization", "").strip()
         for scheme in _SCHEMES:
             if token.lower().startswith(scheme):
                 token = token[len(scheme) :].strip()
+        return await self.known(token)
+
+    async def known(self, token: str) -> ApiKey | None:
+        """Whose key this is; None when it is none that is valid. A key that was good is so for another second."""
         if not token or not _is_plain(token):
             return None
         runtime = self.runtime
