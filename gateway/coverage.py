@@ -143,6 +143,15 @@ def _wrong(path: str, message: str) -> Finding:
     return Finding(1, "element", "", f"{path} {message}.", path=path)
 
 
+# What codes of an estimate may look like: the payer's answer decides which of them mean something.
+_CODES = {
+    "serviceTypeCode": (re.compile(r"[0-9A-Za-z]{0,3}"), "a service type such as 30 or 98"),
+    "procedureCode": (re.compile(r"[0-9A-Za-z.-]{0,48}"), "a procedure code such as 99213"),
+    "procedureModifiers": (re.compile(r"[0-9A-Za-z]{0,2}"), "a list of modifiers of two letters or digits"),
+    "placeOfServiceCode": (re.compile(r"[0-9A-Za-z]{0,2}"), "a place of service such as 11"),
+}
+
+
 def _priced(line: EstimateLine, path: str, wrong: list[Finding]) -> PricedLine:
     def number(text: str | None, name: str, form: re.Pattern[str], message: str) -> Decimal | None:
         if text is None or form.fullmatch(text):
@@ -158,6 +167,12 @@ def _priced(line: EstimateLine, path: str, wrong: list[Finding]) -> PricedLine:
         wrong.append(_wrong(path, "needs a chargeAmount or an allowedAmount"))
     if not line.service_type_code and not line.procedure_code:
         wrong.append(_wrong(path, "needs a serviceTypeCode or a procedureCode"))
+    codes = {"serviceTypeCode": [line.service_type_code], "procedureCode": [line.procedure_code]}
+    codes |= {"procedureModifiers": line.procedure_modifiers or [], "placeOfServiceCode": [line.place_of_service_code]}
+    for name, said in codes.items():
+        form, what = _CODES[name]
+        if not all(c is None or form.fullmatch(c.strip()) for c in said):
+            wrong.append(_wrong(f"{path}.{name}", f"must be {what}"))
     if line.network not in (None, "in", "out"):
         wrong.append(_wrong(f"{path}.network", "must be in or out"))
     network: dict[str | None, Literal["in", "out"]] = {"in": "in", "out": "out"}

@@ -21,6 +21,7 @@ from gateway.messages import Trace, TransactionView, error_items
 from gateway.replies import Reply
 from gateway.world import dated
 from x12.documents.binding import Document
+from x12.documents.lenient import decode
 
 __all__ = ["CLOCK", "OPERATIONS", "Clock", "Forward", "Problem", "problem"]
 
@@ -126,11 +127,13 @@ _DAYS_MAX = 3660
 
 
 async def _clock(call: Call) -> Reply | web.Response:
+    asked, findings = decode(Forward, call.body)
+    if asked is None:
+        return problem(400, "Send days or seconds as numbers.", errors=error_items(findings))
     try:
-        asked = msgspec.json.decode(call.body, type=Forward)
         by = timedelta(days=asked.days or 0, seconds=asked.seconds or 0)
-    except (msgspec.DecodeError, OverflowError, ValueError):
-        return problem(400, "Send days or seconds as numbers.")
+    except OverflowError:
+        by = timedelta(-1)
     if not timedelta(0) <= by <= timedelta(days=_DAYS_MAX):
         return problem(400, f"The clock moves ahead by at most {_DAYS_MAX} days, and never back.")
     if call.move_clock is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -79,3 +81,35 @@ json_values = st.recursive(
 def test_no_json_raises(value: object) -> None:
     document, findings = decode(EligibilityRequest, msgspec.json.encode(value))
     assert (document is None) == bool(findings)
+
+
+@pytest.mark.parametrize(
+    ("body", "paths"),
+    [
+        (b'{"subscriber":{"memberId":"SECRET","memberId":"SECRET"}}', ["subscriber.memberId"]),
+        (b'{"subscriber" : {"memberId":"SECRET", "memberId" :"SECRET"}}', ["subscriber.memberId"]),
+        (b'{"dependents":[{},{"lastName":"A","lastName":"B"}],"dependents":[]}', ["dependents"]),
+        (b'{"dependents":[{},{"lastName":"A","lastName":null}]}', ["dependents[1].lastName"]),
+        (
+            b'{"subscriber":{},"subscriber":{}, "controlNumber":"1","controlNumber":"2"}',
+            ["subscriber", "controlNumber"],
+        ),
+        (b'{"mystery":{"SECRET":1,"SECRET":2}}', [None]),
+        (b'{"subscriber":{"ssn":"1"},"subscriber":7}', ["subscriber", "subscriber"]),
+        (b'{"\\u0073ubscriber":{},"subscriber":{}}', ["subscriber"]),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused_by_its_path(body: bytes, paths: list[str | None]) -> None:
+    document, findings = decode(EligibilityRequest, body)
+    assert document is None
+    assert paths == [f.path for f in findings]
+    assert not any("SECRET" in f.message for f in findings)
+
+
+@given(st.recursive(st.none() | st.text() | st.integers(), lambda v: st.lists(v) | st.dictionaries(st.text(), v)))
+def test_no_key_is_said_to_stand_twice_where_none_does(value: object) -> None:
+    for body in (
+        msgspec.json.encode({"z": value}),
+        json.dumps({"z": value}, indent=1, separators=(" ,", " : ")).encode(),
+    ):
+        assert decode(EligibilityRequest, body)[1] == []

@@ -130,9 +130,12 @@ def parse_place(text: str) -> Place:
     return Place(loops, match[2], qualifiers, int(match[4] or 0), int(match[5] or 0), tuple(conditions), tuple(written))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Spec:
-    """How one field meets X12; made by the functions below."""
+    """How one field meets X12; made by the functions below.
+
+    Compared by identity: `typing` keeps annotations in a cache and would compare each field with a hundred others.
+    """
 
     kind: str
     place: Place | None = None

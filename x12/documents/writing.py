@@ -10,6 +10,7 @@ its type could say. X12 has no escape character: a value that X12 cannot carry i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -29,6 +30,8 @@ __all__ = ["DraftLoop", "Writer", "Written"]
 
 # CCYYMMDDHHMM
 _MOMENT_LENGTH = 12
+# CCYYMMDD
+_DAY_LENGTH = 8
 
 
 class Written(Discreet):
@@ -420,8 +423,11 @@ def _end(field: Bound, json: str) -> _IntoSegment:
 
     def end(writer: Writer, value: Any, segment: DraftSegment, prefix: str, offset: int) -> None:
         begun = segment.get(element + offset, component)
-        segment.paths.pop((element + offset, component, 0), None)
+        began = segment.paths.pop((element + offset, component, 0), None)
         writer.put(segment, element + offset, component, 0, f"{begun}-{value}", (prefix, json))
+        if began is not None and not _is_day(begun):
+            # What is wrong with the period is its beginning.
+            segment.paths[element + offset, component, 0] = began
         segment.set(*_before(element + offset, component), 0, "RD8")
 
     return end
@@ -528,6 +534,15 @@ def _place(field: Bound) -> tuple[int, int]:
     """Element and component of a field's place."""
     place = _placed(field)
     return place.element, place.component
+
+
+def _is_day(text: str) -> bool:
+    """Whether this is a day that exists, CCYYMMDD."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return len(text) == _DAY_LENGTH and text.isdecimal()
 
 
 def _before(element: int, component: int) -> tuple[int, int]:
