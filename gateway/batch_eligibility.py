@@ -152,7 +152,8 @@ class BatchEligibility:
                 if isinstance(error, msgspec.ValidationError)
                 else "is not JSON"
             )
-            judged.findings.append(_finding(None, text))
+            # Of the fields, only `items` has a type here.
+            judged.findings.append(_finding("items" if "$.items" in str(error) else None, text))
             return judged
         judged.findings += _settings(received, judged)
         items = received.items or []

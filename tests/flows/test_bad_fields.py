@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import itertools
 import os
 import re
 from collections.abc import AsyncGenerator, Iterator
@@ -36,6 +37,8 @@ HOSTILE = {
 }
 # Fields that are taken and go nowhere: whatever is in them is not sent, not kept in a log, and not told.
 UNSENT = frozenset(("controlNumber", "usageIndicator"))
+# A payer that is not known is told as the result of that check: the others of its batch are asked.
+LATER = frozenset(("items[0].tradingPartnerServiceId",))
 Path_ = tuple[str | int, ...]
 
 
@@ -84,7 +87,9 @@ def changed(body: Any, path: Path_, value: Any) -> bytes:
     return msgspec.json.encode(made)
 
 
-def cases(operation: Described, body: Any) -> Iterator[Case]:
+def cases(operation: Described, body: Any, *, every: bool) -> Iterator[Case]:
+    """All that can be wrong with a body; of the hostile texts two for each field in turn, or every one of them."""
+    texts = itertools.cycle(HOSTILE.items())
     for path, value in places(body):
         name = named(path)
 
@@ -102,9 +107,10 @@ def cases(operation: Described, body: Any) -> Iterator[Case]:
         for one in wrong:
             yield case(f"of the type {type(one).__name__}", one)
         if isinstance(value, str) and path[-1] not in UNSENT and not value.startswith("ISA"):
-            yield case("too long", SECRET * 5_000)
-            for kind, text in HOSTILE.items():
-                yield case(f"with {kind}", text)
+            must = name not in LATER
+            yield case("too long", SECRET * 5_000, must=must)
+            for kind, text in itertools.islice(texts, len(HOSTILE) if every else 2):
+                yield case(f"with {kind}", text, must=must)
 
 
 @asynccontextmanager
@@ -222,15 +228,15 @@ async def look(tmp_path: Path, *, every: bool) -> None:
         todo = operations(contract, every=every)
         assert {"estimateShare", "moveClock", "checkEligibility", "inquireClaimStatus"} <= {o.id for o, _ in todo}
         assert 7 <= len(todo)
-        await matrix.run(case for operation, body in todo for case in cases(operation, body))
+        await matrix.run(case for operation, body in todo for case in cases(operation, body, every=every))
         written = log.read_text("utf-8", "replace")
     print(f"{matrix.sent} requests, {len(matrix.taken)} taken without a field")
     assert SECRET not in written
     print("\n".join(matrix.faults))
     assert 0 == len(matrix.faults)
     # What may be left out is a part of what is there: the rest must have been refused.
-    assert 1_000 < matrix.sent
-    assert len(matrix.taken) < matrix.sent / 10
+    assert 800 < matrix.sent
+    assert len(matrix.taken) < matrix.sent / 6
 
 
 async def test_every_field_of_every_example_is_refused_by_its_name(tmp_path: Path) -> None:
