@@ -281,6 +281,7 @@ def _refused(kind: Kind, meta: Meta, fact: Acknowledged, code: str | None, error
         description=f"The payer did not accept the inquiry ({fact.by}).",
         followup_action="Please Correct and Resubmit",
         location=fact.by,
+        possible_resolutions="Ask the payer which part of the inquiry it does not take; the trace has the acknowledgement.",
     )
     if kind == "eligibility":
         response = EligibilityResponse(id=meta.trace_id, errors=[wrong])
@@ -290,6 +291,7 @@ def _refused(kind: Kind, meta: Meta, fact: Acknowledged, code: str | None, error
             description=wrong.description,
             followup_action=wrong.followup_action,
             location=wrong.location,
+            possible_resolutions=wrong.possible_resolutions,
         )
         refused = StatusErrorResponse(code=wrong.code, description=wrong.description, errors=[said])
         response = ClaimStatusResponse(status="ERROR", error_response=refused)

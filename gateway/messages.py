@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from x12 import codes
 from x12.documents.binding import Document, Text
 from x12.finding import Finding
 
@@ -24,6 +25,7 @@ __all__ = [
     "TransactionView",
     "X12Body",
     "error_items",
+    "not_answered",
 ]
 
 
@@ -41,6 +43,7 @@ class ErrorItem(Document):
     field: Text = None
     followup_action: Text = None
     location: Text = None
+    possible_resolutions: Text = None
 
 
 class ErrorResponse(Document):
@@ -227,6 +230,17 @@ class ReportListing(Document):
 
 
 _FOLLOW_UP = "Please Correct and Resubmit"
+
+
+def not_answered(code: str, description: str, route_id: str) -> ErrorItem:
+    """A question that got no answer: 42 where it may be asked again, 79 where it was not taken. What to do is in words."""
+    return ErrorItem(
+        code=code,
+        description=description,
+        followup_action="Resubmission Allowed" if code == "42" else _FOLLOW_UP,
+        location=route_id,
+        possible_resolutions=codes.table("reject_resolution")[code],
+    )
 
 
 def error_items(findings: Sequence[Finding], severity: str = "error") -> list[ErrorItem] | None:

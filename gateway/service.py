@@ -35,7 +35,7 @@ from gateway.ledger.idempotency import Remembered
 from gateway.ledger.interchanges import Interchange
 from gateway.lifecycle import Doubted
 from gateway.lifecycle import Refused as WasRefused
-from gateway.messages import ErrorItem, ErrorResponse, Pending, X12Body, error_items
+from gateway.messages import ErrorResponse, Pending, X12Body, error_items, not_answered
 from gateway.payers import UnknownPayer
 from gateway.preferences import Patience
 from gateway.replies import KeyTaken, Reply, conflict, envelope_findings, failed
@@ -265,14 +265,10 @@ class Service:
         await interchanges.set_state(tx, interchange, "rejected", refused.reason)
         await work.discard(tx, TENANT, "send", interchange.interchange_id)
         await apply_to_members(tx, self.runtime, interchange, WasRefused(refused.code, refused.reason))
-        item = ErrorItem(
-            code="42" if refused.code == _NOT_SENT else "79",
-            description="The payer could not be reached."
-            if refused.code == _NOT_SENT
-            else "The payer refused the inquiry.",
-            followup_action="Resubmission Allowed" if refused.code == _NOT_SENT else "Please Correct and Resubmit",
-            location=prepared.route.id,
-        )
+        if refused.code == _NOT_SENT:
+            item = not_answered("42", "The payer could not be reached.", prepared.route.id)
+        else:
+            item = not_answered("79", "The payer refused the inquiry.", prepared.route.id)
         body = msgspec.json.encode(ErrorResponse(status="ERROR", errors=[item]))
         if refused.code == _NOT_SENT:
             # Nothing was asked: the key must not keep the caller from asking again.

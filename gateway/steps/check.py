@@ -19,7 +19,7 @@ from gateway.ledger.checks import Batch, Check
 from gateway.ledger.interchanges import Interchange
 from gateway.lifecycle import Delivered, Doubted
 from gateway.lifecycle import Refused as WasRefused
-from gateway.messages import ErrorItem, error_items
+from gateway.messages import error_items, not_answered
 from gateway.payers import Payer, Route
 from gateway.retry_rules import repeat_seconds
 from gateway.runtime import Runtime
@@ -219,13 +219,8 @@ async def _answered_elsewhere(tx: Transaction, runtime: Runtime, item: Work, loa
     """Its transaction has come to an end by an acknowledgement that rejects it, collected from the payer."""
     await work.finish(tx, item)
     check = loaded.check
-    item_told = ErrorItem(
-        code="79",
-        description="The payer did not accept the inquiry.",
-        followup_action="Please Correct and Resubmit",
-        location=check.route_id,
-    )
-    await fail(tx, runtime, check, [item_told], "the payer did not accept the inquiry")
+    told = not_answered("79", "The payer did not accept the inquiry.", check.route_id)
+    await fail(tx, runtime, check, [told], "the payer did not accept the inquiry")
 
 
 async def _release(
@@ -275,12 +270,7 @@ async def _give_up(runtime: Runtime, item: Work, loaded: _Loaded) -> None:
             await checks.end(tx, check, "completed", now)
             await wake_feed(tx, runtime, check.tenant_id, check.route_id, now, now)
             return
-        told = ErrorItem(
-            code="42",
-            description="The payer did not answer within the time for retries.",
-            followup_action="Resubmission Allowed",
-            location=check.route_id,
-        )
+        told = not_answered("42", "The payer did not answer within the time for retries.", check.route_id)
         await fail(tx, runtime, check, [told], "no answer within the time for retries")
 
     await runtime.database.write(commit)
@@ -304,12 +294,7 @@ async def _record(
             await work.finish(tx, item)
             await interchanges.set_state(tx, interchange, "rejected", outcome.reason)
             await apply_to_members(tx, runtime, interchange, WasRefused(code, outcome.reason))
-            told = ErrorItem(
-                code="79",
-                description="The payer refused the inquiry.",
-                followup_action="Please Correct and Resubmit",
-                location=check.route_id,
-            )
+            told = not_answered("79", "The payer refused the inquiry.", check.route_id)
             await fail(tx, runtime, check, [told], outcome.reason)
         case NotSent(retry_after_seconds=wait):
             check.asked -= 1

@@ -60,6 +60,15 @@ _BILLING, _SERVICE = "BillingProvider", "ServiceProvider"
 _CLAIM_LOOPS = ("2200D", "2200E")
 # What a request that failed with this category asks for, as codes of AAA04.
 _FOLLOW_UPS = {"E0": "C", "E1": "R", "E2": "R", "E3": "C", "E4": "C", "D0": "C"}
+# And what can be done about it, in our own words.
+_RESOLUTIONS = {
+    "E0": "Correct what the status names and ask again.",
+    "E1": "The payer's system is not available: ask again later.",
+    "E2": "Nobody answered behind this payer: ask again later.",
+    "E3": "Correct the fields that do not fit together and ask again.",
+    "E4": "Check the payer id, the submitter's identification and the enrolment for status inquiries.",
+    "D0": "Check the member id, the names and the dates; ask with wider dates, or by the payer's own claim number.",
+}
 
 
 # --- who -----------------------------------------------------------------------------------------------------------
@@ -404,6 +413,7 @@ class ResponseError(Document):
     field: Text = None
     followup_action: Text = None
     location: Text = None
+    possible_resolutions: Text = None
     value: Text = None
 
 
@@ -504,6 +514,7 @@ def _error_response(response: ClaimStatusResponse) -> StatusErrorResponse | None
             field="STC",
             followup_action=_FOLLOW_UP.get(_FOLLOW_UPS.get(status.status_category_code or "", "")),
             location=f"Loop {loop_id}",
+            possible_resolutions=_RESOLUTIONS.get(status.status_category_code or ""),
             value=status.status_code,
         )
         for loop_id, statuses in (

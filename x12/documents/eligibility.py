@@ -438,10 +438,8 @@ def _status(benefit: Benefit) -> PlanStatus | None:
 def _errors(response: EligibilityResponse, source: Instance | None) -> list[AAAError]:
     """Every rejection in the answer, each with the loop it stands in."""
     found: list[AAAError] = []
-    if source is not None and (level := read(_Rejected, source).aaa_errors):
-        payer = response.payer = response.payer or ResponsePayer()
-        payer.aaa_errors = [*located(level, "2000A"), *(payer.aaa_errors or ())]
-        found += level
+    level = located(read(_Rejected, source).aaa_errors or [], "2000A") if source is not None else []
+    found += level
     places = (
         (response.payer, "2100A"),
         (response.provider, "2100B"),
@@ -452,6 +450,10 @@ def _errors(response: EligibilityResponse, source: Instance | None) -> list[AAAE
     for part, loop_id in places:
         if part is not None and part.aaa_errors:
             found += [e for e in located(part.aaa_errors, loop_id) if e not in found]
+    if level:
+        # The dialect has one place for what is wrong with the payer.
+        payer = response.payer = response.payer or ResponsePayer()
+        payer.aaa_errors = [*level, *(payer.aaa_errors or ())]
     return found
 
 

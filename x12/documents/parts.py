@@ -78,8 +78,14 @@ class AAAError(Document):
     possible_resolutions: Annotated[Text, meaning("AAA03", codes.table("reject_resolution"))] = None
 
 
+# A payer's own code, or one newer than the list.
+_UNLISTED = ("A reason that the list of reasons does not have", "Ask the payer what it means by this code.")
+
+
 def located(errors: Sequence[AAAError], loop_id: str) -> list[AAAError]:
     """The rejections of one loop, told where they stand."""
     for error in errors:
         error.field, error.location = "AAA", f"Loop {loop_id}"
+        if error.code and error.description is None:
+            error.description, error.possible_resolutions = _UNLISTED
     return list(errors)
