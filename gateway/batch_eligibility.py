@@ -20,10 +20,9 @@ from gateway.envelopes import TRACE_ASSIGNER
 from gateway.inquiries import meta_of, written_question
 from gateway.ledger import checks, idempotency, payloads
 from gateway.ledger.checks import Batch, Check
-from gateway.ledger.idempotency import Remembered
 from gateway.messages import ErrorItem, ErrorResponse, error_items
 from gateway.payers import Payer, UnknownPayer
-from gateway.replies import KeyTaken, Reply, conflict
+from gateway.replies import KeyTaken, Reply, replayed
 from gateway.runtime import TENANT, Runtime
 from gateway.views import moment
 from observability import tracing
@@ -107,7 +106,7 @@ class BatchEligibility:
         if key is not None:
             found = await runtime.database.read(lambda tx: idempotency.recall(tx, TENANT, OPERATION, key, body))
             if found is not None:
-                return await self._replayed(found)
+                return await replayed(runtime, found)
         judged = await self._judge(body)
         whole = judged.findings
         wrong = [f for one in judged.taken for f in one.findings]
@@ -120,7 +119,7 @@ class BatchEligibility:
         try:
             await runtime.database.write(lambda tx: self._begin(tx, made, key, body))
         except KeyTaken as taken:
-            return await self._replayed(taken.remembered)
+            return await replayed(runtime, taken.remembered)
         except Unique:
             path = "name"
             return _refused([_finding(path, "is the name of another batch: choose a new one, or leave it out")], 409)
@@ -132,13 +131,6 @@ class BatchEligibility:
             raise
         runtime.wake.set()
         return reply
-
-    async def _replayed(self, found: Remembered) -> Reply:
-        if not found.same_body or found.payload_id is None or found.status is None:
-            return conflict(found)
-        runtime, payload_id = self.runtime, found.payload_id
-        body = await runtime.database.read(lambda tx: payloads.load(tx, runtime.vault, TENANT, payload_id))
-        return Reply(found.status, body, found.transaction_id, {"Idempotency-Replayed": "true"})
 
     # --- judging ------------------------------------------------------------------------------------------------------
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from gateway.ledger import payloads
 from gateway.ledger.idempotency import Remembered
 from gateway.messages import ErrorItem, ErrorResponse, error_items
+from gateway.runtime import TENANT, Runtime
 from x12.envelope import Interchange
 from x12.finding import Finding
 
-__all__ = ["KeyTaken", "Reply", "conflict", "envelope_findings", "failed"]
+__all__ = ["KeyTaken", "Reply", "conflict", "envelope_findings", "failed", "replayed"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,15 @@ def conflict(found: Remembered) -> Reply:
     item = ErrorItem(code=str(status), description=message, field="Idempotency-Key")
     body = msgspec.json.encode(ErrorResponse(status="ERROR", errors=[item]))
     return Reply(status, body, found.transaction_id, headers)
+
+
+async def replayed(runtime: Runtime, found: Remembered) -> Reply:
+    """The answer that a key had before, as it was given; or why there is none to give."""
+    if not found.same_body or found.payload_id is None or found.status is None:
+        return conflict(found)
+    payload_id = found.payload_id
+    body = await runtime.database.read(lambda tx: payloads.load(tx, runtime.vault, TENANT, payload_id))
+    return Reply(found.status, body, found.transaction_id, {"Idempotency-Replayed": "true"})
 
 
 def envelope_findings(received: Sequence[Interchange]) -> list[Finding]:

@@ -31,14 +31,13 @@ from gateway.inquiries import (
     prepare_x12,
 )
 from gateway.ledger import idempotency, inbound, interchanges, payloads, transactions
-from gateway.ledger.idempotency import Remembered
 from gateway.ledger.interchanges import Interchange
 from gateway.lifecycle import Doubted
 from gateway.lifecycle import Refused as WasRefused
 from gateway.messages import ErrorResponse, Pending, X12Body, error_items, not_answered
 from gateway.payers import UnknownPayer
 from gateway.preferences import Patience
-from gateway.replies import KeyTaken, Reply, conflict, envelope_findings, failed
+from gateway.replies import KeyTaken, Reply, envelope_findings, failed, replayed
 from gateway.runtime import TENANT, Runtime
 from gateway.steps.send import apply_to_members, attempt, outbound_of
 from gateway.ways import over
@@ -174,7 +173,7 @@ class Service:
         try:
             interchange, content = await runtime.database.write(commit)
         except KeyTaken as taken:
-            return await self._replayed(taken.remembered)
+            return await replayed(runtime, taken.remembered)
         task = asyncio.create_task(self._bring_home(prepared, interchange, content, later=patience.respond_async))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
@@ -304,14 +303,7 @@ class Service:
         if key is None:
             return None
         found = await self.runtime.database.read(lambda tx: idempotency.recall(tx, TENANT, operation, key, body))
-        return None if found is None else await self._replayed(found)
-
-    async def _replayed(self, found: Remembered) -> Reply:
-        if not found.same_body or found.payload_id is None or found.status is None:
-            return conflict(found)
-        runtime, payload_id = self.runtime, found.payload_id
-        body = await runtime.database.read(lambda tx: payloads.load(tx, runtime.vault, TENANT, payload_id))
-        return Reply(found.status, body, found.transaction_id, {"Idempotency-Replayed": "true"})
+        return None if found is None else await replayed(self.runtime, found)
 
     async def taking(
         self, operation: str, key: str | None, body: bytes, take: Callable[[Transaction], Awaitable[Reply]]
@@ -337,7 +329,7 @@ class Service:
         try:
             return await runtime.database.write(commit)
         except KeyTaken as error:
-            return await self._replayed(error.remembered)
+            return await replayed(runtime, error.remembered)
 
     # --- claims --------------------------------------------------------------------------------------------------------
 
