@@ -13,9 +13,12 @@ __all__ = ["Instance", "tree"]
 
 
 class _Lines:
-    """What all the loops of a set lie in: its segments, their places, and their positions where those are not 1, 2, 3, ..."""
+    """What all the loops of a set lie in: its segments, their places, and their positions where those are not 1, 2, 3, ...
 
-    __slots__ = ("nodes", "positions", "segments")
+    `loops` are the ids of all loops in it, `entered` those of the loops so far.
+    """
+
+    __slots__ = ("entered", "loops", "nodes", "positions", "segments")
 
     def __init__(
         self, nodes: Sequence[Node | None], segments: Sequence[str], positions: Sequence[int] | None = None
@@ -23,11 +26,11 @@ class _Lines:
         self.nodes = nodes
         self.segments = segments
         self.positions = positions
+        self.loops: frozenset[str] = frozenset()
+        self.entered: set[str] = set()
 
 
 _NO_LINES = _Lines((), ())
-# So many loops inside are looked through one by one.
-_FEW = 12
 
 
 class Instance:
@@ -48,14 +51,19 @@ class Instance:
         # Where its segments do not stand together: behind the first run of them, the others.
         self._further: list[tuple[int, int]] | None = None
         self._rows: dict[str, list[list[str]]] | None = None
-        # By the ids of loops the numbers of the first ones inside, where they are many.
-        self._firsts: dict[str, int] | None = None
+        # The first loops inside by their ids, once they were asked for.
+        self._firsts: dict[str, Instance] | None = None
 
     def raws(self) -> Sequence[str]:
         """Its segments as they came."""
         if self._further is None:
             return self._lines.segments[self._start : self._end]
         return [raw for run in self._runs() for raw in self._lines.segments[run]]
+
+    @property
+    def loops(self) -> frozenset[str]:
+        """The ids of all loops in the transaction set."""
+        return self._lines.loops
 
     @property
     def places(self) -> list[Segment]:
@@ -130,18 +138,15 @@ class Instance:
 
     def first(self, loop_ids: Sequence[str]) -> Instance | None:
         """The first loop with one of these ids directly inside."""
-        children = self.children
-        if len(children) <= _FEW:
-            for child in children:
-                if child.loop.id in loop_ids:
-                    return child
+        if not self.children:
             return None
-        if self._firsts is None:
-            firsts = self._firsts = dict[str, int]()
-            for index, child in enumerate(children):
-                firsts.setdefault(child.loop.id, index)
-        found = min((self._firsts[i] for i in loop_ids if i in self._firsts), default=None)
-        return None if found is None else children[found]
+        firsts = self._firsts
+        if firsts is None:
+            firsts = self._firsts = {child.loop.id: child for child in reversed(self.children)}
+        if len(loop_ids) == 1:
+            return firsts.get(loop_ids[0])
+        found = [firsts[loop_id] for loop_id in loop_ids if loop_id in firsts]
+        return min(found, key=self.children.index) if len(found) > 1 else next(iter(found), None)
 
     def all(self, *loop_ids: str) -> Iterator[Instance]:
         """Every loop with one of these ids at any depth, in file order."""
@@ -165,6 +170,7 @@ def tree(
     lines = _Lines(nodes, segments, positions)
     here = root = Instance(guide.root, None, delimiters, lines)
     loop, begun = here.loop, 0
+    lines.entered.add(loop.id)
     for index, node in enumerate(nodes):
         if node is not None and node.loop is loop and not node.opens:
             continue
@@ -173,14 +179,12 @@ def tree(
         begun = index
         if node is None:
             begun += 1
-        elif node.opens:
-            here = _entered(node.loop, here)
-            loop = node.loop
         else:
-            here = _going(node.loop, here)
             loop = node.loop
+            here = _entered(loop, here) if node.opens else _going(loop, here)
     if begun < len(nodes):
         here._add(begun, len(nodes))  # pyright: ignore[reportPrivateUsage]
+    lines.loops = frozenset(lines.entered)
     return root
 
 
@@ -188,7 +192,9 @@ def _entered(loop: Loop, here: Instance) -> Instance:
     """A new occurrence of a loop, where its parent is open or can be."""
     assert loop.parent is not None
     parent = here if here.loop is loop.parent else _going(loop.parent, here)
-    made = Instance(loop, parent, here.delimiters, here._lines)  # pyright: ignore[reportPrivateUsage]
+    lines = here._lines  # pyright: ignore[reportPrivateUsage]
+    lines.entered.add(loop.id)
+    made = Instance(loop, parent, here.delimiters, lines)
     children = parent.children
     if children:
         cast("list[Instance]", children).append(made)

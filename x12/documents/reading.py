@@ -26,6 +26,9 @@ __all__ = ["Reader"]
 _Route = list[tuple[int, bool]]
 _Way = tuple[_Route, tuple[str, ...]]
 
+# So many combinations of loops in a set are remembered; for further ones it is looked for every loop of the guide.
+_SCOPES_MAX = 256
+
 
 class Reader:
     """Reads one struct type, with its parts, from a loop or from one segment. `at_once`: it has no parts, and one segment fills it."""
@@ -51,7 +54,7 @@ class Reader:
         # Structs that have something to do when they are made have it again when all their values are there.
         self._completed = [n for n, struct in enumerate(self._structs) if hasattr(struct.cls, "__post_init__")]
         self._row = functions(self._structs, placed)
-        self._scopes: dict[Loop, _Scope] = {}
+        self._scopes: dict[tuple[Loop, frozenset[str] | None], _Scope] = {}
 
     def _collect(self, plan: Plan, parent: int, name: str, placed: list[tuple[int, Bound]]) -> None:
         number = len(self._structs)
@@ -66,9 +69,9 @@ class Reader:
 
     def read(self, instance: Instance) -> Document | None:
         """The struct that a loop and what is in its scope hold; None where that is nothing."""
-        scope = self._scopes.get(instance.loop)
+        scope = self._scopes.get((instance.loop, instance.loops))
         if scope is None:
-            scope = self._scopes[instance.loop] = self._scope(instance.loop)
+            scope = self._scope(instance.loop, instance.loops)
         top: Any = None
         if self._here is not None:
             top = self._here.run(instance.raws(), None, instance.delimiters)
@@ -96,7 +99,7 @@ class Reader:
         here, scopes = self._here, self._scopes
         made: list[Document] = []
         for instance in instances:
-            scope = scopes.get(instance.loop)
+            scope = scopes.get((instance.loop, instance.loops))
             if scope is not None and scope.bare and here is not None:
                 one = here.run(instance.raws(), None, instance.delimiters)
             else:
@@ -104,16 +107,25 @@ class Reader:
             made.append(self.cls() if one is None else one)
         return made
 
-    def _scope(self, loop: Loop) -> _Scope:
-        """What of the elsewhere and inside can be there at all, seen from a loop of a guide."""
+    def _scope(self, loop: Loop, there: frozenset[str]) -> _Scope:
+        """What the reader looks for, seen from a loop in a set that has these loops."""
+        key = loop, (there if len(self._scopes) < _SCOPES_MAX else None)
+        scope = self._scopes.get(key)
+        if scope is None:
+            scope = self._scopes[key] = self._new_scope(*key)
+        return scope
+
+    def _new_scope(self, loop: Loop, there: frozenset[str] | None) -> _Scope:
         scope = _Scope()
         children = {child.id for child in loop.children if isinstance(child, Loop)}
-        for loops, there in self._elsewhere:
-            if route := _route(loop, loops):
-                scope.elsewhere.append(((route, loops), there))
+        for loops, around in self._elsewhere:
+            if (there is None or not there.isdisjoint(loops)) and (route := _route(loop, loops)):
+                scope.elsewhere.append(((route, loops), around))
         for number, field in self._inside:
             plan, loops = field.plan, field.spec.loops
             assert plan is not None
+            if there is not None and there.isdisjoint(loops):
+                continue
             if field.many and not children.isdisjoint(loops):
                 scope.lists.append((number, field.name, plan.reader, loops))
             elif not field.many and (route := _route(loop, loops)):
@@ -156,7 +168,10 @@ class Reader:
 
 
 class _Scope:
-    """What a reader looks for around a loop: tables of the segments elsewhere, lists of loops inside, single loops nearby."""
+    """What a reader looks for, seen from a loop: tables of the segments elsewhere, lists of loops inside, single loops nearby.
+
+    What the guide or the set has not at all is not looked for. `bare` tells that there is nothing of them.
+    """
 
     def __init__(self) -> None:
         self.elsewhere: list[tuple[_Way, Pass]] = []
@@ -184,7 +199,8 @@ def _nearest(instance: Instance, route: _Route, ids: tuple[str, ...]) -> Instanc
     for up, itself in route:
         while climbed < up and here.parent is not None:
             here, climbed = here.parent, climbed + 1
-        found = here if itself else here.first(ids)
-        if found is not None:
+        if itself:
+            return here
+        if here.children and (found := here.first(ids)) is not None:
             return found
     return None
