@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import synthetic
+from tests.laws import answer_values
 from tests.laws.cases import cases
 from tests.laws.filled import Filler
+from tests.laws.review_values import unworded
 from tests.laws.status_values import HEADER, received, seeds
 from tests.laws.test_remittance import OneOfEach
 from x12 import guides
@@ -180,3 +182,19 @@ def test_an_answer_that_was_read_is_written_and_read_as_the_same(seed: int) -> N
 def test_many_of_the_answers_are_such_that_they_can_be_written() -> None:
     made = [a for seed in range(60) for a in told(answer(seed))]
     assert len(made) // 4 < sum(write_response(a, HEADER).accepted for a in made)
+
+
+@given(seeds, st.sampled_from((0.1, 0.3, 0.7, 1.0)))
+@settings(max_examples=cases(200), deadline=None)
+def test_an_answer_that_is_written_is_read_back(seed: int, richness: float) -> None:
+    """Any answer, made as a document; what follows from other fields is told by reading."""
+    made = answer_values.answer(seed, richness)
+    (back,) = read_responses(received(write_response(made, HEADER), "HB", "005010X279A1").tree())
+    assert made == msgspec.structs.replace(
+        unworded(back), errors=None, plan_status=None, trading_partner_service_id=None
+    )
+    assert {e.location for e in answer_values.rejections(made)} == {e.location for e in back.errors or ()}
+    assert all(error in (back.errors or ()) for error in answer_values.rejections(back))
+    assert made.payer is None or made.payer.payor_identification == back.trading_partner_service_id
+    active = [b.code for b in made.benefits_information or () if b.code in tuple("12345678")]
+    assert active == [status.status_code for status in back.plan_status or ()]
