@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import tomllib
 from pathlib import Path
 from typing import Annotated
@@ -38,10 +39,17 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     work_concurrency: int = 16
     # Processes that write and read X12 beside the server; by default one for each core but one, at most four.
     judges: Annotated[int, msgspec.Meta(ge=0, le=64)] | None = None
+    # Networks inside which webhooks may go to, also without TLS: by default none but public ones are reached.
+    webhook_networks: list[str] = []
     # One file a payer, read again when one changes; in the data folder where the path is relative.
     payers_folder: str = "payers"
     payers: list[Payer] = []
     routes: list[Route] = []
+
+    @property
+    def webhook_reach(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+        """`webhook_networks` as networks; ValueError names one that is none."""
+        return [ipaddress.ip_network(text) for text in self.webhook_networks]
 
     @property
     def directory(self) -> Directory:
@@ -61,7 +69,7 @@ def load(path: Path | None) -> Config:
     config, faults = read_table(raw, Config)
     if config is not None:
         try:
-            _ = config.directory
+            _ = config.directory, config.webhook_reach
         except ValueError as error:
             faults.append(str(error))
     if config is None or faults:

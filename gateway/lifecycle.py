@@ -112,11 +112,15 @@ class Acknowledged(Fact, frozen=True):
 
 
 class ClaimAcknowledged(Fact, frozen=True):
-    """A 277CA about the claim; `statuses` are category:status[:entity], `report_id` the transaction of the report."""
+    """A 277CA about the claim; `statuses` are category:status[:entity], `report_id` the transaction of the report.
+
+    `source` says whose word it is, a payer's or a clearinghouse's; our own edits have no report.
+    """
 
     accepted: bool
     statuses: list[str] = []
     report_id: str = ""
+    source: Literal["payer", "clearinghouse"] = "payer"
 
 
 class FollowUpAsked(Fact, frozen=True):

@@ -10,12 +10,13 @@ from decimal import Decimal, InvalidOperation
 from typing import Literal
 
 from gateway.ledger import search, transactions
+from gateway.ledger.claim_list import Payment
 from gateway.runtime import Runtime
 from queues.database import Transaction
 from x12.documents.binding import Flat
 from x12.walk import Instance
 
-__all__ = ["PaidClaim", "match_claim", "outcome_of", "paid_claims", "payment_key"]
+__all__ = ["PaidClaim", "match_claim", "outcome_of", "paid_claims", "payment_key", "payment_of"]
 
 Outcome = Literal["paid", "partly_paid", "denied", "reversed", "predetermined"]
 _DENIED = "4"
@@ -24,13 +25,14 @@ _PREDETERMINED = "25"
 
 
 class PaidClaim(Flat, frozen=True):
-    """One claim of a remittance (loop 2100): numbers, CLP02, and charge and payment of the claim and of its lines."""
+    """One claim of a remittance (loop 2100): numbers, CLP02, charge, payment and CLP05, and charge and payment of its lines."""
 
     patient_control_number: str
     payer_control_number: str
     status: str
     charge: Decimal
     paid: Decimal
+    patient_responsibility: Decimal = Decimal(0)
     lines: tuple[tuple[Decimal, Decimal], ...] = ()
 
 
@@ -61,6 +63,7 @@ def paid_claims(root: Instance) -> Iterator[PaidClaim]:
             _text(row, 2),
             _amount(row, 3),
             _amount(row, 4),
+            _amount(row, 5),
             tuple((_amount(r, 2), _amount(r, 3)) for r in services),
         )
 
@@ -82,6 +85,17 @@ def payment_key(root: Instance) -> str:
     payment, trace = _first(root, "BPR"), _first(root, "TRN")
     payee = _first(next(iter(root.inside("1000B")), root), "N1")
     return "|".join((_text(trace, 3), _text(trace, 2), _text(payment, 16), _text(payment, 2), _text(payee, 4)))
+
+
+def payment_of(root: Instance, claim: PaidClaim) -> Payment:
+    """What a walked 835 says of one of its claims, as it is kept with the claim."""
+    return Payment(
+        claim.status,
+        f"{claim.charge:.2f}",
+        f"{claim.paid:.2f}",
+        f"{claim.patient_responsibility:.2f}",
+        _text(_first(root, "TRN"), 2),
+    )
 
 
 async def match_claim(

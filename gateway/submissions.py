@@ -13,7 +13,7 @@ import msgspec
 from gateway.claim_kinds import CLAIM_KINDS, AnyClaim, ClaimKind, addressed
 from gateway.envelopes import claim_number, reference
 from gateway.hours import leaves_at
-from gateway.ledger import payloads, search, transactions
+from gateway.ledger import claim_list, payloads, search, transactions
 from gateway.payers import Payer, Route
 from gateway.runtime import TENANT, Runtime
 from gateway.scrubbing import scrub
@@ -27,7 +27,7 @@ from x12.documents.parts import Header
 from x12.finding import Finding
 from x12.syntax import CANONICAL
 
-__all__ = ["Submission", "claim_of", "commit_claims", "prepare_claim", "prepare_segments"]
+__all__ = ["Submission", "claim_of", "commit_claims", "prepare_claim", "prepare_segments", "replaces"]
 
 
 class Submission(Discreet):
@@ -128,9 +128,34 @@ async def commit_claims(tx: Transaction, runtime: Runtime, claims: Sequence[Subm
             "member_id": member_id,
         }
         await search.add(tx, runtime.vault, TENANT, made.transaction_id, found_by)
+        if replaces(made.claim):
+            await _adopt(tx, runtime, made)
     for route in {made.route.id: made.route for made in claims}.values():
         run_at = to_micros(leaves_at(route.cut_offs, from_micros(now), route.batch_window_seconds))
         await work.enqueue(tx, TENANT, runtime.world.new_id(), "batch", route.id, now, run_at)
+
+
+def replaces(claim: AnyClaim) -> bool:
+    """Whether a claim replaces or cancels an earlier one (CLM05-3)."""
+    information = claim.claim_information
+    return information is not None and information.claim_frequency_code in ("7", "8")
+
+
+async def _adopt(tx: Transaction, runtime: Runtime, made: Submission) -> None:
+    """Make a replacement one more submission of the claim that it replaces, where that is one of ours and no other can be meant."""
+    information = made.claim.claim_information
+    supplement = information.claim_supplemental_information if information is not None else None
+    numbers: tuple[tuple[search.Scope, str | None], ...] = (
+        ("payer_control_number", supplement.claim_control_number if supplement is not None else None),
+        ("patient_control_number", made.patient_control_number),
+    )
+    for scope, number in numbers:
+        found = await search.find(tx, runtime.vault, TENANT, scope, number) if number else []
+        earlier = [await transactions.get(tx, TENANT, i) for i in found if i != made.transaction_id]
+        claims = {t.parent_id or t.transaction_id for t in earlier if t.kind == "claim"}
+        if len(claims) == 1:
+            await claim_list.adopt(tx, TENANT, made.transaction_id, claims.pop())
+            return
 
 
 async def claim_of(tx: Transaction, runtime: Runtime, subject: transactions.Transaction) -> list[str]:

@@ -21,7 +21,7 @@ Log = structlog.typing.FilteringBoundLogger
 # What a line may say. Every value is an id, a code, a count or a word of ours.
 ALLOWED = frozenset(
     (
-        "adapter", "address", "attempt", "bytes", "claims", "code", "codes", "count", "due", "duration_ms", "error", "event",
+        "adapter", "address", "attempt", "bytes", "claims", "code", "codes", "count", "destination_id", "due", "duration_ms", "error", "event",
         "evidence", "exception", "fact", "findings", "host", "inbound_id", "interchange_id", "key_id", "kind", "level", "line", "logger",
         "member_count", "method", "migrations", "operation", "outcome", "owner", "payer_id", "port", "reason", "route", "route_id",
         "set_id", "sets", "span_id", "state", "status", "step", "tenant_id", "timestamp", "trace_id", "transaction_id",

@@ -34,6 +34,7 @@ class Metrics:
         self.inbound = counter("inbound_files", "Files collected, by what became of them", "route_id", "state")
         self.facts = counter("facts", "Facts applied to transactions", "kind", "fact")
         self.work_done = counter("work", "Work finished, by kind and result", "work_kind", "outcome")
+        self.webhooks = counter("webhooks", "Tries to tell a destination of a change, by what became of them", "state")
         self.transactions = Gauge(
             "claimwire_transactions", "Transactions by kind and state", ("kind", "state"), registry=registry
         )

@@ -25,6 +25,7 @@ TAGS = {
     "reports": "What payers say of claims: acknowledgements (277CA) and remittances (835).",
     "polling": "What is new, for all transactions, since a cursor.",
     "payers": "Which payers there are, found by name, id or alias, and what each of them takes.",
+    "events": "Be told of changes by webhooks, and read what was told.",
     "v1": "What the dialect lacks: where a transaction stands and its whole story, benefits in order, estimates.",
     "sandbox": "Only where the gateway runs with its own sandbox payer.",
     "operations": "Whether the service is up.",
@@ -191,7 +192,7 @@ class _Maker:
             made["content"] = {outcome.content: {"schema": self._components.of(outcome.type)}}
             if outcome.example is not None:
                 made["content"][outcome.content]["example"] = outcome.example
-        followers = self._followers.get(operation.id, ()) if status in (200, 202) else ()
+        followers = self._followers.get(operation.id, ()) if status in (200, 201, 202) else ()
         if followers:
             made["links"] = {
                 o.id: {

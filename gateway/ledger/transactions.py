@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.ledger import notices
 from gateway.lifecycle import KEEP, Change, Fact, Profile, Standing, decide, event_data, event_kind
 from queues.database import Row, Value
 from queues.database import Transaction as Tx
@@ -104,6 +105,7 @@ async def insert(
     values = [int(v) if isinstance(v, bool) else v for v in msgspec.structs.astuple(made)]
     await tx.execute(_INSERT, *values)
     await tx.many(_INSERT_EVENT, happened)
+    await notices.notice_all(tx, [made], made.created_at)
 
 
 async def get(tx: Tx, tenant_id: str, transaction_id: str) -> Transaction:
@@ -177,6 +179,8 @@ async def apply(
     change, event = _happen(subject, fact, profile, now, interchange_id, inbound_id, traceparent)
     await tx.execute(_INSERT_EVENT, *event)
     await tx.execute(_UPDATE, *_changed(subject))
+    if change.state is not None:
+        await notices.notice_all(tx, [subject], now)
     return change
 
 
@@ -192,7 +196,10 @@ async def apply_all(
     happened = [_happen(s, f, profile_of(s.payer_id), now, interchange_id, inbound_id) for s, f in facts]
     await tx.many(_INSERT_EVENT, [event for _, event in happened])
     await tx.many(_UPDATE, [_changed(subject) for subject, _ in facts])
-    return [change for change, _ in happened]
+    changes = [change for change, _ in happened]
+    moved = [subject for (subject, _), change in zip(facts, changes, strict=True) if change.state is not None]
+    await notices.notice_all(tx, moved, now)
+    return changes
 
 
 _UPDATE = (

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import Literal
 
 import msgspec
 
 from gateway import remittance
 from gateway.batch_answers import take_answer
 from gateway.inquiries import Kind, answer_of, meta_of
-from gateway.ledger import inbound, interchanges, payloads, search, transactions
+from gateway.ledger import claim_list, inbound, interchanges, payloads, search, transactions
 from gateway.ledger.inbound import InboundFile
 from gateway.ledger.interchanges import Interchange
 from gateway.lifecycle import (
@@ -47,10 +48,12 @@ from x12.documents.claim_status import ClaimState, claim_statuses
 from x12.documents.standing import StatusCode
 from x12.envelope import Interchange as Received
 from x12.envelope import TransactionSet, read
+from x12.walk import Instance
 
 __all__ = ["run"]
 
 _LOG = log.get("gateway.apply")
+_CLEARINGHOUSE = "AY"
 
 
 @dataclass
@@ -232,6 +235,7 @@ async def _277ca(tx: Transaction, done: _Applying, received: TransactionSet) -> 
     advice = await _advice(tx, done, "claim_report", received, "277CA", _digest(received))
     if advice is None:
         return
+    source = _whose(root)
     matched = unmatched = 0
     for verdict in claim_verdicts(root):
         subject = await _claim(
@@ -245,19 +249,34 @@ async def _277ca(tx: Transaction, done: _Applying, received: TransactionSet) -> 
             unmatched += 1
             continue
         matched += 1
-        await _judged(tx, done, subject, verdict, advice.transaction_id)
+        await _judged(tx, done, subject, verdict, advice.transaction_id, source)
     await _posted(tx, done, advice, matched, unmatched)
 
 
+def _whose(root: Instance) -> Literal["payer", "clearinghouse"]:
+    """Whose acknowledgement a walked 277CA is: NM101 of loop 2100A."""
+    rows = (
+        row for source in root.inside("2000A") for loop in source.inside("2100A") for row in loop.rows().get("NM1", ())
+    )
+    return "clearinghouse" if any(len(row) > 1 and row[1] == _CLEARINGHOUSE for row in rows) else "payer"
+
+
 async def _judged(
-    tx: Transaction, done: _Applying, subject: transactions.Transaction, verdict: ClaimVerdict, report_id: str
+    tx: Transaction,
+    done: _Applying,
+    subject: transactions.Transaction,
+    verdict: ClaimVerdict,
+    report_id: str,
+    source: Literal["payer", "clearinghouse"],
 ) -> None:
     number = verdict.payer_claim_control_number
     await search.add(
         tx, done.runtime.vault, subject.tenant_id, subject.transaction_id, {"payer_control_number": number}
     )
     if verdict.accepted is not None:
-        await _happen(tx, done, subject, ClaimAcknowledged(verdict.accepted, _statuses(verdict.codes), report_id))
+        await _happen(
+            tx, done, subject, ClaimAcknowledged(verdict.accepted, _statuses(verdict.codes), report_id, source)
+        )
 
 
 async def _277(tx: Transaction, done: _Applying, received: TransactionSet) -> None:
@@ -338,6 +357,7 @@ async def _835(tx: Transaction, done: _Applying, received: TransactionSet) -> No
         found_by: dict[search.Scope, str | None] = {"payer_control_number": number}
         await search.add(tx, done.runtime.vault, subject.tenant_id, subject.transaction_id, found_by)
         await _happen(tx, done, subject, Remitted(paid.status, remittance.outcome_of(paid), advice.transaction_id))
+        await claim_list.keep_payment(tx, done.runtime.vault, subject, remittance.payment_of(root, paid))
     await _posted(tx, done, advice, matched, unmatched)
 
 

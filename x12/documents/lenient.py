@@ -17,11 +17,19 @@ import msgspec
 from x12.documents.binding import Document
 from x12.finding import Finding
 
-__all__ = ["decode"]
+__all__ = ["OneOf", "decode"]
 
 D = TypeVar("D", bound=Document)
 _DEPTH_MAX = 64
 _NUMBER_MAX = 1e15
+
+
+class OneOf(Document):
+    """An object of which exactly one member is given."""
+
+    def __post_init__(self) -> None:
+        if sum(value is not None for value in msgspec.structs.astuple(self)) != 1:
+            raise ValueError("must have exactly one of its members")
 
 
 def decode(cls: type[D], body: bytes) -> tuple[D | None, list[Finding]]:
@@ -42,12 +50,6 @@ def decode(cls: type[D], body: bytes) -> tuple[D | None, list[Finding]]:
     if made is not None:
         return (None, findings) if findings else (made, findings)
     fitted = _fit(value, cls, "", findings)
-    if fitted is not None:
-        missing = (
-            f.encode_name for f in msgspec.structs.fields(cls) if f.required and fitted.get(f.encode_name) is None
-        )
-        reported = {f.path for f in findings}
-        findings += [_finding(name, "is required") for name in missing if name not in reported]
     if findings or fitted is None:
         return None, findings or [_finding("", "must be an object")]
     return msgspec.convert(fitted, cls), []
@@ -174,6 +176,11 @@ def _fit_object(
             fitted = _fit(given[name], hint, f"{path}.{name}" if path else name, findings, depth + 1)
             if fitted is not None:
                 out[name] = fitted
+    within = f"{path}." if path else ""
+    missing = (f.encode_name for f in msgspec.structs.fields(kind) if f.required)
+    findings += [_finding(f"{within}{name}", "is required") for name in missing if given.get(name) is None]
+    if issubclass(kind, OneOf) and sum(given.get(name) is not None for name in _fields(kind)) != 1:
+        findings.append(_finding(path, f"must have exactly one of {', '.join(_fields(kind))}"))
     return out
 
 

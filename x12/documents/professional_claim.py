@@ -226,6 +226,7 @@ class ProfessionalClaim(Document):
     """One claim of an 837P: bound to loop 2300. `control_number` and `usage_indicator` are the envelope's affair.
 
     `providers` is another way to name the providers, told apart by their type; `ordering` one to name that of all lines.
+    `prior_referring` is the second loop 2310A, who referred first; the dialect has no name for it, the official SDK has.
     """
 
     control_number: Text = None
@@ -243,6 +244,7 @@ class ProfessionalClaim(Document):
     subscriber: Annotated[Subscriber | None, inside("2010BA")] = None
     dependent: Annotated[Dependent | None, inside("2010CA")] = None
     referring: Annotated[ReferringProvider | None, inside("2310A")] = None
+    prior_referring: Annotated[ReferringProvider | None, by_hand()] = None
     rendering: Annotated[RenderingProvider | None, inside("2310B")] = None
     supervising: Annotated[SupervisingProvider | None, inside("2310D")] = None
     ordering: Annotated[OrderingProvider | None, by_hand()] = None
@@ -261,6 +263,8 @@ def read_claims(root: Instance) -> list[ProfessionalClaim]:
 def _read_claim(loop: Instance) -> ProfessionalClaim:
     claim = read(ProfessionalClaim, loop)
     read_billing_at_payer(claim, loop)
+    for prior in list(loop.inside("2310A"))[1:]:
+        claim.prior_referring = read(ReferringProvider, prior)
     alone = read(OneDisabilityDate, loop)
     if alone.disability_begin_date or alone.disability_end_date:
         information = claim.claim_information = claim.claim_information or ClaimInformation()
@@ -296,7 +300,15 @@ def _canonical(claim: ProfessionalClaim) -> tuple[ProfessionalClaim, Renamed]:
 
 
 def _normalise_parties(claim: ProfessionalClaim, renamed: Renamed) -> None:
-    for provider in (claim.billing, claim.rendering, claim.referring, claim.supervising, claim.ordering):
+    providers = (
+        claim.billing,
+        claim.rendering,
+        claim.referring,
+        claim.prior_referring,
+        claim.supervising,
+        claim.ordering,
+    )
+    for provider in providers:
         if provider is not None:
             provider.provider_type = None
             one_name(provider)
@@ -355,6 +367,8 @@ def write_claim(claim: ProfessionalClaim, header: Header) -> Written:
     loop = open_claim(writer, header, GUIDE_ID, for_dependent=made.dependent is not None)
     _write_parts(writer, made, loop)
     writer.write(made, loop)
+    if made.prior_referring is not None:
+        writer.write(made.prior_referring, loop.add("2310A", "priorReferring"), "priorReferring")
     _complete(made, loop)
     written = writer.finish()
     found = [*unassigned_findings(made.providers or (), _ROLES), *written.findings]
