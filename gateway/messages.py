@@ -183,9 +183,44 @@ class SetIdentifier(Document):
     control_number: Text = None
 
 
+class IsaIdentifier(Document):
+    """A party of an interchange: ISA05 and ISA06, or ISA07 and ISA08."""
+
+    qualifier: Text = None
+    id: Text = None
+
+
+class EnvelopeParty(Document):
+    """Who sends or receives: the identifiers of interchange and group."""
+
+    application_code: Text = None
+    isa: IsaIdentifier | None = None
+
+
+class InterchangeMetadata(Document):
+    """ISA13 and ISA14."""
+
+    control_number: int | None = None
+    acknowledgment_requested_code: Text = None
+
+
+class GroupMetadata(Document):
+    """GS01, GS04 to GS06 and GS08."""
+
+    control_number: int | None = None
+    date: Text = None
+    time: Text = None
+    functional_identifier_code: Text = None
+    release: Text = None
+
+
 class PollingMetadata(Document):
     """What X12 says of a polled transaction."""
 
+    interchange: InterchangeMetadata | None = None
+    functional_group: GroupMetadata | None = None
+    sender: EnvelopeParty | None = None
+    receiver: EnvelopeParty | None = None
     transaction: SetIdentifier | None = None
 
 
@@ -196,12 +231,37 @@ class PollingX12(Document):
 
 
 class PollingArtifact(Document):
-    """Where the document of a polled transaction is."""
+    """Where a document of a polled transaction is."""
 
     artifact_type: Text = None
     usage: Text = None
     model: Text = None
     url: Text = None
+    size_bytes: int | None = None
+
+
+class Profile(Document):
+    """A party of a partnership, by the id that its envelopes have."""
+
+    profile_id: Text = None
+
+
+class Partnership(Document):
+    """The way that a transaction takes: a route, and who is at its ends."""
+
+    partnership_id: Text = None
+    partnership_type: Text = None
+    sender: Profile | None = None
+    receiver: Profile | None = None
+
+
+class BusinessIdentifier(Document):
+    """A number in the set by which its sender knows it."""
+
+    element: Text = None
+    element_id: Text = None
+    name: Text = None
+    value: Text = None
 
 
 class PollingItem(Document):
@@ -213,6 +273,9 @@ class PollingItem(Document):
     status: str
     processed_at: str
     artifacts: list[PollingArtifact]
+    file_execution_id: Text = None
+    partnership: Partnership | None = None
+    business_identifiers: list[BusinessIdentifier] | None = None
     x12: PollingX12 | None = None
 
 
@@ -224,9 +287,16 @@ class PollingPage(Document):
 
 
 class ReportListing(Document):
-    """Names of reports in the mailbox of older clients."""
+    """Names of reports in the mailbox of older clients, newest first."""
 
     reports: list[str]
+
+
+class ReportRemoved(Document):
+    """A report was taken out of the mailbox."""
+
+    status: str
+    meta: ClaimMeta | None = None
 
 
 _FOLLOW_UP = "Please Correct and Resubmit"

@@ -16,6 +16,7 @@ import msgspec
 from adapters.protocol import InDoubt, NotSent, Refused, Replied
 from gateway import claims
 from gateway.claim_kinds import ClaimKind
+from gateway.guesses import Guesses
 from gateway.inquiries import (
     SETS,
     TAKE_OVER_SECONDS,
@@ -68,6 +69,7 @@ class Service:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.claims = claims.Claims(runtime)
+        self.guesses = Guesses()
         # Inquiries whose callers have had their 202: they go on.
         self._background: set[asyncio.Task[Reply]] = set()
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Literal
 
-from gateway.ledger import inbound, interchanges, payloads, transactions
+from gateway.ledger import inbound, interchanges, mailbox, payloads, transactions
 from gateway.ledger.inbound import InboundFile
 from gateway.ledger.interchanges import Interchange
 from gateway.messages import (
-    PollingArtifact,
     PollingItem,
-    PollingMetadata,
     PollingPage,
-    PollingX12,
     ReportListing,
-    SetIdentifier,
     Trace,
     TraceEvent,
     TraceInterchange,
     TransactionView,
 )
+from gateway.polling import polled
 from gateway.runtime import TENANT, Runtime
 from gateway.world import from_micros
 from queues.database import Transaction
@@ -28,14 +24,6 @@ from x12.syntax import runs
 
 __all__ = ["Views"]
 
-# Kind of a transaction -> ST01 that its polling item tells, and whether it came to us or left.
-_SETS: dict[str, tuple[str, str]] = {
-    "eligibility": ("271", "INBOUND"),
-    "claim_status": ("277", "INBOUND"),
-    "claim": ("837", "OUTBOUND"),
-    "claim_report": ("277", "INBOUND"),
-    "remittance": ("835", "INBOUND"),
-}
 _REPORTS: dict[Literal["277", "835"], str] = {"277": "claim_report", "835": "remittance"}
 # What a claim's events call the report that they are from.
 _NAMED = {"claim_report": "reportId", "remittance": "remittanceId"}
@@ -78,7 +66,7 @@ def segments(content: bytes) -> list[str]:
 
 
 class Views:
-    """Reads the ledger for callers; changes nothing."""
+    """Reads the ledger for callers; changes nothing but what lies in the mailbox."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
@@ -222,34 +210,37 @@ class Views:
         """The newest reports by the names that older clients expect."""
 
         async def body(tx: Transaction) -> list[transactions.Transaction]:
-            return await transactions.newest_reports(tx, TENANT, _PAGE_MAX)
+            return await mailbox.lying(tx, TENANT, _PAGE_MAX)
 
         found = await self.runtime.database.read(body)
         return ReportListing(reports=[_NAMES[t.kind] + t.transaction_id for t in found])
 
+    async def remove_report(self, name: str) -> bool:
+        """Take a report out of the mailbox; False where there is none of this name."""
+        runtime, transaction_id = self.runtime, name[2:] if name[:2] in _NAMES.values() else name
+        return await runtime.database.write(
+            lambda tx: mailbox.remove(tx, TENANT, transaction_id, runtime.world.micros())
+        )
+
     async def polling(self, after: int, limit: int, base: str) -> PollingPage:
         """What was committed behind a position, oldest first."""
         limit = max(1, min(limit, _PAGE_MAX))
-        found = await self.runtime.database.read(lambda tx: transactions.page(tx, TENANT, after, limit))
-        token = str(found[-1].position) if found else None
-        return PollingPage(items=list(self._items(found, base)), next_page_token=token)
 
-    def _items(self, found: Iterable[transactions.Transaction], base: str) -> Iterable[PollingItem]:
-        for subject in found:
-            set_id, direction = _SETS[subject.kind]
-            url = f"{base}/v1/transactions/{subject.transaction_id}/answer"
-            artifacts = [
-                PollingArtifact(artifact_type="application/json", usage="output", model="transaction", url=url)
-            ]
-            yield PollingItem(
-                transaction_id=subject.transaction_id,
-                direction=direction,
-                mode="production" if subject.usage == "P" else "test",
-                status="failed" if subject.state in ("rejected", "quarantined") else "succeeded",
-                processed_at=_certain(subject.created_at),
-                artifacts=artifacts if subject.answer_id else [],
-                x12=PollingX12(metadata=PollingMetadata(transaction=SetIdentifier(transaction_set_identifier=set_id))),
-            )
+        async def body(tx: Transaction) -> PollingPage:
+            found = await transactions.page(tx, TENANT, after, limit)
+            token = str(found[-1].position) if found else None
+            return PollingPage(items=await polled(tx, self.runtime, found, base), next_page_token=token)
+
+        return await self.runtime.database.read(body)
+
+    async def polled(self, transaction_id: str, base: str) -> PollingItem:
+        """One transaction as polling shows it; Unknown when there is none."""
+
+        async def body(tx: Transaction) -> PollingItem:
+            subject = await transactions.get(tx, TENANT, transaction_id)
+            return (await polled(tx, self.runtime, [subject], base))[0]
+
+        return await self.runtime.database.read(body)
 
 
 def _event(event: transactions.Event) -> TraceEvent:

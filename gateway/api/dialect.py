@@ -10,9 +10,21 @@ from aiohttp import web
 from gateway.api.operations import Call, Example, Operation, Outcome
 from gateway.claim_kinds import CLAIM_KINDS, DENTAL, INSTITUTIONAL, ClaimKind
 from gateway.ledger.transactions import Unknown
-from gateway.messages import ClaimResponse, ErrorItem, ErrorResponse, Pending, PollingPage, ReportListing, X12Body
+from gateway.messages import (
+    ClaimMeta,
+    ClaimResponse,
+    ErrorItem,
+    ErrorResponse,
+    Pending,
+    PollingItem,
+    PollingPage,
+    ReportListing,
+    ReportRemoved,
+    X12Body,
+)
 from gateway.replies import Reply
 from gateway.reports import Report277
+from observability import tracing
 from x12.documents.claim_status import ClaimStatusRequest, ClaimStatusResponse
 from x12.documents.eligibility import EligibilityResponse
 from x12.documents.eligibility_request import EligibilityRequest
@@ -78,6 +90,13 @@ async def _raw_report(call: Call) -> Reply | web.Response:
     return not_found("report") if found is None else web.Response(body=found, content_type="application/edi-x12")
 
 
+async def _remove_report(call: Call) -> Reply:
+    if not await call.views.remove_report(call.part("name")):
+        return not_found("report")
+    removed = ReportRemoved(status="success", meta=ClaimMeta(trace_id=tracing.current_trace_id() or None))
+    return Reply(200, msgspec.json.encode(removed))
+
+
 async def _polling(call: Call) -> Reply:
     token = call.request.query.get("pageToken", "0")
     size = call.request.query.get("pageSize", "100")
@@ -88,6 +107,14 @@ async def _polling(call: Call) -> Reply:
         return Reply(400, msgspec.json.encode(ErrorResponse(status="ERROR", errors=[item])))
     base = f"{call.request.scheme}://{call.request.host}"
     return Reply(200, msgspec.json.encode(await call.views.polling(int(token), int(size), base)))
+
+
+async def _polled(call: Call) -> Reply:
+    try:
+        found = await call.views.polled(call.part("transactionId"), f"{call.request.scheme}://{call.request.host}")
+    except Unknown:
+        return not_found("transaction")
+    return Reply(200, msgspec.json.encode(found), found.transaction_id)
 
 
 async def _health(_: Call) -> Reply:
@@ -234,9 +261,18 @@ OPERATIONS: tuple[Operation, ...] = (
         "raw:read", _raw_report, {200: Outcome("X12.", str, _X12), 404: _NOTHING}, tag="reports",
     ),
     Operation(
+        "removeReport", "DELETE", _paths("/reports/v2/{name}"), "Take a report out of the mailbox; it can still be read.",
+        "claims:write", _remove_report, {200: Outcome("It is out.", ReportRemoved), 404: _NOTHING}, tag="reports",
+    ),
+    Operation(
         "pollTransactions", "GET", ("/2023-08-01/polling/transactions", "/2023-08-01/transactions"), "What is new since a cursor.",
         "claims:read", _polling, {200: Outcome("A page, oldest first.", PollingPage), 400: _REFUSED},
         query={"pageToken": "The nextPageToken of the page before.", "pageSize": "How many at most, 1 to 200."}, tag="polling",
+    ),
+    Operation(
+        "readPolledTransaction", "GET", ("/2023-08-01/transactions/{transactionId}",), "One transaction, as polling shows it.",
+        "claims:read", _polled, {200: Outcome("The transaction.", PollingItem), 404: Outcome("There is no such transaction.", ErrorResponse)},
+        tag="polling", follows=(*INQUIRIES, *SUBMISSIONS),
     ),
     Operation(
         "healthcheck", "GET",

@@ -26,6 +26,7 @@ TAGS = {
     "polling": "What is new, for all transactions, since a cursor.",
     "payers": "Which payers there are, found by name, id or alias, and what each of them takes.",
     "events": "Be told of changes by webhooks, and read what was told.",
+    "authorization": "Tokens of limited life for keys (OAuth 2.0 client credentials).",
     "v1": "What the dialect lacks: where a transaction stands and its whole story, benefits in order, estimates.",
     "sandbox": "Only where the gateway runs with its own sandbox payer.",
     "operations": "Whether the service is up.",

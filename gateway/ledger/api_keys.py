@@ -11,10 +11,12 @@ import msgspec
 from gateway.ledger.vault import Vault
 from queues.database import Transaction
 
-__all__ = ["SCOPES", "ApiKey", "create", "keys_of", "resolve", "revoke"]
+__all__ = ["SCOPES", "ApiKey", "create", "issue_token", "keys_of", "resolve", "revoke"]
 
 SCOPES = ("eligibility:write", "claims:write", "claims:read", "raw:read", "ops:write")
 PREFIX = "cw"
+# Tokens are not kept: they say whose they are and until when, under a keyed hash. They end with their key.
+TOKEN_PREFIX = "cwt"  # noqa: S105 - what tokens begin with
 
 
 class ApiKey(msgspec.Struct, frozen=True):
@@ -66,8 +68,10 @@ async def create(
 
 
 async def resolve(tx: Transaction, vault: Vault, token: str, now: int) -> ApiKey | None:
-    """The caller that a token belongs to; None when it is wrong, revoked or expired."""
+    """The caller that a key or a token of limited life belongs to; None when it is wrong, revoked or expired."""
     prefix, _, rest = token.partition("_")
+    if prefix == TOKEN_PREFIX:
+        return await _resolve_token(tx, vault, rest, now)
     key_id, _, secret = rest.partition("_")
     row = await tx.row(f"SELECT {_COLUMNS}, secret_hash FROM api_keys WHERE key_id = $1", key_id)
     expected = bytes(row[7]) if row else b""
@@ -77,6 +81,29 @@ async def resolve(tx: Transaction, vault: Vault, token: str, now: int) -> ApiKey
     if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
         return None
     return key
+
+
+def issue_token(vault: Vault, key: ApiKey, scopes: Iterable[str], expires_at: int) -> str:
+    """A token for a caller with some of its scopes, good until a time (microseconds) or until its key ends."""
+    held = sum(1 << SCOPES.index(scope) for scope in frozenset(scopes) & key.scopes)
+    said = f"{key.key_id}_{expires_at:x}_{held:x}"
+    return f"{TOKEN_PREFIX}_{said}_{vault.secret_hash(TOKEN_PREFIX, said).hex()}"
+
+
+async def _resolve_token(tx: Transaction, vault: Vault, rest: str, now: int) -> ApiKey | None:
+    said, _, mac = rest.rpartition("_")
+    if not hmac.compare_digest(vault.secret_hash(TOKEN_PREFIX, said).hex().encode(), mac.encode()):
+        return None
+    key_id, until, held = said.split("_")
+    row = await tx.row(f"SELECT {_COLUMNS} FROM api_keys WHERE key_id = $1", key_id)
+    if row is None:
+        return None
+    key, expires_at = _key(row), int(until, 16)  # pyright: ignore[reportArgumentType]
+    ends = min(expires_at, expires_at if key.expires_at is None else key.expires_at)
+    if key.revoked_at is not None or ends <= now:
+        return None
+    scopes = frozenset(scope for bit, scope in enumerate(SCOPES) if int(held, 16) >> bit & 1)
+    return msgspec.structs.replace(key, scopes=key.scopes & scopes, expires_at=ends)
 
 
 async def keys_of(tx: Transaction, tenant_id: str) -> list[ApiKey]:

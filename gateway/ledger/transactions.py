@@ -321,11 +321,3 @@ async def from_file(tx: Tx, tenant_id: str, inbound_id: str, kind: str) -> list[
         kind,
     )
     return [_transaction(row) for row in rows]
-
-
-async def newest_reports(tx: Tx, tenant_id: str, limit: int) -> list[Transaction]:
-    """The newest claim reports and remittances, newest first."""
-    rows = await tx.fetch(
-        f"{_SELECT} WHERE tenant_id = $1 AND {_OF_PAYERS} ORDER BY position DESC LIMIT $2", tenant_id, limit
-    )
-    return [_transaction(row) for row in rows]

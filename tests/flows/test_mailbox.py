@@ -1,0 +1,125 @@
+"""Older clients: their mailbox under every prefix, with and without a final slash; polling; headers and bodies as they send them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from gateway.api.dialect import PREFIXES
+from gateway.config import Config
+from tests.flows.service import claim_body, in_process, until
+
+REPORTS = "/medicalnetwork/reports/v2"
+X_CHC = {"X_CHC_Claim_submission_SubmitterId": "1234", "X_CHC_Claim_submission_TradingPartnerId": "9"}
+
+
+def older(body: dict[str, Any]) -> dict[str, Any]:
+    """A claim with what older clients send beside it: nulls, keys of their own, numbers where a text is meant."""
+    return {
+        **body,
+        "partnerId": True,
+        "ordering": None,
+        "rendering": None,
+        "dependent": None,
+        "_meta": {"version": 3},
+        "claimInformation": {
+            **body["claimInformation"],
+            "claimChargeAmount": 120,
+            "claimNote": None,
+            "epsdtReferral": None,
+        },
+    }
+
+
+async def test_the_mailbox_under_every_prefix(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as (client, _):
+        claim = await client.submit(older(claim_body("PAID-9")), **X_CHC)
+        await until(client, claim, "received")
+        await client.forward(5)
+        await until(client, claim, "remitted")
+        raw: set[bytes] = set()
+        for prefix in PREFIXES:
+            for slash in ("", "/"):
+                where = f"{prefix}{REPORTS}"
+                listed = await client.get(f"{where}{slash}")
+                names: list[str] = listed.json["reports"]
+                acknowledgement = next(n for n in names if n.startswith("X3"))
+                remittance = next(n for n in names if n.startswith("R5"))
+                for name, set_id in ((acknowledgement, b"ST*277"), (remittance, b"ST*835")):
+                    file = await client.get(f"{where}/{name}{slash}", **X_CHC)
+                    assert (200, "application/edi-x12") == (file.status, file.headers["Content-Type"].partition(";")[0])
+                    assert set_id in file.body
+                    raw.add(file.body)
+                for number, name in (("277", acknowledgement), ("835", remittance)):
+                    by_name = await client.get(f"{where}/{name}/{number}{slash}")
+                    by_id = await client.get(f"{where}/{name[2:]}/{number}{slash}")
+                    by_claim = await client.get(f"{where}/{claim}/{number}{slash}")
+                    assert 200 == by_name.status
+                    assert by_name.body == by_id.body == by_claim.body
+                other = await client.get(f"{where}/{acknowledgement}/835{slash}")
+                assert 404 == other.status
+        assert 2 == len(raw)
+
+
+async def test_what_is_taken_out_of_the_mailbox_stays_out_and_stays_in_the_ledger(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as (client, _):
+        claim = await client.submit(claim_body("PAID-9"))
+        await until(client, claim, "received")
+        await client.forward(5)
+        await until(client, claim, "remitted")
+        listed: list[str] = (await client.get(REPORTS)).json["reports"]
+        assert 2 == len(listed)
+        for name, prefix, slash in zip(listed, PREFIXES, ("", "/"), strict=False):
+            for _ in range(2):
+                removed = await client.call("DELETE", f"{prefix}{REPORTS}/{name}{slash}")
+                assert (200, "success") == (removed.status, removed.json["status"])
+            assert name not in (await client.get(REPORTS)).json["reports"]
+        for name in ("X3none", claim, "R500000000-0000-7000-8000-000000000000"):
+            assert 404 == (await client.call("DELETE", f"{REPORTS}/{name}")).status
+        assert 200 == (await client.get(f"{REPORTS}/{claim}/277")).status
+        assert 200 == (await client.get(f"{REPORTS}/{listed[0]}")).status
+    async with in_process(tmp_path, Config()) as (client, _):
+        assert [] == (await client.get(REPORTS)).json["reports"]
+
+
+async def test_one_claim_is_many_transactions_that_polling_shows_with_their_envelopes(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as (client, _):
+        claim = await client.submit(claim_body("PAID-9"))
+        await until(client, claim, "received")
+        await client.forward(5)
+        await until(client, claim, "remitted")
+        items: list[dict[str, Any]] = []
+        token = "0"
+        while True:
+            page = (await client.get(f"/2023-08-01/polling/transactions/?pageSize=1&pageToken={token}")).json
+            items += page["items"]
+            if not page["items"]:
+                break
+            token = page["nextPageToken"]
+        assert items == (await client.get("/2023-08-01/transactions")).json["items"]
+        kinds = [(i["x12"]["metadata"]["transaction"]["transactionSetIdentifier"], i["direction"]) for i in items]
+        assert [("837", "OUTBOUND"), ("277", "INBOUND"), ("835", "INBOUND")] == kinds
+        for item in items:
+            one = await client.get(f"/2023-08-01/transactions/{item['transactionId']}/")
+            assert item == one.json
+            metadata = item["x12"]["metadata"]
+            out = item["direction"] == "OUTBOUND"
+            assert ("CLAIMWIRE", "SANDBOX") == (
+                metadata["sender" if out else "receiver"]["isa"]["id"],
+                metadata["receiver" if out else "sender"]["isa"]["id"],
+            )
+            assert metadata["functionalGroup"]["release"].startswith("005010X")
+            assert metadata["interchange"]["controlNumber"] > 0
+            assert ("test", "succeeded", "sandbox") == (
+                item["mode"],
+                item["status"],
+                item["partnership"]["partnershipId"],
+            )
+            for artifact in item["artifacts"]:
+                document = await client.get(artifact["url"].removeprefix(client.url))
+                assert (200, artifact["artifactType"]) == (
+                    document.status,
+                    document.headers["Content-Type"].partition(";")[0],
+                )
+                assert artifact.get("sizeBytes", len(document.body)) == len(document.body)
+        assert 404 == (await client.get("/2023-08-01/transactions/none")).status
