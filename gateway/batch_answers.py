@@ -23,7 +23,7 @@ from queues import work
 from queues.database import Transaction
 from queues.work import SECOND
 
-__all__ = ["ask_again", "fail", "take_answer", "wake_feed", "window_end"]
+__all__ = ["ask_again", "fail", "take_answer", "wait", "wake_feed", "window_end"]
 
 _HOUR = 3_600 * SECOND
 
@@ -38,15 +38,28 @@ async def wake_feed(tx: Transaction, runtime: Runtime, tenant_id: str, route_id:
     await work.enqueue(tx, tenant_id, runtime.world.new_id(), "check_feed", route_id, now, due_at)
 
 
+async def wait(tx: Transaction, runtime: Runtime, check: Check, due_at: int, reason: str) -> bool:
+    """Put a check back until a time; of a batch that was cancelled meanwhile it is at its end, and False."""
+    now = runtime.world.micros()
+    batch = await checks.batch(tx, check.tenant_id, check.batch_id)
+    check.reason = reason
+    if batch is not None and batch.state == "cancelled":
+        await checks.end(tx, check, "cancelled", now)
+        await wake_feed(tx, runtime, check.tenant_id, check.route_id, now, now)
+        return False
+    check.state, check.due_at = "waiting", due_at
+    await checks.change(tx, check, now)
+    await wake_feed(tx, runtime, check.tenant_id, check.route_id, now, due_at)
+    return True
+
+
 async def ask_again(
     tx: Transaction, runtime: Runtime, check: Check, due_at: int, until: int, reason: str, codes: Sequence[str] = ()
 ) -> None:
     """Put a check back: it is asked again at `due_at`, or given up there where that is its end. Told in its story."""
+    check.until = until
     now = runtime.world.micros()
-    check.state, check.due_at, check.until, check.reason = "waiting", due_at, until, reason
-    await checks.change(tx, check, now)
-    await wake_feed(tx, runtime, check.tenant_id, check.route_id, now, due_at)
-    if check.interchange_id is not None:
+    if await wait(tx, runtime, check, due_at, reason) and check.interchange_id is not None:
         subject = await transactions.get(tx, check.tenant_id, check.check_id)
         at, end = moment(due_at) or "", moment(until) or ""
         fact = WillAskAgain(reason, check.asked, at, end, list(codes))

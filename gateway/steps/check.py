@@ -12,7 +12,7 @@ from opentelemetry.trace import SpanKind
 
 from adapters.protocol import Delivered as PayerHasIt
 from adapters.protocol import InDoubt, NotSent, Outcome, Refused, Replied
-from gateway.batch_answers import ask_again, fail, take_answer, wake_feed, window_end
+from gateway.batch_answers import ask_again, fail, take_answer, wait, wake_feed, window_end
 from gateway.inquiries import Answer, answer_of, commit_answer, commit_inquiry, meta_of, prepare_eligibility
 from gateway.ledger import checks, inbound, interchanges, payloads, transactions
 from gateway.ledger.checks import Batch, Check
@@ -76,21 +76,22 @@ class _Asked:
 
 async def run(runtime: Runtime, item: Work) -> None:
     """Ask the check that the work names, unless it has ended; an error of ours puts it back and stops none of the others."""
-    loaded = await runtime.database.read(lambda tx: _load(tx, runtime, item))
-    if loaded is None:
-        await runtime.database.write(lambda tx: work.finish(tx, item))
-        return
-    with tracing.span(
-        "check", loaded.batch.traceparent, SpanKind.CLIENT, route_id=loaded.check.route_id, transaction_id=item.subject
-    ):
-        try:
+    try:
+        loaded = await runtime.database.read(lambda tx: _load(tx, runtime, item))
+        if loaded is None:
+            await runtime.database.write(lambda tx: work.finish(tx, item))
+            return
+        route_id = loaded.check.route_id
+        with tracing.span(
+            "check", loaded.batch.traceparent, SpanKind.CLIENT, route_id=route_id, transaction_id=item.subject
+        ):
             await _one(runtime, item, loaded)
-        except (LeaseLost, DatabaseError):
-            raise
-        except Exception as error:
-            _LOG.error("check failed", transaction_id=item.subject, exc_info=error)
-            reason = f"an error here: {type(error).__name__}"
-            await runtime.database.write(lambda tx: _put_back(tx, runtime, item, reason))
+    except (LeaseLost, DatabaseError):
+        raise
+    except Exception as error:
+        _LOG.error("check failed", transaction_id=item.subject, exc_info=error)
+        reason = f"an error here: {type(error).__name__}"
+        await runtime.database.write(lambda tx: _put_back(tx, runtime, item, reason))
     runtime.wake.set()
 
 
@@ -146,10 +147,7 @@ async def _not_now(tx: Transaction, runtime: Runtime, item: Work, check: Check, 
     """Nothing may go over the way now: the check comes back when it may. It was not tried, so its window has not begun."""
     await work.finish(tx, item)
     now = runtime.world.micros()
-    check.state, check.reason = "waiting", shut.reason
-    check.due_at = now + round(max(shut.retry_after_seconds or 0.0, 0.05) * SECOND)
-    await checks.change(tx, check, now)
-    await wake_feed(tx, runtime, check.tenant_id, check.route_id, now, check.due_at)
+    await wait(tx, runtime, check, now + round(max(shut.retry_after_seconds or 0.0, 0.05) * SECOND), shut.reason)
 
 
 async def _ask(runtime: Runtime, item: Work, loaded: _Loaded) -> _Asked | None:

@@ -378,6 +378,29 @@ async def test_a_cancelled_batch_asks_no_more_and_tells_what_became_of_it(tmp_pa
         assert 404 == (await client.call("POST", "/v1/eligibility-batches/nobody/cancel")).status
 
 
+async def test_a_check_that_was_on_its_way_when_its_batch_was_cancelled_is_asked_no_more(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as (client, up):
+        payer, asked, go = moody(up, down=0), asyncio.Event(), asyncio.Event()
+        sent: list[Outbound] = []
+
+        async def lose(outbound: Outbound, context: Context) -> Outcome:
+            sent.append(outbound)
+            asked.set()
+            await go.wait()
+            return InDoubt("the line was cut")
+
+        vars(payer)["send"] = lose
+        batch_id = await taken(client, [check(0)])
+        await asked.wait()
+        ended = await client.call("POST", f"/v1/eligibility-batches/{batch_id}/cancel")
+        assert (0, 1) == (ended.json["cancelledCount"], ended.json["inProgressCount"])
+        go.set()
+        found = await done(client, batch_id)
+        assert ("COMPLETED_WITH_ERRORS", 1) == (found["status"], found["cancelledCount"])
+        await client.forward(1)
+        assert 1 == len(sent)
+
+
 async def test_lost_answers_and_shut_doors_lose_no_check_and_double_no_question(tmp_path: Path) -> None:
     async with in_process(tmp_path) as (client, up):
         payer = moody(up, down=0)
