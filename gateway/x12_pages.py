@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
 from typing import Any, cast
 
@@ -21,8 +21,8 @@ from x12.fixing import Fixed
 
 __all__ = ["Chapter", "html_page", "overview", "tell", "tell_changes", "tell_difference"]
 
-# An interchange with its transaction sets.
-Chapter = tuple[Explained, list[Explained]]
+# An interchange with its transaction sets, which may be read from disk one at a time.
+Chapter = tuple[Explained, Iterable[Explained]]
 
 # Longer sets begin with their loops closed, but for those in which something is wrong.
 _SPREAD_SEGMENTS_MAX = 300
@@ -31,10 +31,20 @@ _INDENT = "  "
 
 def overview(chapters: Sequence[Chapter]) -> str:
     """How much there is, in a sentence without its full stop."""
-    sets = sum(len(s) for _, s in chapters)
-    errors = sum(e.errors for i, s in chapters for e in (i, *s))
+    return _counted(chapters)[0]
+
+
+def _counted(chapters: Sequence[Chapter]) -> tuple[str, bool]:
+    """How much there is, and whether all of it is accepted; every chapter is gone through once."""
+    sets = errors = 0
+    accepted = True
+    for interchange, inside in chapters:
+        accepted, errors = accepted and interchange.accepted, errors + interchange.errors
+        for said in inside:
+            sets += 1
+            accepted, errors = accepted and said.accepted, errors + said.errors
     counted = f"{len(chapters)} interchange{'' if len(chapters) == 1 else 's'}, {sets} transaction set{'' if sets == 1 else 's'}"
-    return f"{counted}, {errors} error{'' if errors == 1 else 's'}" if errors else f"{counted}, no error"
+    return f"{counted}, {errors} error{'' if errors == 1 else 's'}" if errors else f"{counted}, no error", accepted
 
 
 # --- HTML ----------------------------------------------------------------------------------------------------------
@@ -51,12 +61,13 @@ def html_page(name: str, chapters: Sequence[Chapter], *, reveal: bool) -> Iterat
     )
     tests = cast("dict[str, Any]", environment.tests)
     tests |= {"loop_of_segments": _is_block, "flagged": _is_flagged, "short": _is_short}
+    told, accepted = _counted(chapters)
     style = resources.files("gateway").joinpath("templates", "explanation.css").read_text("utf-8")
     yield from environment.get_template("explanation.html").generate(
         name=name,
         interchanges=chapters,
-        overview=overview(chapters),
-        accepted=all(said.accepted for interchange, sets in chapters for said in (interchange, *sets)),
+        overview=told,
+        accepted=accepted,
         reveal=reveal,
         style=Markup(style),  # noqa: S704 - our own file
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),

@@ -21,7 +21,6 @@ from gateway.x12_files import (
     complain,
     console_of,
     content,
-    interchanges_of,
     parts,
     put,
     shown_name,
@@ -29,7 +28,8 @@ from gateway.x12_files import (
 )
 
 if TYPE_CHECKING:
-    from x12.envelope import Interchange
+    from gateway.x12_aside import Chapters
+    from x12.comparing import File
     from x12.finding import Finding
 
 __all__ = ["diff", "explain", "fix"]
@@ -67,28 +67,35 @@ def _explain_page(name: str, html: Path, judged: Judged, *, reveal: bool) -> Non
     from gateway.x12_pages import html_page
 
     try:
-        chapters, accepted = _chapters(name, reveal=reveal)
+        chapters = _chapters(name, reveal=reveal)
         put(html, html_page(Path(shown_name(name)).name, chapters, reveal=reveal))
     except Unreadable as error:
         complain(name, error)
         judged.add(UNREADABLE)
         return
-    judged.add(ACCEPTED if accepted else FINDINGS)
+    judged.add(ACCEPTED if chapters.accepted else FINDINGS)
 
 
 def _explain_json(name: str, judged: Judged, *, reveal: bool) -> None:
     import msgspec
 
-    said: dict[str, Any] = {"file": shown_name(name)}
     try:
-        chapters, accepted = _chapters(name, reveal=reveal)
-        interchanges = [msgspec.to_builtins(i) | {"transactions": sets} for i, sets in chapters]
-        said |= {"accepted": accepted, "interchanges": interchanges}
-        judged.add(ACCEPTED if accepted else FINDINGS)
+        chapters = _chapters(name, reveal=reveal)
     except Unreadable as error:
-        said |= {"accepted": False, "unreadable": str(error), "interchanges": []}
+        said = {"file": shown_name(name), "accepted": False, "unreadable": str(error), "interchanges": list[Any]()}
+        written(msgspec.json.encode(said).decode() + "\n")
         judged.add(UNREADABLE)
-    written(msgspec.json.encode(said).decode() + "\n")
+        return
+    judged.add(ACCEPTED if chapters.accepted else FINDINGS)
+    # One object, told piece by piece.
+    head = msgspec.json.encode({"file": shown_name(name), "accepted": chapters.accepted}).decode()
+    written(f'{head[:-1]},"interchanges":[')
+    for number, (interchange, sets) in enumerate(chapters):
+        written(f'{"," if number else ""}{msgspec.json.encode(interchange).decode()[:-1]},"transactions":[')
+        for index, one in enumerate(sets):
+            written(f"{',' if index else ''}{msgspec.json.encode(one).decode()}")
+        written("]}")
+    written("]}\n")
 
 
 def _explain_text(name: str, judged: Judged, *, reveal: bool) -> None:
@@ -110,23 +117,21 @@ def _explain_text(name: str, judged: Judged, *, reveal: bool) -> None:
         judged.add(UNREADABLE)
 
 
-def _chapters(name: str, *, reveal: bool) -> tuple[list[Any], bool]:
-    """Every interchange explained, with its sets, and whether all is accepted."""
+def _chapters(name: str, *, reveal: bool) -> Chapters:
+    """Every interchange explained, with its sets."""
+    from gateway.x12_aside import Chapters
     from x12.envelope import Interchange
-    from x12.explaining import Explained
     from x12.explaining import explain as explained
 
-    chapters: list[tuple[Explained, list[Explained]]] = []
-    sets: list[Explained] = []
+    chapters = Chapters()
     for part in parts(name):
         said = explained(part, reveal=reveal)
         if isinstance(part, Interchange):
-            chapters.append((said, sets))
-            sets = []
+            chapters.add_interchange(said)
         else:
-            sets.append(said)
+            chapters.add_set(said)
             part.segments, part.nodes, part.findings = [], [], []
-    return chapters, all(said.accepted for i, s in chapters for said in (i, *s))
+    return chapters
 
 
 # --- diff ----------------------------------------------------------------------------------------------------------
@@ -145,17 +150,17 @@ def diff(
     import msgspec
 
     from gateway.x12_pages import tell_difference
-    from x12.comparing import difference
+    from x12.comparing import file_difference
 
-    files: list[list[Interchange]] = []
+    files: list[File] = []
     for name in (before, after):
         try:
-            files.append(list(interchanges_of(name)))
+            files.append(_put_aside(name))
         except Unreadable as error:
             complain(name, error)
     if len(files) < 2:
         raise typer.Exit(UNREADABLE)
-    found = difference(files[0], files[1], ignore_envelope=ignore_envelope, reveal=reveal)
+    found = file_difference(*files, ignore_envelope=ignore_envelope, reveal=reveal)
     if as_json:
         told = list(found)
         said = {"before": shown_name(before), "after": shown_name(after), "same": not told, "differences": told}
@@ -167,6 +172,22 @@ def diff(
         tell_difference(one, console)
     typer.echo(f"{count} difference{'' if count == 1 else 's'}" if count else "no difference")
     raise typer.Exit(FINDINGS if count else ACCEPTED)
+
+
+def _put_aside(name: str) -> File:
+    """A file of which only the envelopes stay in memory."""
+    from gateway.x12_aside import SetsAside
+    from x12.comparing import File
+    from x12.envelope import Interchange
+
+    interchanges: list[Interchange] = []
+    sets = SetsAside()
+    for part in parts(name, levels=(1, 2)):
+        if not isinstance(part, Interchange):
+            sets.add(part)
+        elif any(part.elements):
+            interchanges.append(part)
+    return File(interchanges, sets)
 
 
 # --- fix -----------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from difflib import SequenceMatcher
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from x12.discreet import Discreet
 from x12.envelope import Group, Interchange, TransactionSet
@@ -19,7 +19,7 @@ from x12.syntax import Delimiters, split_segment
 from x12.transactions import kind_of
 from x12.tree import Instance
 
-__all__ = ["Difference", "difference"]
+__all__ = ["Difference", "File", "difference", "file_difference"]
 
 T = TypeVar("T")
 Kind = Literal["added", "removed", "changed"]
@@ -53,6 +53,13 @@ class Difference(Discreet, rename="camel"):
     position_after: int = 0
 
 
+class File(NamedTuple):
+    """Interchanges that were read, and their sets in order, which may be a sequence that fetches one when it is asked for."""
+
+    interchanges: Sequence[Interchange]
+    sets: Sequence[TransactionSet]
+
+
 def difference(
     before: Sequence[Interchange], after: Sequence[Interchange], *, ignore_envelope: bool = False, reveal: bool = False
 ) -> Iterator[Difference]:
@@ -60,12 +67,21 @@ def difference(
 
     With `ignore_envelope`, times and numbers of the envelopes, of ST, BHT and SE are not compared.
     """
+    files = [File(interchanges, [s for i in interchanges for s in i.sets]) for interchanges in (before, after)]
+    return file_difference(files[0], files[1], ignore_envelope=ignore_envelope, reveal=reveal)
+
+
+def file_difference(
+    before: File, after: File, *, ignore_envelope: bool = False, reveal: bool = False
+) -> Iterator[Difference]:
+    """The same of files whose sets need not be in memory: two of them are looked at at a time."""
     told = _Comparison(ignore_envelope, reveal)
-    for one, other in _in_order(before, after):
+    for one, other in _in_order(before.interchanges, after.interchanges):
         yield from told.interchanges(one, other)
-    sets = [[s for i in files for s in i.sets] for files in (before, after)]
-    for one, other in _matched_sets(*sets):
-        yield from told.sets(one, other)
+    for index, number in _matched_sets([_Key.of(s) for s in before.sets], [_Key.of(s) for s in after.sets]):
+        yield from told.sets(
+            before.sets[index] if index is not None else None, after.sets[number] if number is not None else None
+        )
 
 
 # --- matching ------------------------------------------------------------------------------------------------------
@@ -100,34 +116,50 @@ def _matched(
     return pairs + [(None, other) for index, other in enumerate(after) if index not in taken]
 
 
-def _matched_sets(
-    before: Sequence[TransactionSet], after: Sequence[TransactionSet]
-) -> list[tuple[TransactionSet | None, TransactionSet | None]]:
+class _Key(NamedTuple):
+    """What a set is known by: the name of its kind, its control number, the numbers of claims and traces in it."""
+
+    name: str
+    control_number: str
+    numbers: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, one: TransactionSet) -> _Key:
+        return cls(_name(one), one.control_number, tuple(_numbers(one)))
+
+
+def _matched_sets(before: Sequence[_Key], after: Sequence[_Key]) -> list[tuple[int | None, int | None]]:
     """Sets of one kind that have a claim or trace number in common, then those with one control number, then in order."""
-    owners = {number: s for s in reversed(after) for number in _numbers(s)}
-    pairs: list[tuple[TransactionSet | None, TransactionSet | None]] = []
-    left: list[TransactionSet] = []
+    owners = {(key.name, n): i for i, key in reversed(list(enumerate(after))) for n in key.numbers}
+    pairs: list[tuple[int | None, int | None]] = []
+    left: list[int] = []
     taken: set[int] = set()
-    for one in before:
-        other = next((o for n in _numbers(one) if (o := owners.get(n)) is not None and id(o) not in taken), None)
-        if other is None:
-            left.append(one)
+    for index, key in enumerate(before):
+        found = next((o for n in key.numbers if (o := owners.get((key.name, n))) is not None and o not in taken), None)
+        if found is None:
+            left.append(index)
         else:
-            taken.add(id(other))
-            pairs.append((one, other))
-    rest = [o for o in after if id(o) not in taken]
-    return pairs + _matched(left, rest, lambda s: (_name(s), s.control_number), rest=_name)
+            taken.add(found)
+            pairs.append((index, found))
+    rest = [index for index in range(len(after)) if index not in taken]
+    unmatched = _matched(
+        [(index, before[index]) for index in left],
+        [(index, after[index]) for index in rest],
+        lambda found: (found[1].name, found[1].control_number),
+        rest=lambda found: found[1].name,
+    )
+    return pairs + [(one and one[0], other and other[0]) for one, other in unmatched]
 
 
-def _numbers(one: TransactionSet) -> Iterator[tuple[str, str, str]]:
-    """The numbers of claims and traces in a set."""
-    separator, name = one.delimiters.element, _name(one)
+def _numbers(one: TransactionSet) -> Iterator[tuple[str, str]]:
+    """The numbers of claims and traces in a set, each behind the id of its segment."""
+    separator = one.delimiters.element
     for raw in one.segments:
         element = _NUMBERED.get(raw[:3])
         if element is not None:
             row = raw.split(separator)
             if element < len(row):
-                yield name, row[0], row[element]
+                yield row[0], row[element]
 
 
 def _name(one: TransactionSet) -> str:

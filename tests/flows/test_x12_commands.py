@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import x12
+from gateway import x12_aside
 from gateway.cli import app
 from gateway.x12_pages import html_page
 from gateway.x12_writing import Given, interchanges
@@ -287,6 +289,31 @@ def test_a_page_needs_nothing_from_anywhere_and_runs_nothing(faulty: Path, tmp_p
     assert [] == re.findall(r'<[^>]*\s(?:src|on\w+|href="(?!#))', page)
     assert [] == re.findall(r"url\(|@import|https?:", page)
     assert "&lt;img src=x&gt; &amp; &lt;b&gt;" in page
+
+
+@pytest.mark.parametrize(
+    ("command", "kept_bytes_a_set"), [("explain", 4_000), ("diff", 8_000)], ids=["a page", "a difference"]
+)
+def test_no_file_is_held_in_memory(
+    command: str, kept_bytes_a_set: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a set that was looked at its envelope stays, which explained would be a hundred kilobytes."""
+    monkeypatch.setattr(x12_aside, "_MEMORY_BYTES", 1)
+    one = synthetic.responses_271(1)
+
+    def peak_bytes(count: int) -> int:
+        file = saved(
+            tmp_path, f"{count}.x12", "".join(one.replace("000000001", f"{n:09d}") for n in range(1, count + 1))
+        )
+        words = ("--html", tmp_path / "page.html") if command == "explain" else (file,)
+        run(command, file, *words)
+        tracemalloc.start()
+        assert 0 == run(command, file, *words).exit_code
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    assert peak_bytes(80) - peak_bytes(20) < 60 * kept_bytes_a_set
 
 
 def test_a_difference_is_told_and_counted(clean: Path, tmp_path: Path) -> None:
