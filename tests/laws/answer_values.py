@@ -5,8 +5,8 @@ from __future__ import annotations
 from copy import copy
 from typing import Any
 
-from tests.laws.filled import Leaf
 from tests.laws.review_values import ReviewFiller
+from tests.laws.test_remittance import OneOfEach
 from x12 import codes, guides
 from x12.documents.binding import Place, Plan
 from x12.documents.eligibility import (
@@ -32,7 +32,7 @@ _KINDS = codes.table("entity_type")
 _SHARED = ("plan_number", "plan_description", "group_number", "group_description", "plan_network_id_number")
 
 
-class AnswerFiller(ReviewFiller):
+class AnswerFiller(ReviewFiller, OneOfEach):
     """Fills only what the guide has room for at a loop: one type serves subscribers, dependents and benefits."""
 
     def built(self, plan: Plan, loop: Loop, row: tuple[Segment, Place, int] | None) -> Any:
@@ -57,15 +57,6 @@ class AnswerFiller(ReviewFiller):
         if not isinstance(child, Segment) or child.id != place.segment:
             return False
         return not place.qualifiers or bool(child.qualifier and place.qualifiers[0] in (child.qualifier.codes or ()))
-
-    def kept(self, segment: Segment, offset: int, fields: list[Leaf]) -> list[Leaf]:
-        """Of several names for one place one is filled."""
-        found: dict[tuple[int, int], list[Leaf]] = {}
-        for leaf in super().kept(segment, offset, fields):
-            place = leaf[1].spec.place
-            assert place is not None
-            found.setdefault((place.element, place.component), []).append(leaf)
-        return [self.random.choice(same) for same in found.values()]
 
 
 def answer(seed: int, richness: float) -> EligibilityResponse:
