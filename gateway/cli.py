@@ -88,11 +88,12 @@ def _run(coroutine: Coroutine[Any, Any, None]) -> None:
     import asyncio
 
     from gateway.code_files import CodeFileError
+    from gateway.companion_files import CompanionFileError
     from queues.database import InUse
 
     try:
         asyncio.run(coroutine)
-    except (InUse, CodeFileError) as error:
+    except (InUse, CodeFileError, CompanionFileError) as error:
         raise typer.BadParameter(str(error)) from error
     except KeyboardInterrupt:
         raise typer.Exit(130) from None

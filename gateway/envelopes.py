@@ -53,10 +53,12 @@ async def commit_interchange(
     traceparent: str,
     *,
     claimed: bool = False,
+    usage: str | None = None,
 ) -> tuple[Interchange, bytes]:
     """Commit to an interchange of canonical transaction sets; what is kept of it, and its bytes.
 
-    `group` is GS01 and GS08; `held` says what each set carries; `claimed` that the caller sends it as soon as this is durable.
+    `group` is GS01 and GS08; `held` says what each set carries; `claimed` that the caller sends it as soon as this is durable. `usage` is
+    ISA15 where it is not the route's: tests take their numbers from the route's own series too, so that one number is one interchange.
     """
     number = await numbers.mint(tx, tenant_id, route.series)
     date, hour = dated(now)
@@ -68,7 +70,7 @@ async def commit_interchange(
         date[2:],
         hour,
         number,
-        route.usage,
+        usage or route.usage,
         acknowledgement_requested=group[0] == "HC",
     )
     gs = ("GS", group[0], route.sender_id, route.receiver_id, date, hour, str(number), "X")

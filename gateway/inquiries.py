@@ -64,7 +64,10 @@ TAKE_OVER_SECONDS = 30.0
 
 
 class Prepared(Discreet):
-    """An inquiry that is ready to be committed to: one transaction set in canonical separators, and what it can be found by."""
+    """An inquiry that is ready to be committed to: one transaction set in canonical separators, and what it can be found by.
+
+    `usage` is ISA15 where it is not the route's: a test is asked about by a test.
+    """
 
     kind: Kind
     transaction_id: str
@@ -75,6 +78,7 @@ class Prepared(Discreet):
     trace_number: str
     member_id: str | None = None
     parent_id: str | None = None
+    usage: str | None = None
 
     @property
     def asked(self) -> list[str]:
@@ -168,7 +172,7 @@ async def commit_inquiry(
         "accepted",
         route.id,
         made.payer_id,
-        route.usage,
+        made.usage or route.usage,
         now,
         now,
         parent_id=made.parent_id,
@@ -180,7 +184,18 @@ async def commit_inquiry(
     member = Member(made.segments[0].split(CANONICAL.element)[2], 0, made.transaction_id)
     group = SETS[made.kind][2]
     interchange, content = await commit_interchange(
-        tx, runtime, TENANT, made.interchange_id, route, group, [made.segments], [member], now, trace, claimed=claimed
+        tx,
+        runtime,
+        TENANT,
+        made.interchange_id,
+        route,
+        group,
+        [made.segments],
+        [member],
+        now,
+        trace,
+        claimed=claimed,
+        usage=made.usage,
     )
     built = Built(interchange.control_number, member.control_number)
     await transactions.insert(tx, subject, built, runtime.profile(made.payer_id), made.interchange_id)

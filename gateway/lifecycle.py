@@ -34,6 +34,7 @@ __all__ = [
     "Quarantined",
     "Refused",
     "Remitted",
+    "Repeated",
     "Standing",
     "StatusReported",
     "WillAskAgain",
@@ -70,6 +71,13 @@ class Built(Fact, frozen=True):
 
     control_number: int
     set_control_number: str
+
+
+class Repeated(Fact, frozen=True):
+    """The claim is the same as one before (its transaction), and was let pass all the same: by its caller or by its payer's profile."""
+
+    of: str
+    allowed_by: Literal["caller", "payer"]
 
 
 class Delivered(Fact, frozen=True):

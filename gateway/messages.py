@@ -17,6 +17,7 @@ from x12.finding import Finding
 __all__ = [
     "ClaimReference",
     "ClaimResponse",
+    "ClaimResult",
     "ErrorItem",
     "ErrorResponse",
     "Pending",
@@ -36,7 +37,10 @@ class X12Body(Document):
 
 
 class ErrorItem(Document):
-    """One thing wrong with a request: a code, the field, what to do. Never the value."""
+    """One thing wrong with a request: a code, the field, what to do. Never the value.
+
+    Of X12 there is no field but a `location` (loop, segment, element) and the `position` of the segment, ST being 1.
+    """
 
     code: Text = None
     description: Text = None
@@ -44,6 +48,7 @@ class ErrorItem(Document):
     followup_action: Text = None
     location: Text = None
     possible_resolutions: Text = None
+    position: int | None = None
 
 
 class ErrorResponse(Document):
@@ -103,8 +108,21 @@ class ClaimReference(Document):
     service_lines: list[LineReference] | None = None
 
 
+class ClaimResult(Document):
+    """What became of one claim of a file: ACCEPTED or REJECTED, and why. `duplicate_of` is the transaction that it is the same as."""
+
+    status: str
+    patient_control_number: Text = None
+    correlation_id: Text = None
+    duplicate_of: Text = None
+    errors: list[ErrorItem] | None = None
+    warnings: list[ErrorItem] | None = None
+
+
 class ClaimResponse(Document):
-    """What became of a submission. A file of several claims has them all in `claim_references`, in the order of the file."""
+    """What became of a submission. A file in X12 is taken in parts: `claim_results` has every claim of it, `claim_references` those
+    that were taken, both in its order; `x12` is the TA1 and the 999, `x12_claim_acknowledgement` the 277CA.
+    """
 
     status: Text = None
     control_number: Text = None
@@ -118,14 +136,17 @@ class ClaimResponse(Document):
     warnings: list[ErrorItem] | None = None
     http_status_code: Text = None
     x12: Text = None
+    claim_results: list[ClaimResult] | None = None
+    x12_claim_acknowledgement: Text = None
 
 
 class TransactionView(Document):
-    """Where a transaction stands."""
+    """Where a transaction stands. `claim_type` is professional, institutional or dental where it is a claim."""
 
     transaction_id: str
     kind: str
     state: str
+    claim_type: Text = None
     outcome: Text = None
     conflict: bool | None = None
     payer_id: Text = None
@@ -317,11 +338,12 @@ def error_items(findings: Sequence[Finding], severity: str = "error") -> list[Er
     """Findings of one severity in the dialect's shape; None when there are none."""
     items = [
         ErrorItem(
-            code=f.code or None,
+            code=f.rule or f.code or None,
             description=f.message,
             field=f.path,
             followup_action=_FOLLOW_UP if severity == "error" else None,
             location=f.place or None,
+            position=f.position if f.path is None else None,
         )
         for f in findings
         if f.severity == severity

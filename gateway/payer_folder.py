@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gateway import payer_files
+from gateway.companion_files import missing
 from gateway.ledger import payer_versions
 from gateway.ledger.payer_versions import InForce
 from gateway.payer_files import PayerFile, content_of, from_content
@@ -80,7 +81,9 @@ class PayerFolder:
 
     async def _used(self, directory: Directory, file: PayerFile) -> tuple[PayerFile | None, list[str]]:
         """What of a file holds: itself, or what it last said; and what is wrong with it."""
-        faults = file.faults or take_in(directory, file)
+        payer = file.payer
+        faults = file.faults or (missing(payer, self.runtime.companions) if payer is not None else [])
+        faults = faults or take_in(directory, file)
         if not faults:
             self._good[file.name] = file
             return file, []

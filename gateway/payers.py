@@ -80,7 +80,7 @@ class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Payer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A payer: who it is, how it is reached, when it is asked about silent claims."""
+    """A payer: who it is, how it is reached, how its claims are judged, when it is asked about silent ones."""
 
     id: str
     name: str
@@ -96,6 +96,12 @@ class Payer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     follow_up_every_days: int = 14
     # Of rejected eligibility checks that may wait; before the common rules.
     eligibility_retries: list[RetryRule] = []
+    # SNIP levels above syntax and guide at which what is wrong with a claim only warns: what is not X12 can never be sent.
+    warns_at: list[Annotated[int, msgspec.Meta(ge=3, le=7)]] = []
+    # Names of companion guides in the data folder's `companions`: this payer's claims are judged by them too, at level 7.
+    companions: list[str] = []
+    # What becomes of a claim that is the very same as one that this payer was sent before.
+    repeated_claims: Literal["refuse", "warn", "allow"] = "refuse"
 
     @property
     def profile(self) -> Profile:
@@ -158,7 +164,10 @@ class Directory:
         return found
 
     def for_x12(self, service_id: str, transaction: str | None = None) -> Payer:
-        """The payer that raw X12 names, or the one whose route takes any; UnknownPayer when there is neither."""
+        """The payer that raw X12 names, or the one whose route takes any; UnknownPayer when there is neither.
+
+        What was made for another payer is an example: it is refused for syntax, guide and sums, and warned of the rest.
+        """
         try:
             return self.find(service_id, transaction)
         except NotSupported:
@@ -166,9 +175,10 @@ class Directory:
         except UnknownPayer:
             for payer in self.payers.values():
                 if self.route(payer).takes_any_payer:
-                    return payer
+                    return msgspec.structs.replace(payer, warns_at=[4, 5, 6, 7])
             raise
 
-    def route(self, payer: Payer) -> Route:
-        """The first way to a payer."""
-        return self.routes[payer.routes[0]]
+    def route(self, payer: Payer, usage: str = "P") -> Route:
+        """The way to a payer: the first one, of test where something is for test (`usage` is ISA15) and there is such a way."""
+        routes = [self.routes[name] for name in payer.routes]
+        return next((r for r in routes if r.usage == "T"), routes[0]) if usage == "T" else routes[0]

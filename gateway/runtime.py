@@ -14,6 +14,7 @@ from adapters import registry
 from adapters.protocol import Adapter, Context
 from adapters.transports.session import open_session
 from gateway import code_files
+from gateway.companion_files import CompanionFileError, companions_in, missing
 from gateway.config import Config
 from gateway.judges import Judges
 from gateway.ledger import checks, idempotency
@@ -50,6 +51,8 @@ class Runtime:
     lists: Lists = field(default_factory=shipped)
     # How the files of payers stand: with what is wrong in them, and what holds of each.
     payer_files: list[PayerFile] = field(default_factory=list[PayerFile])
+    # The companion guides that payers may name.
+    companions: dict[str, str] = field(default_factory=dict[str, str])
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
     _adapters: dict[str, Adapter] = field(default_factory=dict[str, Adapter])
@@ -89,6 +92,9 @@ async def open_runtime(config: Config, data: Path, world: World | None = None, *
     await world.offload(lambda: data.mkdir(mode=0o700, parents=True, exist_ok=True))
     codes = data / "codes"
     lists = await world.offload(lambda: code_files.use(codes))
+    companions = await world.offload(lambda: companions_in(data / "companions"))
+    if faults := [fault for payer in config.payers for fault in missing(payer, companions)]:
+        raise CompanionFileError("; ".join(faults))
     database = SQLite(data / "claimwire.db", exclusive=exclusive)
     try:
         done = await database.migrate([m for folder, name in migrations() for m in migrations_in(folder, name)])
@@ -112,6 +118,7 @@ async def open_runtime(config: Config, data: Path, world: World | None = None, *
         open_session(),
         judges=Judges(codes),
         lists=lists,
+        companions=companions,
     )
 
 

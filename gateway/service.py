@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -42,6 +43,8 @@ from gateway.replies import KeyTaken, Reply, envelope_findings, failed, replayed
 from gateway.runtime import TENANT, Runtime
 from gateway.steps.send import apply_to_members, attempt, outbound_of
 from gateway.ways import over
+from gateway.world import dated
+from gateway.x12_answers import Answering, acknowledgements
 from observability import log, tracing
 from queues import work
 from queues.database import Transaction
@@ -151,7 +154,7 @@ class Service:
         inside = [f for i in received for s in i.sets for f in s.findings if f.severity == "error"]
         if not findings and not inside:
             findings = [Finding(1, "file", "", f"Nothing here can be asked: {advice}.")]
-        acknowledgement = self.claims.acknowledgement(received)
+        acknowledgement = acknowledgements(received, Answering(*dated(self.runtime.world.micros())))
         document = ErrorResponse(status="ERROR", errors=error_items([*findings, *inside]), x12=acknowledgement)
         return Reply(400, msgspec.json.encode(document))
 
@@ -335,37 +338,59 @@ class Service:
 
     # --- claims --------------------------------------------------------------------------------------------------------
 
-    async def submit_claim(self, kind: ClaimKind, body: bytes, key: str | None = None) -> Reply:
-        """A claim out of the dialect's JSON: judged, kept, and on its way."""
-        return await self._submit(kind.asked, await self.claims.prepare(kind, body), body, key)
+    async def submit_claim(
+        self, kind: ClaimKind, body: bytes, key: str | None = None, *, allow_repeated: bool = False
+    ) -> Reply:
+        """A claim out of the dialect's JSON: judged, kept, and on its way; also one that came before where that is allowed."""
+        return await self._submit(
+            kind.asked, lambda: self.claims.prepare(kind, body, allowed=allow_repeated), body, key
+        )
 
-    async def submit_claims_x12(self, kind: ClaimKind, body: bytes, is_json: bool, key: str | None = None) -> Reply:
-        """Claims in raw X12, each a transaction of its own; what is wrong is acknowledged set by set."""
+    async def submit_claims_x12(
+        self, kind: ClaimKind, body: bytes, is_json: bool, key: str | None = None, *, allow_repeated: bool = False
+    ) -> Reply:
+        """Claims in raw X12, each a transaction of its own: a file is taken in parts, what is wrong is told claim by claim."""
         content = x12_of(body, is_json)
         if isinstance(content, Reply):
             return content
-        return await self._submit(f"{kind.asked} x12", self.claims.prepare_x12(kind, content), content, key)
+        prepare = partial(self.claims.prepare_x12, kind, content, allowed=allow_repeated)
+        return await self._submit(f"{kind.asked} x12", prepare, content, key)
 
-    async def _submit(self, operation: str, intake: claims.Intake, body: bytes, key: str | None) -> Reply:
-        if not intake.accepted:
-            return intake.reply
-        try:
-            reply = await self.taking(operation, key, body, lambda tx: self.claims.take(tx, intake))
-        except claims.Duplicate as duplicate:
-            # The same request may have been taken between our looking for its key and our commit.
-            before = await self.remembered(operation, key, body)
-            return before or self.claims.duplicate(duplicate.interchange)
-        self.runtime.wake.set()
-        return reply
+    async def _submit(
+        self, operation: str, prepare: Callable[[], Awaitable[claims.Intake]], body: bytes, key: str | None
+    ) -> Reply:
+        """Judge, keep, answer. A key that has its answer gets it before anything is judged: rules and lists may have changed since."""
+        before = await self.remembered(operation, key, body)
+        if before is not None:
+            return before
+        intake = await prepare()
+        while intake.accepted:
+            try:
+                reply = await self.taking(operation, key, body, partial(self._take, intake))
+            except claims.CameBefore as came:
+                # The same request may have been taken between our looking for its key and our commit.
+                before = await self.remembered(operation, key, body)
+                if before is not None:
+                    return before
+                intake = await self.claims.knowing(intake, came)
+            else:
+                self.runtime.wake.set()
+                return reply
+        return intake.reply
+
+    async def _take(self, intake: claims.Intake, tx: Transaction) -> Reply:
+        return await self.claims.take(tx, intake)
 
     async def validate_claim(self, kind: ClaimKind, body: bytes) -> Reply:
         """What submitting this claim would say, without taking it."""
-        return (await self.claims.prepare(kind, body)).reply
+        return (await self.claims.weighed(await self.claims.prepare(kind, body, kept=False))).reply
 
     async def validate_claims_x12(self, kind: ClaimKind, body: bytes, is_json: bool) -> Reply:
         """What submitting this file would say, without taking it."""
         content = x12_of(body, is_json)
-        return content if isinstance(content, Reply) else self.claims.prepare_x12(kind, content).reply
+        if isinstance(content, Reply):
+            return content
+        return (await self.claims.weighed(await self.claims.prepare_x12(kind, content, kept=False))).reply
 
     # --- the clock of the sandbox ----------------------------------------------------------------------------------------
 

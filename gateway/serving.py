@@ -89,7 +89,10 @@ def with_sandbox(config: Config, url: str, token: str) -> Config:
         duplicates="isa13",
         takes_any_payer=True,
     )
-    payer = Payer(id="SANDBOX", name="SANDBOX HEALTH PLAN", routes=["sandbox"], aliases=["CWSBX"])
+    # Who tries things out sends the same example again and again: it is told, and the payer denies it as the duplicate that it is.
+    payer = Payer(
+        id="SANDBOX", name="SANDBOX HEALTH PLAN", routes=["sandbox"], aliases=["CWSBX"], repeated_claims="warn"
+    )
     return msgspec.structs.replace(config, payers=[*config.payers, payer], routes=[*config.routes, route])
 
 

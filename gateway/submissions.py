@@ -1,22 +1,25 @@
-"""Claims taken in: judged against guide and edits, given their number, and kept before the caller is told.
+"""Claims taken in: judged, given their number, and kept before the caller is told.
 
 A claim is kept as a transaction set of its own in canonical separators; `steps.batch` puts such sets together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
-from gateway.claim_kinds import CLAIM_KINDS, AnyClaim, ClaimKind, addressed
+from gateway.claim_files import Repeated
+from gateway.claim_judging import JudgedClaim, Treatment, judged_claim
+from gateway.claim_kinds import AnyClaim, ClaimKind, addressed
 from gateway.envelopes import claim_number, reference
 from gateway.hours import leaves_at
-from gateway.ledger import claim_list, payloads, search, transactions
+from gateway.ledger import claim_list, payloads, repeats, search, transactions
+from gateway.ledger.repeats import Content
+from gateway.lifecycle import Repeated as WasRepeated
 from gateway.payers import Payer, Route
 from gateway.runtime import TENANT, Runtime
-from gateway.scrubbing import scrub
 from gateway.world import dated, from_micros, to_micros
 from observability import tracing
 from queues import work
@@ -24,87 +27,113 @@ from queues.database import Transaction
 from x12.batch import with_reference
 from x12.discreet import Discreet
 from x12.documents.parts import Header
-from x12.finding import Finding
 from x12.syntax import CANONICAL
 
-__all__ = ["Submission", "claim_of", "commit_claims", "prepare_claim", "prepare_segments", "replaces"]
+__all__ = [
+    "Submission",
+    "allowance",
+    "claim_of",
+    "commit_claims",
+    "marked",
+    "prepare_claim",
+    "repeated_before",
+    "treatment_of",
+    "usage_of",
+]
 
 
 class Submission(Discreet):
-    """A claim on its way in: what it is kept as, what is wrong with it, and what it can be found by."""
+    """A claim on its way in: what it is kept as and can be found by, where it goes, and what it was let pass as a repetition of."""
 
     kind: ClaimKind
     transaction_id: str
-    claim_number: str
     payer: Payer
     route: Route
-    segments: list[str]
-    claim: AnyClaim
-    findings: list[Finding]
+    usage: Literal["T", "P"]
+    claim: JudgedClaim
+    repeats: Repeated | None = None
+    allowed_by: Literal["caller", "payer"] = "payer"
 
     @property
-    def accepted(self) -> bool:
-        return not any(f.severity == "error" for f in self.findings)
-
-    @property
-    def patient_control_number(self) -> str | None:
-        information = self.claim.claim_information
-        return information.patient_control_number if information is not None else None
+    def claim_number(self) -> str:
+        """The clearinghouse's own number (REF*D9), which the payer's acknowledgements are matched by."""
+        return claim_number(self.transaction_id)
 
 
-def _today(runtime: Runtime) -> date:
-    return runtime.world.now().date()
+def usage_of(route: Route, asked: str | None) -> Literal["T", "P"]:
+    """ISA15 of what a caller asks for on a way to a payer: production only where both say so, so that no test is ever paid."""
+    return "P" if route.usage == "P" and asked != "T" else "T"
 
 
-def judged_claim(kind: str, told: bytes, header: Header, today: date, usage: str) -> tuple[list[str], list[Finding]]:
-    """The segments of a claim in JSON, and everything that guide and edits find wrong with it. `kind` is 837P, 837I or 837D."""
-    claim = msgspec.json.decode(told, type=CLAIM_KINDS[kind].type)
-    written = CLAIM_KINDS[kind].x12.write(claim, header)
-    return written.segments, [*written.findings, *scrub(claim, today, usage)]
+def treatment_of(runtime: Runtime, payer: Payer, route: Route, asked: str | None, named: str) -> Treatment:
+    """How the claims of a payer are judged that `named` leads to."""
+    known = named.strip().upper() in {name.upper() for name in (payer.id, *payer.aliases)}
+    return Treatment(
+        payer.id,
+        # What the route takes any payer for is told apart by the payer that the claim names.
+        payer.id if known else f"{payer.id}/{named}",
+        usage_of(route, asked),
+        frozenset(payer.warns_at),
+        tuple(runtime.companions[name] for name in payer.companions),
+    )
 
 
-async def prepare_claim(runtime: Runtime, payer: Payer, kind: ClaimKind, claim: AnyClaim) -> Submission:
-    """A claim out of the dialect's JSON, the envelope's parties filled in where the caller left them open."""
-    route = runtime.directory.route(payer)
+async def prepare_claim(
+    runtime: Runtime, payer: Payer, kind: ClaimKind, claim: AnyClaim, asked: str | None = None
+) -> Submission:
+    """A claim out of the dialect's JSON, judged, the envelope's parties filled in where the caller left them open.
+
+    `asked` is the ISA15 that the caller wants.
+    """
+    route = runtime.directory.route(payer, asked or "P")
     transaction_id = runtime.world.new_id()
     filled = addressed(claim, payer.id, payer.name, route.sender_id, route.receiver_id)
     header = Header("0001", reference(transaction_id), *dated(runtime.world.micros()))
-    segments, findings = await runtime.judges.call(
-        judged_claim, kind.x12.name, msgspec.json.encode(filled), header, _today(runtime), route.usage
+    treatment = treatment_of(runtime, payer, route, asked, payer.id)
+    today = runtime.world.now().date()
+    judged = await runtime.judges.call(
+        judged_claim, kind.x12.name, msgspec.json.encode(filled), header, today, treatment
     )
-    return _submission(runtime, transaction_id, payer, kind, segments, claim, findings)
-
-
-def prepare_segments(
-    runtime: Runtime, payer: Payer, kind: ClaimKind, segments: list[str], claim: AnyClaim
-) -> Submission:
-    """A claim out of clean X12: its canonical segments with what they read as."""
-    findings = scrub(claim, _today(runtime), runtime.directory.route(payer).usage)
-    return _submission(runtime, runtime.world.new_id(), payer, kind, segments, claim, findings)
-
-
-def _submission(
-    runtime: Runtime,
-    transaction_id: str,
-    payer: Payer,
-    kind: ClaimKind,
-    segments: list[str],
-    claim: AnyClaim,
-    findings: list[Finding],
-) -> Submission:
-    number, route = claim_number(transaction_id), runtime.directory.route(payer)
-    made = Submission(kind, transaction_id, number, payer, route, segments, claim, findings)
-    if made.accepted:
-        # The clearinghouse's own number (REF*D9) is what the payer's acknowledgements are matched by.
-        made.segments = with_reference(segments, "D9", number)
+    made = Submission(kind, transaction_id, payer, route, usage_of(route, asked), judged)
+    if judged.accepted:
+        judged.segments = with_reference(judged.segments, "D9", made.claim_number)
     return made
+
+
+def _content(runtime: Runtime, made: Submission) -> Content | None:
+    """What the claim is found again by; None where too little is told to compare it."""
+    claim = made.claim
+    if not claim.sameness:
+        return None
+    return Content.of(runtime.vault, TENANT, claim.sameness, claim.frequency, claim.original)
+
+
+async def repeated_before(tx: Transaction, runtime: Runtime, claims: Sequence[Submission]) -> dict[str, str]:
+    """Of claims that are the same as one before, in the ledger or among themselves: their id, and that of the one before."""
+    found: dict[str, str] = {}
+    here: list[tuple[str, Content]] = []
+    by_hash: dict[bytes, list[int]] = {}
+    for made in claims:
+        content = _content(runtime, made)
+        if content is None or made.payer.repeated_claims == "allow":
+            continue
+        same = by_hash.setdefault(content.hash, [])
+        among = next((here[i][0] for i in reversed(same) if content.repeats(here[i][1])), None)
+        before = among or await repeats.earlier(tx, TENANT, content)
+        if before is not None:
+            found[made.transaction_id] = before
+        same.append(len(here))
+        here.append((made.transaction_id, content))
+    return found
 
 
 async def commit_claims(tx: Transaction, runtime: Runtime, claims: Sequence[Submission]) -> None:
     """Keep claims and the work that sends them."""
     now, trace = runtime.world.micros(), tracing.current()
+    kept: list[tuple[str, Content]] = []
     for made in claims:
-        content = CANONICAL.segment.join(made.segments).encode()
+        claim = made.claim
+        content = CANONICAL.segment.join(claim.segments).encode()
         await payloads.store(tx, runtime.vault, TENANT, made.transaction_id, "claim", content, now)
         subject = transactions.Transaction(
             TENANT,
@@ -113,41 +142,38 @@ async def commit_claims(tx: Transaction, runtime: Runtime, claims: Sequence[Subm
             "accepted",
             made.route.id,
             made.payer.id,
-            made.route.usage,
+            made.usage,
             now,
             now,
             request_id=made.transaction_id,
             traceparent=trace,
+            claim_kind=made.kind.x12.name,
         )
-        await transactions.insert(tx, subject)
-        subscriber = made.claim.subscriber
-        member_id = subscriber.member_id if subscriber else None
+        repeats_one = made.repeats
+        fact = WasRepeated(repeats_one.transaction_id, made.allowed_by) if repeats_one is not None else None
+        await transactions.insert(tx, subject, fact)
         found_by: dict[search.Scope, str | None] = {
             "claim_number": made.claim_number,
-            "patient_control_number": made.patient_control_number,
-            "member_id": member_id,
+            "patient_control_number": claim.number,
+            "member_id": claim.member,
         }
         await search.add(tx, runtime.vault, TENANT, made.transaction_id, found_by)
-        if replaces(made.claim):
+        if claim.frequency in (repeats.REPLACEMENT, repeats.VOID):
             await _adopt(tx, runtime, made)
+        same = _content(runtime, made)
+        if same is not None:
+            kept.append((made.transaction_id, same))
+    await repeats.add(tx, TENANT, kept)
     for route in {made.route.id: made.route for made in claims}.values():
         run_at = to_micros(leaves_at(route.cut_offs, from_micros(now), route.batch_window_seconds))
         await work.enqueue(tx, TENANT, runtime.world.new_id(), "batch", route.id, now, run_at)
 
 
-def replaces(claim: AnyClaim) -> bool:
-    """Whether a claim replaces or cancels an earlier one (CLM05-3)."""
-    information = claim.claim_information
-    return information is not None and information.claim_frequency_code in ("7", "8")
-
-
 async def _adopt(tx: Transaction, runtime: Runtime, made: Submission) -> None:
     """Make a replacement one more submission of the claim that it replaces, where that is one of ours and no other can be meant."""
-    information = made.claim.claim_information
-    supplement = information.claim_supplemental_information if information is not None else None
     numbers: tuple[tuple[search.Scope, str | None], ...] = (
-        ("payer_control_number", supplement.claim_control_number if supplement is not None else None),
-        ("patient_control_number", made.patient_control_number),
+        ("payer_control_number", made.claim.original),
+        ("patient_control_number", made.claim.number),
     )
     for scope, number in numbers:
         found = await search.find(tx, runtime.vault, TENANT, scope, number) if number else []
@@ -162,3 +188,17 @@ async def claim_of(tx: Transaction, runtime: Runtime, subject: transactions.Tran
     """The canonical segments that a claim is kept as."""
     content = await payloads.load(tx, runtime.vault, subject.tenant_id, subject.request_id or "")
     return content.decode().split(CANONICAL.segment)
+
+
+def allowance(payer: Payer, allowed: bool) -> tuple[bool, Literal["caller", "payer"]]:
+    """Whether a claim that repeats one is refused, and who lets it pass where it is not."""
+    return payer.repeated_claims == "refuse" and not allowed, "caller" if allowed else "payer"
+
+
+def marked(found: Mapping[str, str], claims: Sequence[Submission], allowed: bool) -> dict[str, Repeated]:
+    """The claims that repeat one, by their ids, each refused or let pass as its payer and its caller want it."""
+    return {
+        made.transaction_id: Repeated(found[made.transaction_id], allowance(made.payer, allowed)[0])
+        for made in claims
+        if made.transaction_id in found
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from gateway.claim_kinds import CLAIM_KINDS
 from gateway.ledger import inbound, interchanges, mailbox, payloads, transactions
 from gateway.ledger.inbound import InboundFile
 from gateway.ledger.interchanges import Interchange
@@ -47,6 +48,7 @@ def view(subject: transactions.Transaction) -> TransactionView:
         transaction_id=subject.transaction_id,
         kind=subject.kind,
         state=subject.state,
+        claim_type=CLAIM_KINDS[subject.claim_kind].name if subject.claim_kind else None,
         outcome=subject.outcome,
         conflict=True if subject.conflict else None,
         payer_id=subject.payer_id,

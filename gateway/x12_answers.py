@@ -1,19 +1,19 @@
-"""The acknowledgements of a received interchange, as `claimwire x12 ack` writes them."""
+"""The acknowledgements of a received interchange, as `claimwire x12 ack` writes them and submissions get them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from gateway.world import SystemWorld
 from x12.acknowledge import acknowledgement, addressed, answer_999, answer_ta1, sealed
-from x12.claim_acknowledgement import Acknowledger, acknowledge_claims
-from x12.claim_judgement import taken_in_parts
+from x12.claim_acknowledgement import Acknowledger, Numbers, acknowledge_claims
+from x12.claim_judgement import Judgements, judge_claims, taken_in_parts
 from x12.documents.parts import Header
-from x12.envelope import Group, Interchange
+from x12.envelope import Group, Interchange, TransactionSet
 from x12.syntax import CANONICAL, InterchangeHeader
 
-__all__ = ["Wanted", "answers"]
+__all__ = ["Answering", "Reported", "Wanted", "acknowledgements", "answers", "claim_report"]
 
 _E = CANONICAL.element
 _GAP = "\n"
@@ -27,6 +27,21 @@ class Wanted(NamedTuple):
     ta1: bool = False
     implementation: bool = False
     claims: bool = False
+
+
+class Answering(NamedTuple):
+    """When an answer is made: date (CCYYMMDD) and time (HHMM)."""
+
+    date: str
+    time: str
+
+
+class Reported(NamedTuple):
+    """A set of claims to be told of, as it was judged, and what its claims are called here, by their index."""
+
+    received: TransactionSet
+    judged: Judgements
+    numbers: Mapping[int, Numbers]
 
 
 def answers(received: Interchange, wanted: Wanted, control_number: int) -> Iterator[tuple[str, int]]:
@@ -49,13 +64,10 @@ def answers(received: Interchange, wanted: Wanted, control_number: int) -> Itera
         made.append(_E.join(("IEA", str(count), f"{control_number:09d}")))
         yield sealed(made, header, _GAP), count
         control_number += max(count, 1)
-    claims = [g for g in groups if g.functional_id == _CLAIMS] if wanted.claims else []
-    body = [line for n, g in enumerate(claims) for line in _report(received, g, header, control_number + n)]
-    if body:
-        header = addressed(received, f"{now:%y%m%d}", f"{now:%H%M}", control_number)
-        count = sum(line.startswith(f"GS{_E}") for line in body)
-        body.append(_E.join(("IEA", str(count), f"{control_number:09d}")))
-        yield sealed(body, header, _GAP), count
+    claims = [s for g in groups if g.functional_id == _CLAIMS for s in g.sets] if wanted.claims else []
+    told = [Reported(s, judge_claims(s), {}) for s in claims if s.guide is not None and s.set_id == "837"]
+    if told:
+        yield claim_report(received, told, Answering(f"{now:%Y%m%d}", f"{now:%H%M}"), control_number)
 
 
 def _first(groups: list[Group], header: InterchangeHeader, wanted: Wanted, control_number: int) -> list[str]:
@@ -67,17 +79,42 @@ def _first(groups: list[Group], header: InterchangeHeader, wanted: Wanted, contr
     return made
 
 
-def _report(received: Interchange, group: Group, header: InterchangeHeader, number: int) -> list[str]:
-    """A group with a 277CA for each set of claims that is taken at all."""
+def acknowledgements(
+    received: Sequence[Interchange], answering: Answering, taken: Callable[[TransactionSet], bool] | None = None
+) -> str | None:
+    """TA1 and 999 for what came in, an interchange for each received one; None for what was none at all."""
+    answers: list[str] = []
+    for number, one in enumerate((i for i in received if i.elements[5]), 1):
+        header = addressed(one, answering.date[2:], answering.time, number)
+        answers.append(acknowledgement(one, header, number, taken=taken or _accepted))
+    return "".join(answers) or None
+
+
+def _accepted(received: TransactionSet) -> bool:
+    return received.accepted
+
+
+def claim_report(
+    received: Interchange, told: Sequence[Reported], answering: Answering, control_number: int
+) -> tuple[str, int]:
+    """An interchange with a group for each group of claims received, and how many: in it a 277CA for each set that is told of."""
+    header = addressed(received, answering.date[2:], answering.time, control_number)
     source = Acknowledger(received.receiver, received.receiver)
-    date = f"20{header.date}"
-    made = [
-        acknowledge_claims(
-            one, source, Header(f"{index:04d}", f"{date}{header.time}{number}{index}", date, header.time)
-        )
-        for index, one in enumerate((s for s in group.sets if s.guide is not None and s.set_id == "837"), 1)
-    ]
-    return _grouped(("HN", "005010X214"), [m.segments for m in made], header, number) if made else []
+    by_group: dict[int, list[Reported]] = {}
+    for one in told:
+        by_group.setdefault(id(one.received.group), []).append(one)
+    body: list[str] = []
+    for number, sets in enumerate(by_group.values(), control_number):
+        made = [_acknowledged(one, source, answering, number, index) for index, one in enumerate(sets, 1)]
+        body += _grouped(("HN", "005010X214"), made, header, number)
+    body.append(_E.join(("IEA", str(len(by_group)), f"{header.control_number:09d}")))
+    return sealed(body, header, _GAP), len(by_group)
+
+
+def _acknowledged(one: Reported, source: Acknowledger, answering: Answering, group: int, index: int) -> list[str]:
+    reference = f"{answering.date}{answering.time}{group}{index}"
+    header = Header(f"{index:04d}", reference, answering.date, answering.time)
+    return acknowledge_claims(one.received, source, header, numbers=one.numbers, judged=one.judged).segments
 
 
 def _grouped(kind: tuple[str, str], sets: list[list[str]], header: InterchangeHeader, number: int) -> list[str]:

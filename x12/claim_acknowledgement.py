@@ -88,16 +88,17 @@ def acknowledge_claims(
     *,
     received_on: str = "",
     numbers: Mapping[int, Numbers] | None = None,
+    judged: Judgements | None = None,
 ) -> Written:
     """One 277CA set for one 837 set: canonical segments ST to SE, clean whatever the 837 holds.
 
     `header` gives ST02, BHT03 (also the source's trace number) and the moment; `received_on` is the day the claims came
-    (CCYYMMDD), else the header's. `numbers` says what the claims are called here, by their index in `claims_of`. ValueError
-    for a set that is no 837, has no guide, or whose segments were not kept.
+    (CCYYMMDD), else the header's. `numbers` says what the claims are called here, by their index in `claims_of`; `judged` is what
+    `judge_claims` gave for the set, where it is at hand. ValueError for a set that is no 837, has no guide, or whose segments
+    were not kept.
     """
-    return write_claim_report(
-        report_on_claims(received, source, header, received_on=received_on, numbers=numbers), header
-    )
+    report = report_on_claims(received, source, header, received_on=received_on, numbers=numbers, judged=judged)
+    return write_claim_report(report, header)
 
 
 def report_on_claims(
@@ -107,11 +108,12 @@ def report_on_claims(
     *,
     received_on: str = "",
     numbers: Mapping[int, Numbers] | None = None,
+    judged: Judgements | None = None,
 ) -> ClaimReport:
     """What `acknowledge_claims` writes, as a document."""
     if received.set_id != "837":
         raise ValueError("only claims (837) are acknowledged claim by claim")
-    judged = judge_claims(received)
+    judged = judged or judge_claims(received)
     assert received.guide is not None
     day_received = received_on or header.date
     told = _Report(judged, received.guide, source, header.date, day_received, numbers or {})
@@ -317,7 +319,8 @@ class _Report:
         for finding in wrong:
             instance = self.lying.get(id(finding), self.judged.root)
             words = _fit(finding.message, _MESSAGE_MAX) if level in ("2200D", "2220D") else ""
-            made.setdefault((tuple(reasons(finding, instance, self.guide, level)), words))
+            said = self.judged.reasons.get(id(finding)) or reasons(finding, instance, self.guide, level)
+            made.setdefault((tuple(said), words))
         return [([_detail(r) for r in said], words) for said, words in list(made)[:_STATUSES_MAX]]
 
 

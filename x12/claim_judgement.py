@@ -13,6 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
+import msgspec
+
+from x12.claim_reasons import Reason
 from x12.discreet import Discreet
 from x12.envelope import TransactionSet
 from x12.finding import Finding
@@ -49,12 +52,14 @@ class ClaimJudgement(Discreet):
 class Judgements(Discreet):
     """The claims of one transaction set, in the order of `x12.batch.claims_of`, and where each finding lies.
 
-    `at` has the findings of each loop occurrence, by its identity; `root` is the whole set.
+    `at` has the findings of each loop occurrence, by its identity; `root` is the whole set. `reasons` are those that whoever refuses
+    a claim gives for findings of his own, by their identity.
     """
 
     root: Instance
     claims: list[ClaimJudgement]
     at: dict[int, list[Finding]]
+    reasons: dict[int, list[Reason]] = msgspec.field(default_factory=dict[int, "list[Reason]"])
 
     @property
     def accepted(self) -> list[ClaimJudgement]:
@@ -63,6 +68,12 @@ class Judgements(Discreet):
     @property
     def rejected(self) -> list[ClaimJudgement]:
         return [claim for claim in self.claims if not claim.accepted]
+
+    def refuse(self, claim: ClaimJudgement, finding: Finding, reason: Reason) -> None:
+        """Find something of the receiver's own in a claim, such as that it came before: the 277CA tells it, and no 999."""
+        claim.own.append(finding)
+        self.at.setdefault(id(claim.claim), []).append(finding)
+        self.reasons[id(finding)] = [reason]
 
     def inside(self, instance: Instance) -> list[Finding]:
         """The findings of a loop and of all loops in it, in its order."""

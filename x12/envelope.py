@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
-from functools import lru_cache
 from itertools import chain, repeat
 from typing import overload
 
 from x12 import guides
-from x12.codes.lists import Lists, shipped
+from x12.codes.lists import Lists
 from x12.elements import period_is_valid
 from x12.finding import Finding, Severity
 from x12.guides import Guide
-from x12.judging import LEVELS, Judgement
+from x12.judging import LEVELS, Judgement, judgement_of
 from x12.syntax import Delimiters, Run, number_of, runs
 from x12.units import Units
 from x12.walk import Instance, Node, Table, Walk, compiled, tree
@@ -313,9 +312,12 @@ class _Skim:
 class _Reader:
     """Where in the envelopes the file stands."""
 
-    def __init__(self, judgement: Judgement, *, keep: bool, companions: Sequence[str] = ()) -> None:
+    def __init__(
+        self, judgement: Judgement, *, keep: bool, companions: Sequence[str] = (), usage: str | None = None
+    ) -> None:
         self.judgement = judgement
         self.keep = keep
+        self.usage = usage
         self.companions = companions
         self.interchange: Interchange | None = None
         self.group: Group | None = None
@@ -497,7 +499,9 @@ class _Reader:
 
     def walk_of(self, table: Table, group: Group | None, second: str) -> Walk:
         """What walks a set of this group whose second segment is this one."""
-        usage = self.interchange.usage if self.interchange is not None else ""
+        usage = self.usage
+        if usage is None:
+            usage = self.interchange.usage if self.interchange is not None else ""
         day = _day(group, second.split(table.delimiters.element))
         return Walk(table, keep=self.keep, day=day, usage=usage)
 
@@ -612,15 +616,6 @@ def _judge_isa(interchange: Interchange) -> list[Finding]:
     return found
 
 
-@lru_cache(32)
-def _judgement(levels: frozenset[int], lists: Lists, payer: tuple[str, ...]) -> Judgement:
-    return Judgement(levels, lists, payer)
-
-
-def _has_rules(companion: str) -> bool:
-    return any(line.startswith("rules ") for line in companion.split("\n"))
-
-
 def stream(
     source: Iterable[bytes] | bytes,
     *,
@@ -628,19 +623,19 @@ def stream(
     lists: Lists | None = None,
     companions: Sequence[str] = (),
     keep: bool = True,
+    usage: str | None = None,
 ) -> Iterator[TransactionSet | Interchange]:
     """Each transaction set as soon as it is complete, each interchange after its last one, in file order.
 
     What belongs to no interchange comes as one last Interchange without elements that only has findings. `levels` are the SNIP
     levels to judge, `lists` the code lists of level 5 where they are not those that come along. `companions` are the patches of
     companion guides (`x12.guides.patch`) that apply, each to the sets of its guide, and the texts of payers' rules
-    (`x12.situations`): what they ask for is judged at level 7.
+    (`x12.situations`): what they ask for is judged at level 7. `usage` is the ISA15 to judge for, where it is not the file's own.
     With `keep=False` the sets come without segments, and an interchange keeps of them what a 999 tells: memory does not grow
     with the file, however long one set is. Raises GuideError when a companion is wrong.
     """
-    rules = tuple(text for text in companions if _has_rules(text))
-    patches = [text for text in companions if not _has_rules(text)]
-    reader = _Reader(_judgement(frozenset(levels), lists or shipped(), rules), keep=keep, companions=patches)
+    judgement, patches = judgement_of(levels, lists, companions)
+    reader = _Reader(judgement, keep=keep, companions=patches, usage=usage)
     stray: list[Finding] = []
     for run in runs(source):
         yield from reader.run(run)
@@ -659,7 +654,8 @@ def read(
     levels: Iterable[int] = LEVELS,
     lists: Lists | None = None,
     companions: Sequence[str] = (),
+    usage: str | None = None,
 ) -> list[Interchange]:
     """Every interchange of a file with its groups, transaction sets and findings; what is judged is said as for `stream`."""
-    parts = stream(source, levels=levels, lists=lists, companions=companions)
+    parts = stream(source, levels=levels, lists=lists, companions=companions, usage=usage)
     return [part for part in parts if isinstance(part, Interchange)]

@@ -5,9 +5,10 @@ Sources: those of `x12.balancing`, `x12.codes.lists` and `x12.situations`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from x12.balancing import LEDGERS, Entry
 from x12.codes.checking import Memory, checking, places_of, settle
@@ -20,10 +21,11 @@ from x12.syntax import Delimiters
 from x12.table import Meaning
 
 if TYPE_CHECKING:
-    from x12.table import Act, Close, Table
+    from x12.finding import Finding
+    from x12.table import Act, Close, Node, Table
     from x12.walk import Walk
 
-__all__ = ["LEVELS", "Judgement"]
+__all__ = ["LEVELS", "Judgement", "Manner", "judgement_of"]
 
 # The SNIP levels that are judged where nobody says otherwise; at level 7 there is nothing without a companion guide.
 LEVELS = frozenset(range(1, 8))
@@ -145,3 +147,35 @@ def _facts(facts: Watcher, segment: Segment) -> list[str]:
     lines = [f"whole = row if size >= {facts.size} else row + padding"] if facts.size > always + 1 else []
     lines += [f"key = {facts.key.replace('row[', 'whole[') if lines else facts.key}"]
     return [*lines, "told = told_by(key)", "walk.facts |= facts.keep(key, row) if told is None else told"]
+
+
+class Manner(NamedTuple):
+    """How a set is judged as it is written: by what, on which day (CCYYMMDD) and for which ISA15.
+
+    `patches` are those of companion guides. `further` finds what is the caller's own, out of the places and the segments of the
+    whole set; its findings are given their fields as all others are.
+    """
+
+    judgement: Judgement
+    day: str = ""
+    usage: str = "P"
+    patches: tuple[str, ...] = ()
+    further: Callable[[Sequence[Node | None], Sequence[str]], Iterable[Finding]] | None = None
+
+
+def judgement_of(
+    levels: Iterable[int] = LEVELS, lists: Lists | None = None, companions: Sequence[str] = ()
+) -> tuple[Judgement, tuple[str, ...]]:
+    """What judges at these levels, and the companions among `companions` that are patches: the others are rules of payers."""
+    rules = tuple(text for text in companions if _has_rules(text))
+    patches = tuple(text for text in companions if text not in rules)
+    return _judgement(frozenset(levels), lists or shipped(), rules), patches
+
+
+@lru_cache(32)
+def _judgement(levels: frozenset[int], lists: Lists, payer: tuple[str, ...]) -> Judgement:
+    return Judgement(levels, lists, payer)
+
+
+def _has_rules(companion: str) -> bool:
+    return any(line.startswith("rules ") for line in companion.split("\n"))

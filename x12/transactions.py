@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from x12.documents.binding import Document
     from x12.documents.parts import Header
     from x12.documents.writing import Written
+    from x12.judging import Manner
 
 __all__ = [
     "KINDS",
@@ -84,6 +85,10 @@ class Kind(NamedTuple):
         """The documents of a set of this kind whose loops are at hand."""
         found: Any = self._part(self.reader)(root)
         return list(found) if isinstance(found, list) else [found]  # pyright: ignore[reportUnknownArgumentType]
+
+    def write_claim(self, made: Document, header: Header, manner: Manner) -> Written:
+        """A transaction set with this one claim, of a kind of claims, judged in a manner as it is written."""
+        return self._part(self.writer)(made, header, manner)
 
     def write(self, made: Document, header: Header) -> Written:
         """A transaction set with this one document."""

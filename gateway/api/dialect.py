@@ -147,8 +147,24 @@ def _inquiry(answer: type) -> dict[int, Outcome]:
     }
 
 
-_CLAIM = {200: Outcome("Taken, durably.", ClaimResponse), 400: _CLAIM_REFUSED, 409: _BEFORE, 422: _OTHER}
-_JUDGED = {200: Outcome("Nothing is wrong.", ClaimResponse), 400: _CLAIM_REFUSED}
+_REPEATED = Outcome(
+    "Possible duplicate: the same claim was submitted before, as the transaction that is named. Or the Idempotency-Key is in use.",
+    ClaimResponse,
+)
+_CLAIM = {
+    200: Outcome("Taken, durably; of a file in X12 what is good in it.", ClaimResponse),
+    400: _CLAIM_REFUSED,
+    409: _REPEATED,
+    422: _OTHER,
+}
+_REPEATING = {
+    "X-Allow-Repeated-Claim": "`true` takes a claim although the very same one was submitted before; its trace says that the caller let it pass."
+}
+_JUDGED = {
+    200: Outcome("Nothing is wrong; or of a file in X12, not with every claim.", ClaimResponse),
+    400: _CLAIM_REFUSED,
+    409: _REPEATED,
+}
 
 
 def _claim_paths(kind: ClaimKind, *suffixes: str) -> tuple[str, ...]:
@@ -187,13 +203,15 @@ def _claims(kind: ClaimKind) -> tuple[Operation, ...]:
     """Submit and validate claims of a kind, in JSON and in X12."""
 
     async def submit(call: Call) -> Reply:
-        return await call.service.submit_claim(kind, call.body, call.key)
+        return await call.service.submit_claim(kind, call.body, call.key, allow_repeated=call.allows_repeated_claims)
 
     async def validate(call: Call) -> Reply:
         return await call.service.validate_claim(kind, call.body)
 
     async def submit_x12(call: Call) -> Reply:
-        return await call.service.submit_claims_x12(kind, call.body, call.is_json, call.key)
+        return await call.service.submit_claims_x12(
+            kind, call.body, call.is_json, call.key, allow_repeated=call.allows_repeated_claims
+        )
 
     async def validate_x12(call: Call) -> Reply:
         return await call.service.validate_claims_x12(kind, call.body, call.is_json)
@@ -203,7 +221,7 @@ def _claims(kind: ClaimKind) -> tuple[Operation, ...]:
     return (
         Operation(
             f"submit{name}Claim", "POST", _claim_paths(kind, "/submission"), f"Submit {one} {kind.name} claim.",
-            "claims:write", submit, _CLAIM, kind.type, writes=True, tag="claims", examples=json,
+            "claims:write", submit, _CLAIM, kind.type, writes=True, headers=_REPEATING, tag="claims", examples=json,
         ),
         Operation(
             f"validate{name}Claim", "POST", _claim_paths(kind, "/validation"), f"Judge {one} {kind.name} claim without sending it.",
@@ -211,7 +229,7 @@ def _claims(kind: ClaimKind) -> tuple[Operation, ...]:
         ),
         Operation(
             f"submit{name}ClaimX12", "POST", _claim_paths(kind, "/raw-x12-submission"), f"Submit {kind.name} claims in X12, one or many.",
-            "claims:write", submit_x12, _CLAIM, X12Body, takes_x12=True, writes=True, tag="claims", examples=x12,
+            "claims:write", submit_x12, _CLAIM, X12Body, takes_x12=True, writes=True, headers=_REPEATING, tag="claims", examples=x12,
         ),
         Operation(
             f"validate{name}ClaimX12", "POST", _claim_paths(kind, "/raw-x12-validation"), f"Judge {kind.name} claims in X12.",

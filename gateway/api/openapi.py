@@ -263,6 +263,10 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     found += [
         {"name": n, "in": "query", "description": d, "schema": {"type": "string"}} for n, d in operation.query.items()
     ]
+    found += [
+        {"name": n, "in": "header", "description": d, "schema": {"type": "string"}}
+        for n, d in operation.headers.items()
+    ]
     if operation.writes:
         text = "The same key with the same body gets the first answer again; with another body it is 422."
         schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"}

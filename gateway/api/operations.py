@@ -56,6 +56,11 @@ class Call:
         return patience_of(self.request.headers.getall("Prefer", []))
 
     @property
+    def allows_repeated_claims(self) -> bool:
+        """Whether the caller says that a claim is to be taken although the very same one came before."""
+        return self.request.headers.get("X-Allow-Repeated-Claim", "").strip().lower() == "true"
+
+    @property
     def is_json(self) -> bool:
         """Whether the body is JSON rather than bare X12."""
         return self.request.content_type not in X12_TYPES
@@ -120,6 +125,7 @@ class Operation:
     takes_x12: bool = False
     writes: bool = False
     query: Mapping[str, str] = field(default_factory=dict[str, str])
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
     tag: str = "v1"
     example: Any = None
     examples: Mapping[str, Example] = field(default_factory=dict[str, Example])

@@ -96,6 +96,12 @@ async def settled(tx: Transaction, file: InboundFile, now: int) -> None:
     )
 
 
+async def has_happened(tx: Transaction, tenant_id: str, effect: str, subject: bytes) -> bool:
+    """Whether an effect that may happen once has happened."""
+    sql = "SELECT 1 FROM effects WHERE tenant_id = $1 AND effect = $2 AND subject = $3"
+    return await tx.row(sql, tenant_id, effect, subject) is not None
+
+
 async def claim_effect(
     tx: Transaction, tenant_id: str, effect: str, subject: bytes, content: str, inbound_id: str, now: int
 ) -> str | None:

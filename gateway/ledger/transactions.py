@@ -34,7 +34,7 @@ class Unknown(LookupError):
 class Transaction(msgspec.Struct):
     """A row of the ledger: ids, codes and times only. What was asked and answered lies sealed under `request_id`, `answer_id`.
 
-    `version` counts its events. `apply` keeps the object as current as the row.
+    `version` counts its events; `claim_kind` is 837P, 837I or 837D where it is a claim. `apply` keeps the object as current as the row.
     """
 
     tenant_id: str
@@ -56,6 +56,7 @@ class Transaction(msgspec.Struct):
     traceparent: str = ""
     sent_at: int | None = None
     follow_up_at: int | None = None
+    claim_kind: str | None = None
 
     @property
     def standing(self) -> Standing:

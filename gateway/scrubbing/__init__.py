@@ -10,22 +10,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from gateway.claim_kinds import AnyClaim
-from gateway.scrubbing.edits import EDITS, Edit, look
+from gateway.scrubbing.edits import EDITS, Edit
+from gateway.scrubbing.looks import Look, looks_at
 from x12.finding import Finding
 
-__all__ = ["Edit", "scrub"]
+__all__ = ["Edit", "Look", "looks_at", "scrub"]
 
 
-def scrub(claim: AnyClaim, today: date, usage: str, edits: Sequence[Edit] | None = None) -> list[Finding]:
-    """Every fault that the edits in force find, at once, as findings with field paths; `code` is the edit's id."""
-    found: list[Finding] = []
-    seen = look(claim)
+def scrub(claims: Sequence[Look], today: date, usage: str, edits: Sequence[Edit] | None = None) -> list[Finding]:
+    """Every fault that the edits in force find, at once, each in its place; `rule` is the edit's id.
+
+    What lies above several claims, such as their provider, is told once. `usage` is ISA15.
+    """
+    found: dict[Finding, None] = {}
+    day = f"{today:%Y%m%d}"
     for edit in EDITS if edits is None else edits:
         if edit.shadow or today < edit.since or (edit.until is not None and today > edit.until):
             continue
-        severity = edit.severity if usage == "P" else edit.severity_in_test
-        for path, advice in edit.check(seen, today):
-            kind = "warning" if severity == "warning" else "error"
-            found.append(Finding(edit.level, "element", edit.id, f"{path} {advice}.", kind, path=path))
-    return found
+        severity = "warning" if (edit.severity if usage == "P" else edit.severity_in_test) == "warning" else "error"
+        for claim in claims:
+            for position, loop, segment, element, message, path in edit.check(claim, day):
+                finding = Finding(
+                    edit.level,
+                    "element",
+                    edit.code,
+                    f"{segment}{element:02d}: {message}",
+                    severity,
+                    loop,
+                    segment,
+                    position,
+                    element,
+                    path=path,
+                    rule=edit.id,
+                )
+                found[finding] = None
+    return list(found)

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.claim_files import repetition
 from gateway.claim_kinds import DENTAL, INSTITUTIONAL, PROFESSIONAL, AnyClaim, convention_of, kept_claim, span_of
 from gateway.identities import part_of, ulid
 from gateway.ledger import claim_list, payloads, search, transactions
@@ -25,7 +26,7 @@ from gateway.sdk import records
 from gateway.sdk.claim_form import claim_of_form, form_of_claim, told_of_form
 from gateway.sdk.translation import iso_day
 from gateway.sdk.words import PAYMENT_STATUS
-from gateway.submissions import Submission, claim_of, commit_claims, prepare_claim
+from gateway.submissions import Submission, claim_of, commit_claims, marked, prepare_claim, repeated_before
 from gateway.views import moment
 from queues.database import Transaction
 from x12.documents.professional_claim import ProfessionalClaim
@@ -158,17 +159,22 @@ class SdkClaims:
         except UnknownPayer as error:
             return None, [Finding(1, "element", "79", f"payer.id: {error}.", path="payer.id")]
         made = await prepare_claim(self.runtime, payer, PROFESSIONAL, claim)
-        wrong = [f for f in made.findings if f.severity == "error" and f.level in (1, 2)]
+        wrong = [f for f in made.claim.findings if f.severity == "error" and f.level in (1, 2)]
         return (None if wrong else made), [told(f) for f in wrong]
 
     def faults(self, made: Submission) -> list[records.EditFault]:
         """What edits find wrong with a claim that could be read."""
-        errors = (told(f) for f in made.findings if f.severity == "error")
+        errors = (told(f) for f in made.claim.findings if f.severity == "error")
         return [records.EditFault(description=f.message) for f in errors]
 
     async def take(self, tx: Transaction, made: Submission) -> records.Taken:
         """Keep a submission: on its way, or as rejected where edits find something wrong with it."""
-        runtime, faults = self.runtime, self.faults(made)
+        runtime = self.runtime
+        found = await repeated_before(tx, runtime, [made])
+        for repeated in marked(found, [made], allowed=False).values():
+            made.repeats = None if repeated.refused else repeated
+            made.claim.findings.append(repetition(repeated))
+        faults = self.faults(made)
         await commit_claims(tx, runtime, [made])
         subject = await transactions.get(tx, TENANT, made.transaction_id)
         if faults:

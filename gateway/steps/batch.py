@@ -1,6 +1,7 @@
 """Gathers a route's accepted claims into interchanges, one for each guide that they follow, and commits to them whole.
 
-A functional group has the claims of one guide only (GS08), and its number is that of its interchange, by which its 999 is known.
+A functional group has the claims of one guide only (GS08), and its number is that of its interchange, by which its 999 is known. Tests
+(ISA15 T) leave in interchanges of their own.
 """
 
 from __future__ import annotations
@@ -31,10 +32,13 @@ _CLAIMS = "HC"
 
 
 class _Gathered(NamedTuple):
-    """An interchange to be: its claims, which follow one edition of one guide, and its sets with the places of theirs."""
+    """An interchange to be: its claims, which follow one edition of one guide and are all tests or none, and its sets with the
+    places of theirs.
+    """
 
     interchange_id: str
     convention: str
+    usage: str
     claims: list[transactions.Transaction]
     sets: list[tuple[list[str], list[int]]]
 
@@ -73,14 +77,14 @@ async def run(runtime: Runtime, item: Work) -> None:
 def _gather(runtime: Runtime, claims: list[transactions.Transaction], segments: list[list[str]]) -> list[_Gathered]:
     """The claims by the guide that they follow, in the order in which the first of each came."""
     date, hour = dated(runtime.world.micros())
-    places: dict[str, list[int]] = {}
-    for place, lines in enumerate(segments):
-        places.setdefault(convention_of(lines), []).append(place)
+    places: dict[tuple[str, str], list[int]] = {}
+    for place, (claim, lines) in enumerate(zip(claims, segments, strict=True)):
+        places.setdefault((convention_of(lines), claim.usage), []).append(place)
     gathered: list[_Gathered] = []
-    for convention, mine in places.items():
+    for (convention, usage), mine in places.items():
         interchange_id = runtime.world.new_id()
         sets = assemble([segments[place] for place in mine], reference(interchange_id), date, hour)
-        gathered.append(_Gathered(interchange_id, convention, [claims[place] for place in mine], sets))
+        gathered.append(_Gathered(interchange_id, convention, usage, [claims[place] for place in mine], sets))
     return gathered
 
 
@@ -120,6 +124,7 @@ async def _commit_one(tx: Transaction, runtime: Runtime, item: Work, route: Rout
         held,
         now,
         tracing.current(),
+        usage=one.usage,
     )
     subjects = {claim.transaction_id: claim for claim in one.claims}
     built = [(subjects[m.transaction_id], Built(made.control_number, m.control_number)) for m in held]

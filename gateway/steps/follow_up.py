@@ -69,11 +69,12 @@ def _prepare(
     runtime: Runtime, payer: Payer, subject: transactions.Transaction, segments: list[str], asked_before: int
 ) -> tuple[Prepared | None, str]:
     """The 276, or why there is none."""
-    route = runtime.directory.route(payer)
+    route = runtime.directory.route(payer, subject.usage)
     if payer.transactions.claim_status == "not_supported" or "276" not in runtime.adapter(route).capabilities.real_time:
         return None, "the payer takes no status inquiries: call it"
     request = request_for(kept_claim(segments), _WIDER * asked_before)
     prepared, written = prepare_status(runtime, payer, request, subject.transaction_id)
+    prepared.route, prepared.usage = route, subject.usage
     if not written.accepted:
         return None, "the claim lacks what a status inquiry needs: " + ", ".join(
             sorted({f.place for f in written.findings})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ __all__ = [
     "DOCUMENT",
     "Entry",
     "content",
-    "edited",
     "entries",
     "faulted",
     "findings",
@@ -139,21 +138,13 @@ def placed(found: list[Finding]) -> Counter[str]:
 
 
 def faulted(*transactions: str) -> dict[str, Counter[str]]:
-    """File -> what is wrong at the levels at which the gateway takes X12, for the valid files where anything is."""
-    found = {e.file: [f for f in findings(received(e, (1, 2))) if f.severity == "error"] for e in valid(*transactions)}
+    """File -> what the gateway refuses it for, sent to its sandbox payer, of the valid files where anything is.
+
+    They are examples for other payers: claims are refused for syntax, guide and sums, questions for syntax and guide.
+    """
+    found: dict[str, list[Finding]] = {}
+    for entry in valid(*transactions):
+        levels = (1, 2, 3) if entry.transaction.startswith("837") else (1, 2)
+        judged = read(content(entry), levels=levels, usage="T")
+        found[entry.file] = [f for f in findings(judged) if f.severity == "error"]
     return {file: placed(errors) for file, errors in found.items() if errors}
-
-
-def _rows(heading: str) -> Iterator[list[str]]:
-    """The rows of the table under a heading of the document."""
-    section = DOCUMENT.read_text("utf-8").split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    lines = [line for line in section.splitlines() if line.startswith("|")]
-    for line in lines[2:]:
-        yield [cell.strip() for cell in line.strip("|").split("|")]
-
-
-def edited() -> dict[str, tuple[int, str]]:
-    """File -> how many of its claims an edit refuses, and the edit's id."""
-    return {
-        name.strip("`"): (int(count), code.strip("`")) for name, count, code, _ in _rows("Claims that an edit refuses")
-    }

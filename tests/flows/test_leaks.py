@@ -32,7 +32,7 @@ from gateway.payers import Payer, Route
 from gateway.replies import Reply
 from gateway.reports import Report277
 from gateway.runtime import Runtime
-from gateway.scrubbing.edits import look
+from gateway.scrubbing import looks_at
 from observability import log, tracing
 from tests import synthetic
 from tests.flows.service import (
@@ -293,12 +293,17 @@ class Recorder:
         return answer
 
     async def refused(self, path: str, body: bytes, kind: str, name: str = "") -> None:
-        """Post what is refused: no canary may stand in the answer, save in the acknowledgement of the caller's own X12."""
+        """Post what is refused: no canary may stand in the answer, save in the acknowledgements of the caller's own X12 and in what
+        the caller calls a claim of it.
+        """
         answer = await self.client.call("POST", path, body, Content_Type=kind)
         self.answers.append(answer)
         assert 400 == answer.status, (path, name, answer.body)
         told = answer.json
-        told.pop("x12", None)
+        for name_of_x12 in ("x12", "x12ClaimAcknowledgement"):
+            told.pop(name_of_x12, None)
+        for result in told.get("claimResults", ()):
+            result.pop("patientControlNumber", None)
         assert [] == found_in(msgspec.json.encode(told)), path
 
     def headers(self) -> str:
@@ -473,14 +478,19 @@ async def structs(runtime: Runtime) -> list[object]:
     received = read(content)
     intakes = [await Claims(runtime).prepare(kind, msgspec.json.encode(body)) for kind, body in claims.items()]
     assert [True] * len(CLAIM_KINDS) == [i.accepted for i in intakes]
+    in_x12 = await Claims(runtime).prepare_x12(PROFESSIONAL, content)
+    assert in_x12.accepted
+    intakes.append(in_x12)
+    looks = [look for i in received for s in i.sets for look in looks_at(s.nodes, s.segments, s.delimiters)]
     body = msgspec.json.encode(documents[0])
     return [
-        *(part for claim in documents for part in (claim, claim.subscriber, claim.claim_information, look(claim))),
-        *(part for claim in documents for part in look(claim).days),
+        *(part for claim in documents for part in (claim, claim.subscriber, claim.claim_information)),
+        *(part for look in looks for part in (look, *look.days, *look.lines)),
         *(asked, asked.subscriber, about),
         *await prepare_eligibility(runtime, payer, asked),
         *prepare_status(runtime, payer, about),
         *(part for intake in intakes for part in (intake, intake.submissions, intake.reply)),
+        *(one.claim for intake in intakes for one in intake.submissions),
         *(Reply(200, body), InquiryAnswer(Answered([]), 200, body)),
         *(received, [i.sets for i in received], [s.tree() for i in received for s in i.sets], list(runs(content))),
         *(msgspec.convert({"x12": LAST}, t) for t in (EligibilityResponse, ClaimStatusResponse)),

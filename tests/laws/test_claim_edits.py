@@ -1,4 +1,7 @@
-"""Laws of the claim edits: each finds its fault in every kind of claim that can have it, at the caller's own path, and nothing else."""
+"""Laws of how a claim in JSON is judged: what lists, sums, rules and edits find is told once, at the caller's own field path.
+
+An edit finds its fault in every kind of claim that can have it, and nothing that a rule says already.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,24 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.claim_kinds import CLAIM_KINDS, AnyClaim
+from gateway.claim_judging import JudgedClaim, Treatment, judged_claim
+from gateway.claim_kinds import CLAIM_KINDS, addressed
 from gateway.scrubbing import scrub
 from gateway.scrubbing.edits import EDITS
+from gateway.scrubbing.looks import looks_at
+from tests import synthetic
 from tests.flows.service import claim_body, dental_body, institutional_body
+from x12.documents.parts import Header
+from x12.envelope import read
 
 TODAY = date(2026, 1, 5)
+HEADER = Header("0001", "REFERENCE", "20260105", "0930")
 BODIES: dict[str, Callable[[str], dict[str, Any]]] = {
     "837P": claim_body,
     "837I": institutional_body,
     "837D": dental_body,
 }
+SYNTHETIC = {"837P": synthetic.claims_837p, "837I": synthetic.claims_837i, "837D": synthetic.claims_837d}
 P, I, D = "837P", "837I", "837D"  # noqa: E741 - as the guides call them
 SAID, LINE = "claimInformation", "claimInformation.serviceLines.0"
 DATES = f"{SAID}.claimDateInformation"
@@ -31,8 +41,8 @@ CHARGE = {
 POINTER = "compositeDiagnosisCodePointers.diagnosisCodePointers"
 
 
-def claim(kind: str, changes: dict[str, Any]) -> AnyClaim:
-    """A good claim with other values at these paths; None takes a field away."""
+def judged(kind: str, changes: dict[str, Any], treatment: Treatment | None = None) -> JudgedClaim:
+    """A good claim with other values at these paths, judged; None takes a field away."""
     body = msgspec.json.decode(msgspec.json.encode(BODIES[kind]("PAID-1")))
     for path, value in changes.items():
         here = body
@@ -40,14 +50,17 @@ def claim(kind: str, changes: dict[str, Any]) -> AnyClaim:
         for name in above:
             here = here[int(name)] if name.isdigit() else here.setdefault(name, {})
         here[last] = value
-    return msgspec.convert(body, CLAIM_KINDS[kind].type)
+    claim = msgspec.convert(body, CLAIM_KINDS[kind].type)
+    told = msgspec.json.encode(addressed(claim, "BIRCH", "BIRCH HEALTH PLAN", "ALDERFP", "BIRCHHP"))
+    return judged_claim(kind, told, HEADER, TODAY, treatment or Treatment("BIRCH", "BIRCH"))
 
 
-def found(kind: str, changes: dict[str, Any], usage: str = "P") -> list[tuple[str, str, str]]:
-    """(id, severity, field path) of what the edits find."""
-    told = scrub(claim(kind, changes), TODAY, usage)
-    assert all(f.message.startswith(f.path or "?") for f in told)
-    return [(f.code, f.severity, f.path or "") for f in told]
+Told = tuple[str, str, str]
+
+
+def told(claim: JudgedClaim) -> list[Told]:
+    """What a claim's answer says: rule or code, severity, field path."""
+    return [(f.rule or f.code, f.severity, f.path or "") for f in claim.findings]
 
 
 def json(path: str) -> str:
@@ -55,87 +68,175 @@ def json(path: str) -> str:
     return re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", path)
 
 
-Case = tuple[str, str, dict[str, Any], str]
+Case = tuple[str, str, dict[str, Any], list[Told]]
+
+
+def error(code: str, path: str) -> Told:
+    return code, "error", json(path)
+
+
+def warning(code: str, path: str) -> Told:
+    return code, "warning", json(path)
 
 
 def _of_all_kinds() -> list[Case]:
     cases: list[Case] = []
     for kind in BODIES:
         cases += [
-            ("CW101", kind, {"billing.npi": "1999996668"}, "billing.npi"),
-            ("CW102", kind, {f"{SAID}.claimChargeAmount": "121"}, f"{SAID}.claimChargeAmount"),
+            ("a list", kind, {"billing.npi": "1999996668"}, [error("I12", "billing.npi")]),
+            ("a sum", kind, {f"{SAID}.claimChargeAmount": "121"}, [error("I12", f"{SAID}.claimChargeAmount")]),
             (
-                "CW107",
+                "a rule",
                 kind,
                 {f"{SAID}.claimFrequencyCode": "7"},
-                f"{SAID}.claimSupplementalInformation.claimControlNumber",
+                [error("C-2300-001", f"{SAID}.claimSupplementalInformation.claimControlNumber")],
             ),
-            ("CW109", kind, {"subscriber.gender": None}, "subscriber.gender"),
-            ("CW111", kind, {"billing.npi": None}, "billing.npi"),
-            ("CW112", kind, {"subscriber.memberId": None}, "subscriber.memberId"),
+            ("the guide", kind, {"subscriber.gender": None}, [error("1", "subscriber.gender")]),
+            (
+                "rules",
+                kind,
+                {"subscriber.address": None},
+                [error("C-2000B-006", "subscriber.address.address1"), error("C-2000B-007", "subscriber.address.city")],
+            ),
+            ("a rule", kind, {"subscriber.memberId": None}, [error("C-2010BA-001", "subscriber.memberId")]),
+            ("CW111", kind, {"billing.npi": None}, [error("CW111", "billing.npi")]),
         ]
     return cases
 
 
 CASES: list[Case] = [
     *_of_all_kinds(),
-    ("CW101", I, {"attending.npi": "1234567890"}, "attending.npi"),
-    ("CW101", I, {f"{LINE}.operatingPhysician": {"npi": "1234567890"}}, f"{LINE}.operatingPhysician.npi"),
-    ("CW101", I, {"providers": [{"providerType": "Referring", "npi": "1234567890"}]}, "providers[0].npi"),
-    ("CW101", D, {"assistantSurgeon": {"npi": "1234567890"}}, "assistantSurgeon.npi"),
-    ("CW101", D, {f"{LINE}.supervisingProvider": {"npi": "1234567890"}}, f"{LINE}.supervisingProvider.npi"),
-    ("CW103", P, {f"{LINE}.professionalService.{POINTER}": ["2"]}, f"{LINE}.professionalService.{POINTER}[0]"),
-    ("CW103", D, {f"{LINE}.dentalService.{POINTER}": ["1"]}, f"{LINE}.dentalService.{POINTER}[0]"),
-    ("CW104", P, {f"{LINE}.serviceDate": "20260106"}, f"{LINE}.serviceDate"),
-    ("CW104", D, {f"{LINE}.serviceDate": "20260106"}, f"{LINE}.serviceDate"),
-    ("CW104", D, {f"{DATES}.serviceDate": "20260106"}, f"{DATES}.serviceDate"),
-    ("CW105", P, {"subscriber.dateOfBirth": "20251203"}, f"{LINE}.serviceDate"),
-    ("CW105", I, {"subscriber.dateOfBirth": "20251203", f"{LINE}.serviceDate": "20251202"}, f"{LINE}.serviceDate"),
-    ("CW105", D, {"subscriber.dateOfBirth": "20251203"}, f"{DATES}.serviceDate"),
-    ("CW106", P, {f"{LINE}.serviceDateEnd": "20251201"}, f"{LINE}.serviceDateEnd"),
+    ("a list", I, {"attending.npi": "1234567890"}, [error("I12", "attending.npi")]),
     (
-        "CW106",
+        "a rule",
+        P,
+        {f"{LINE}.professionalService.{POINTER}": ["2"]},
+        [error("P-2300-007", f"{LINE}.professionalService.{POINTER}.0")],
+    ),
+    (
+        "a rule",
+        D,
+        {f"{LINE}.dentalService.{POINTER}": ["1"]},
+        [error("D-2300-002", f"{SAID}.healthCareCodeInformation.0.diagnosisTypeCode")],
+    ),
+    ("a rule", P, {f"{LINE}.serviceDateEnd": "20251201"}, [error("P-DTP-002", f"{LINE}.serviceDateEnd")]),
+    (
+        "a rule",
         I,
         {f"{LINE}.serviceLineDateInformation": {"beginServiceDate": "20251203", "endServiceDate": "20251202"}},
-        f"{LINE}.serviceLineDateInformation.endServiceDate",
+        [error("I-2400-004", f"{LINE}.serviceLineDateInformation.endServiceDate")],
     ),
-    ("CW106", D, {f"{DATES}.serviceDate": "20251202-20251201"}, f"{DATES}.serviceDate"),
-    ("CW108", P, {f"{SAID}.relatedCausesCode": ["EM"]}, f"{DATES}.accidentDate"),
-    ("CW108", D, {f"{SAID}.relatedCausesCode": ["OA"]}, f"{DATES}.accidentDate"),
-    ("CW113", I, {f"{DATES}.statementEndDate": "20260106"}, f"{DATES}.statementEndDate"),
-    ("CW113", I, {f"{DATES}.statementEndDate": "20251130"}, f"{DATES}.statementEndDate"),
-    ("CW114", I, {f"{LINE}.serviceDate": "20251130"}, f"{LINE}.serviceDate"),
+    ("a rule", D, {f"{DATES}.serviceDate": "20251202-20251201"}, [error("D-2300-001", f"{DATES}.serviceDate")]),
+    (
+        "rules",
+        P,
+        {f"{SAID}.relatedCausesCode": ["AA"]},
+        [error("PD-2300-001", f"{DATES}.accidentDate"), error("PD-2300-003", f"{SAID}.autoAccidentStateCode")],
+    ),
+    ("a rule", D, {f"{SAID}.relatedCausesCode": ["OA"]}, [error("PD-2300-001", f"{DATES}.accidentDate")]),
+    # Work is no accident by itself.
+    ("nothing", P, {f"{SAID}.relatedCausesCode": ["EM"]}, []),
+    ("nothing", I, {"subscriber.memberId": None, "subscriber.standardHealthId": "H1"}, []),
+    ("CW104", P, {f"{LINE}.serviceDate": "20260106"}, [error("CW104", f"{LINE}.serviceDate")]),
+    ("CW104", D, {f"{LINE}.serviceDate": "20260106"}, [error("CW104", f"{LINE}.serviceDate")]),
+    ("CW104", D, {f"{DATES}.serviceDate": "20260106"}, [error("CW104", f"{DATES}.serviceDate")]),
+    ("CW105", P, {"subscriber.dateOfBirth": "20251203"}, [error("CW105", f"{LINE}.serviceDate")]),
+    (
+        "CW105",
+        I,
+        {"subscriber.dateOfBirth": "20251203", f"{LINE}.serviceDate": "20251202"},
+        [error("CW105", f"{LINE}.serviceDate")],
+    ),
+    ("CW105", D, {"subscriber.dateOfBirth": "20251203"}, [error("CW105", f"{DATES}.serviceDate")]),
+    (
+        "CW115",
+        P,
+        {CHARGE[P]: "-20", f"{SAID}.claimChargeAmount": "-20"},
+        [error("C-2300-006", f"{SAID}.claimChargeAmount"), error("CW115", CHARGE[P])],
+    ),
+    ("CW115", I, {CHARGE[I]: "-20", f"{SAID}.claimChargeAmount": "0"}, [error("CW115", CHARGE[I])]),
+    (
+        "CW115",
+        D,
+        {CHARGE[D]: "-20", f"{SAID}.claimChargeAmount": "-20"},
+        [error("C-2300-006", f"{SAID}.claimChargeAmount"), error("CW115", CHARGE[D])],
+    ),
+    ("CW116", I, {f"{DATES}.statementEndDate": "20260106"}, [error("CW116", f"{DATES}.statementEndDate")]),
+    (
+        "a rule, and a product's",
+        I,
+        {f"{DATES}.statementEndDate": "20251130"},
+        [error("I-2300-001", f"{DATES}.statementEndDate"), warning("I-INP-007", f"{DATES}.admissionDateAndHour")],
+    ),
+    ("a rule", I, {f"{LINE}.serviceDate": "20251130"}, [warning("I-2400-005", f"{DATES}.statementEndDate")]),
 ]
 
 
 @pytest.mark.parametrize("kind", BODIES)
 @pytest.mark.parametrize("usage", ["P", "T"])
-def test_a_good_claim_of_any_kind_has_nothing_that_an_edit_finds(kind: str, usage: str) -> None:
-    assert [] == found(kind, {}, usage)
+def test_a_good_claim_of_any_kind_has_nothing_that_is_found_wrong(kind: str, usage: str) -> None:
+    assert [] == told(judged(kind, {}, Treatment("BIRCH", "BIRCH", usage)))
 
 
-@pytest.mark.parametrize(("code", "kind", "changes", "path"), CASES)
-def test_an_edit_finds_its_fault_and_no_other_does(code: str, kind: str, changes: dict[str, Any], path: str) -> None:
-    severity = next(e.severity for e in EDITS if e.id == code)
-    assert [(code, severity, json(path))] == found(kind, changes)
-
-
-@pytest.mark.parametrize("kind", BODIES)
-def test_a_charge_below_zero_is_told_where_it_stands(kind: str) -> None:
-    changes = {CHARGE[kind]: "-20", f"{SAID}.claimChargeAmount": "0" if kind == I else "-20"}
-    told = found(kind, changes)
-    claim_too = [] if kind == I else [("CW110", "error", f"{SAID}.claimChargeAmount")]
-    assert [*claim_too, ("CW110", "error", json(CHARGE[kind]))] == told
-
-
-def test_a_hospital_may_know_its_patient_by_another_number() -> None:
-    assert [] == found(I, {"subscriber.memberId": None, "subscriber.standardHealthId": "H1"})
+@pytest.mark.parametrize(("what", "kind", "changes", "findings"), CASES)
+def test_what_is_wrong_is_told_once_at_its_field(
+    what: str, kind: str, changes: dict[str, Any], findings: list[Told]
+) -> None:
+    assert (what, findings) == (what, told(judged(kind, changes)))
 
 
 def test_every_edit_has_its_case() -> None:
-    assert {e.id for e in EDITS} == {c[0] for c in CASES} | {"CW110"}
+    assert {e.id for e in EDITS} == {c[0] for c in CASES if c[0].startswith("CW")}
     assert len(EDITS) == len({e.id for e in EDITS})
 
 
-def test_a_check_digit_only_warns_in_test() -> None:
-    assert [("CW101", "warning", "billing.npi")] == found(D, {"billing.npi": "1999996668"}, "T")
+@pytest.mark.parametrize("kind", BODIES)
+def test_a_check_digit_only_warns_in_test(kind: str) -> None:
+    found = told(judged(kind, {"billing.npi": "1999996668"}, Treatment("BIRCH", "BIRCH", "T")))
+    assert [warning("I12", "billing.npi")] == found
+
+
+def test_a_payer_that_only_wants_a_warning_gets_one_at_these_levels_and_no_others() -> None:
+    changes = {f"{SAID}.claimFrequencyCode": "7", "billing.npi": "1999996668", f"{SAID}.claimChargeAmount": "121"}
+    lenient = judged(P, changes, Treatment("BIRCH", "BIRCH", warns_at=frozenset((4, 5))))
+    assert {"C-2300-001": "warning", "I12": "error"} == {c: s for c, s, path in told(lenient) if path != "billing.npi"}
+    assert not lenient.accepted
+    assert judged(P, changes, Treatment("BIRCH", "BIRCH", warns_at=frozenset((3, 4, 5)))).accepted
+    # What the guide forbids cannot be sent, whatever a payer wants.
+    assert not judged(
+        P, {"subscriber.gender": None}, Treatment("BIRCH", "BIRCH", warns_at=frozenset(range(3, 8)))
+    ).accepted
+
+
+def test_what_only_this_payer_asks_for_is_found_by_its_companion() -> None:
+    companion = "companion 005010X222A1 837  BIRCH HEALTH PLAN\n2010BA NM109 9/12  Member numbers have nine to twelve characters"
+    payer_rule = (
+        "rules 005010X222A1  BIRCH HEALTH PLAN\n\nY-2300-001  7 error  2300\n  forbids CLM05-3 = 8\n"
+        "  say Voids are asked for by telephone.\n  from the payer's guide\n"
+    )
+    theirs = Treatment("BIRCH", "BIRCH", companions=(companion, payer_rule))
+    assert [error("4", "subscriber.memberId")] == told(judged(P, {}, theirs))
+    reference = {"claimControlNumber": "PAYER1"}
+    changes = {
+        "subscriber.memberId": "MEMBER123",
+        f"{SAID}.claimFrequencyCode": "8",
+        f"{SAID}.claimSupplementalInformation": reference,
+    }
+    assert [error("Y-2300-001", f"{SAID}.claimFrequencyCode")] == told(judged(P, changes, theirs))
+    assert {7} == {f.level for f in judged(P, changes, theirs).findings}
+    assert [] == told(judged(P, changes))
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_many_claims_in_x12_are_looked_at_one_by_one(kind: str) -> None:
+    (received,) = read(SYNTHETIC[kind](60).encode())[0].sets
+    looks = looks_at(received.nodes, received.segments, received.delimiters)
+    assert 60 == len(looks)
+    assert 60 == len({look.number for look in looks})
+    assert [] == scrub(looks, TODAY, "P")
+    starts = [p for p, raw in enumerate(received.segments, 1) if raw.startswith("CLM*")]
+    assert starts == [look.position for look in looks]
+    # Fifty to a billing provider, whose fault is told once.
+    for look in looks[:50]:
+        look.billing_known = False
+    assert [("CW111", looks[0].billing_position)] == [(f.rule, f.position) for f in scrub(looks, TODAY, "P")]

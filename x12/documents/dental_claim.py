@@ -66,6 +66,7 @@ from x12.documents.dental_line import DentalLine, normalise_line
 from x12.documents.parts import Diagnosis, Header, PostalAddress
 from x12.documents.service_line import Contract, Pricing
 from x12.documents.writing import Writer, Written
+from x12.judging import Manner
 from x12.walk import Instance
 
 __all__ = ["DentalClaim", "DentalClaimInformation", "normalised", "read_claims", "write_claim"]
@@ -333,13 +334,16 @@ def _normalise_other(other: DentalOtherSubscriber, path: str, renamed: Renamed) 
 # --- writing -------------------------------------------------------------------------------------------------------
 
 
-def write_claim(claim: DentalClaim, header: Header) -> Written:
-    """A transaction set with this one claim, normalised, and what is wrong with it under the caller's own field paths."""
+def write_claim(claim: DentalClaim, header: Header, manner: Manner | None = None) -> Written:
+    """A transaction set with this one claim, normalised, and what is wrong with it under the caller's own field paths.
+
+    It is judged against syntax and guide, or in a manner.
+    """
     made, renamed = _canonical(claim)
     writer = Writer(guides.load(GUIDE_ID, "837"), header.control_number)
     loop = open_claim(writer, header, GUIDE_ID, for_dependent=made.dependent is not None)
     write_billing_at_payer(writer, made, loop)
     writer.write(made, loop)
     complete_parties(loop, pay_to=made.pay_to_address is not None)
-    written = writer.finish()
+    written = writer.finish(manner)
     return Written(written.segments, renamed_findings(written.findings, renamed))

@@ -12,8 +12,10 @@ from functools import cache, lru_cache
 
 from x12.documents.binding import Bound, Document, Place, Plan, plan_of
 from x12.documents.drafts import DraftLoop, Line
+from x12.documents.judged import blamed_by
 from x12.finding import Finding
 from x12.guides import Guide, Loop, Segment
+from x12.units import is_missing
 
 __all__ = ["ANY_NUMBER", "Index", "index_of", "path_of", "places"]
 
@@ -112,11 +114,13 @@ def path_of(finding: Finding, lines: Sequence[Line], index: Index, guide: Guide)
     loop, segment = finding.loop or "", finding.segment or ""
     context = _context(lines, at_line, loop)
     around = index.get((loop, segment, 0, 0)) or index.get((loop, "", 0, 0))
+    if blamed := blamed_by(guide).get((finding.rule or "", loop, segment)):
+        around = [b for b in around or () if blamed.intersection(b[1])] or around
     if finding.element is None:
         if finding.scope == "segment" and finding.code == "3":
             return _filled(_missing(guide.loop(loop), segment, index, context), context) or None
         own = lines[at_line][1]
-        if own.id == segment and own.paths:
+        if own.id == segment and own.paths and not (is_missing(finding) and blamed):
             return "".join(next(iter(own.paths.values())))
         return _filled(_chosen(around, context), context) or None
     element, component = finding.element, finding.component or 0

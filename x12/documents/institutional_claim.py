@@ -65,6 +65,7 @@ from x12.documents.institutional_parts import (
 from x12.documents.parts import Header, PostalAddress
 from x12.documents.service_line import Contract
 from x12.documents.writing import Writer, Written
+from x12.judging import Manner
 from x12.walk import Instance
 
 __all__ = ["InstitutionalClaim", "InstitutionalInformation", "normalised", "read_claims", "write_claim"]
@@ -485,8 +486,11 @@ def _normalise_others(information: InstitutionalInformation, aliases: Aliases) -
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
-def write_claim(claim: InstitutionalClaim, header: Header) -> Written:
-    """A transaction set with this one claim, normalised, and what is wrong with it under the caller's own field paths."""
+def write_claim(claim: InstitutionalClaim, header: Header, manner: Manner | None = None) -> Written:
+    """A transaction set with this one claim, normalised, and what is wrong with it under the caller's own field paths.
+
+    It is judged against syntax and guide, or in a manner.
+    """
     made, renamed = _canonical(claim)
     writer = Writer(guides.load(GUIDE_ID, "837"), header.control_number)
     loop = open_claim(writer, header, GUIDE_ID, for_dependent=made.dependent is not None)
@@ -496,6 +500,6 @@ def write_claim(claim: InstitutionalClaim, header: Header) -> Written:
         )
         writer.write(numbers, loop, "billing")
     writer.write(made, loop)
-    written = writer.finish()
+    written = writer.finish(manner)
     found = [*unassigned_findings(made.providers or (), _ROLES), *written.findings]
     return Written(written.segments, renamed_findings(found, renamed))

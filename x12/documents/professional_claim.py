@@ -72,6 +72,7 @@ from x12.documents.service_line import (
     normalise_line,
 )
 from x12.documents.writing import DraftLoop, Writer, Written
+from x12.judging import Manner
 from x12.walk import Instance
 
 __all__ = ["ClaimInformation", "ProfessionalClaim", "normalised", "read_claims", "write_claim"]
@@ -360,8 +361,11 @@ def _order_lines(claim: ProfessionalClaim, ordering: OrderingProvider, renamed: 
 # --- writing -------------------------------------------------------------------------------------------------------
 
 
-def write_claim(claim: ProfessionalClaim, header: Header) -> Written:
-    """A transaction set with this one claim, normalised, and what is wrong with it under the caller's own field paths."""
+def write_claim(claim: ProfessionalClaim, header: Header, manner: Manner | None = None) -> Written:
+    """A transaction set with this one claim, normalised, and what is wrong with it under the caller's own field paths.
+
+    It is judged against syntax and guide, or in a manner.
+    """
     made, renamed = _canonical(claim)
     writer = Writer(guides.load(GUIDE_ID, "837"), header.control_number)
     loop = open_claim(writer, header, GUIDE_ID, for_dependent=made.dependent is not None)
@@ -370,7 +374,7 @@ def write_claim(claim: ProfessionalClaim, header: Header) -> Written:
     if made.prior_referring is not None:
         writer.write(made.prior_referring, loop.add("2310A", "priorReferring"), "priorReferring")
     _complete(made, loop)
-    written = writer.finish()
+    written = writer.finish(manner)
     found = [*unassigned_findings(made.providers or (), _ROLES), *written.findings]
     return Written(written.segments, renamed_findings(found, renamed))
 

@@ -21,10 +21,11 @@ from x12.discreet import Discreet
 from x12.documents.binding import Bound, Document, Place, Plan, plan_of
 from x12.documents.drafts import DraftLoop, DraftSegment, lines_of, way
 from x12.documents.field_paths import ANY_NUMBER, index_of, path_of
+from x12.documents.judged import judged_set
 from x12.finding import Finding
 from x12.guides import Guide, Loop
+from x12.judging import Manner
 from x12.syntax import CANONICAL, RESERVED, unwritable_character
-from x12.walk import Walk, compiled
 
 __all__ = ["DraftLoop", "Writer", "Written"]
 
@@ -65,20 +66,19 @@ class Writer:
         self._plans[plan, loop.loop.id, ANY_NUMBER.sub("[]", path)] = None
         _in_loop(plan, loop.loop).write(self, document, loop, f"{path}." if path else "")
 
-    def finish(self) -> Written:
-        """The segments from ST to SE, in the guide's order, with their findings."""
+    def finish(self, manner: Manner | None = None) -> Written:
+        """The segments from ST to SE, in the guide's order, with their findings: of syntax and guide, or judged in a manner."""
         self.root.put("ST02", self.control_number)
         lines = lines_of(self.root)
         texts = [text for text, _, _ in lines]
         e = CANONICAL.element
         texts.append(f"SE{e}{len(texts) + 1}{e}{self.control_number}")
-        walk = Walk(compiled(self.guide, CANONICAL))
-        walk.feed(texts)
-        walk.end()
         found: list[Finding] = []
-        if walk.findings:
+        if judged := judged_set(self.guide, texts, manner):
             index = index_of(tuple(self._plans))
-            found = [msgspec.structs.replace(f, path=path_of(f, lines, index, self.guide)) for f in walk.findings]
+            found = [
+                f if f.path else msgspec.structs.replace(f, path=path_of(f, lines, index, self.guide)) for f in judged
+            ]
         return Written(texts, self.findings + found)
 
     def put(
