@@ -73,6 +73,7 @@ class Service:
         self.runtime = runtime
         self.claims = claims.Claims(runtime)
         self.guesses = Guesses()
+        self._one_at_a_time = asyncio.Lock()
         # Inquiries whose callers have had their 202: they go on.
         self._background: set[asyncio.Task[Reply]] = set()
 
@@ -87,6 +88,9 @@ class Service:
 
     async def check_eligibility(self, body: bytes, key: str | None = None, patience: Patience = _PATIENT) -> Reply:
         """A 270 out of the dialect's JSON, answered by the payer's 271."""
+        before = await self.remembered("eligibility", key, body)
+        if before is not None:
+            return before
         request, findings = decode(EligibilityRequest, body)
         if request is None:
             return failed(400, findings)
@@ -101,6 +105,9 @@ class Service:
 
     async def inquire_status(self, body: bytes, key: str | None = None, patience: Patience = _PATIENT) -> Reply:
         """A 276 out of the dialect's JSON, answered by the payer's 277."""
+        before = await self.remembered("claim_status", key, body)
+        if before is not None:
+            return before
         request, findings = decode(ClaimStatusRequest, body)
         if request is None:
             return failed(400, findings)
@@ -120,6 +127,9 @@ class Service:
         content = x12_of(body, is_json)
         if isinstance(content, Reply):
             return content
+        before = await self.remembered(f"{kind} x12", key, content)
+        if before is not None:
+            return before
         received = read(content, levels=(1, 2))
         findings = envelope_findings(received)
         sets = [s for i in received for s in i.sets]
@@ -335,6 +345,19 @@ class Service:
             return await runtime.database.write(commit)
         except KeyTaken as error:
             return await replayed(runtime, error.remembered)
+
+    async def once(self, operation: str, key: str | None, body: bytes, act: Callable[[], Awaitable[Reply]]) -> Reply:
+        """Do under an idempotency key what has its effect outside the ledger, one at a time: its answer is kept when it is done."""
+        async with self._one_at_a_time:
+            before = await self.remembered(operation, key, body)
+            if before is not None:
+                return before
+            reply = await act()
+
+            async def told(_: Transaction) -> Reply:
+                return reply
+
+            return await self.taking(operation, key, body, told)
 
     # --- claims --------------------------------------------------------------------------------------------------------
 

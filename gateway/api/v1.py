@@ -136,15 +136,23 @@ async def _clock(call: Call) -> Reply | web.Response:
         by = timedelta(-1)
     if not timedelta(0) <= by <= timedelta(days=_DAYS_MAX):
         return problem(400, f"The clock moves ahead by at most {_DAYS_MAX} days, and never back.")
-    if call.move_clock is None:
+    move_clock = call.move_clock
+    if move_clock is None:
         return problem(404, "There is no sandbox here.")
-    await call.move_clock(by)
-    world = call.service.runtime.world
-    return Reply(200, msgspec.json.encode(Clock(now=world.now().isoformat())))
+
+    async def move() -> Reply:
+        await move_clock(by)
+        return Reply(200, msgspec.json.encode(Clock(now=call.service.runtime.world.now().isoformat())))
+
+    reply = await call.service.once("clock", call.key, call.body, move)
+    if reply.status == 422:
+        return problem(422, "This Idempotency-Key was used with another body: use a new key.")
+    return reply
 
 
 _NO = Outcome("There is no such transaction.", Problem, "application/problem+json")
 _BAD = Outcome("The request cannot be understood.", Problem, "application/problem+json")
+_USED = Outcome("The Idempotency-Key was used with another body.", Problem, "application/problem+json")
 _NO_CHECK = Outcome("There is no such eligibility check, or no answer to it yet.", Problem, "application/problem+json")
 _BEGUN = (*INQUIRIES, *SUBMISSIONS)
 _PATIENT = {"patient": "Which patient of an answer about several: 0 for the first. Needed only there."}
@@ -184,6 +192,6 @@ OPERATIONS: tuple[Operation, ...] = (
 # Only where the gateway runs with its own sandbox payer.
 CLOCK = Operation(
     "moveClock", "POST", ("/v1/sandbox/clock",), "Move the clock of the sandbox and of this gateway ahead.",
-    "ops:write", _clock, {200: Outcome("The time it is now.", Clock), 400: _BAD, 404: Outcome("There is no sandbox here.", Problem, "application/problem+json")}, Forward, tag="sandbox",
-    example={"days": 3},
+    "ops:write", _clock, {200: Outcome("The time it is now.", Clock), 400: _BAD, 404: Outcome("There is no sandbox here.", Problem, "application/problem+json"), 422: _USED}, Forward, tag="sandbox",
+    writes=True, example={"days": 3},
 )  # fmt: skip

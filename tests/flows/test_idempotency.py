@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+import gateway.api
 from gateway.config import Config
 from gateway.serving import Running
 from tests import synthetic
@@ -54,9 +55,21 @@ def question(member: str) -> bytes:
         "BHT*0022*13*QUESTION1*20260105*0930",
         *("HL*1**20*1", "NM1*PR*2*SANDBOX HEALTH PLAN*****PI*SANDBOX"),
         *("HL*2*1*21*1", f"NM1*1P*2*SYNTHETIC CLINIC*****XX*{synthetic.npi(100_000_000)}"),
-        *("HL*3*2*22*0", "TRN*1*TRACE1*9CLAIMWIRE", f"NM1*IL*1*ABARA*ADA****MI*{member}", "DMG*D8*19800229", "EQ*30"),
+        *(
+            "HL*3*2*22*0",
+            f"TRN*1*TRACE{member}*9CLAIMWIRE",
+            f"NM1*IL*1*ABARA*ADA****MI*{member}",
+            "DMG*D8*19800229",
+            "EQ*30",
+        ),
     ]
     return synthetic.interchange("HS", "005010X279A1", [body]).encode()
+
+
+def inquiry(number: str) -> bytes:
+    """A 276 about a claim."""
+    example = (Path(gateway.api.__path__[0]) / "examples" / "276.x12").read_text("ascii")
+    return example.replace("PAID-1001", number).replace("TRACE102", f"TRACE{number}").encode()
 
 
 @dataclass(frozen=True)
@@ -72,6 +85,7 @@ OPERATIONS = {
     "eligibility": Operation(f"{NETWORK}/eligibility/v3", lambda n: eligibility_body(f"ACTIVE{n}"), 0),
     "eligibility x12": Operation(f"{NETWORK}/eligibility/v3/raw-x12", lambda n: question(f"ACTIVE{n}"), 0),
     "claim status": Operation(f"{NETWORK}/claimstatus/v2", lambda n: status_body(f"PAID-{n}"), 0),
+    "claim status x12": Operation(f"{NETWORK}/claimstatus/v2/raw-x12", lambda n: inquiry(f"PAID-{n}"), 0),
     "claim": Operation(f"{NETWORK}/professionalclaims/v3/submission", lambda n: claim_body(f"PAID-{n}"), 1),
     "claims x12": Operation(
         f"{NETWORK}/professionalclaims/v3/raw-x12-submission", lambda n: synthetic.claims_837p(3, seed=n).encode(), 3
@@ -89,7 +103,7 @@ OPERATIONS = {
         f"{_DENTAL}/raw-x12-submission", lambda n: synthetic.claims_837d(3, seed=n).encode(), 3
     ),
 }
-INQUIRIES = ("eligibility", "eligibility x12", "claim status")
+INQUIRIES = ("eligibility", "eligibility x12", "claim status", "claim status x12")
 
 
 async def kept(client: Client) -> int:
