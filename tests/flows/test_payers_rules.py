@@ -28,7 +28,8 @@ def payer(payer_id: str, **data: Any) -> Payer:
 
 
 def claim(payer_id: str, **changes: Any) -> dict[str, Any]:
-    body = {**claim_body("PAID-1"), "tradingPartnerServiceId": payer_id}
+    body = claim_body("PAID-1")
+    body["tradingPartnerServiceId"] = payer_id
     body["subscriber"]["memberId"] = "MEMBER123"
     body["claimInformation"].update(changes)
     return body
