@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import msgspec
 from hypothesis import given, settings
@@ -20,6 +21,7 @@ from x12.documents.eligibility import EligibilityResponse, read_responses, write
 from x12.documents.eligibility_request import (
     EligibilityRequest,
     Encounter,
+    RequestAddress,
     RequestDependent,
     RequestPerson,
     RequestProcedure,
@@ -28,7 +30,6 @@ from x12.documents.eligibility_request import (
     read_requests,
     write_request,
 )
-from x12.documents.parts import Address
 from x12.documents.writing import Written
 from x12.envelope import read
 
@@ -56,10 +57,27 @@ def request(seed: int, richness: float) -> EligibilityRequest:
     receiver = made.information_receiver_name
     if receiver is not None:
         # There is room for nine REFs, the portal's two among them.
-        made.portal_username = made.portal_password = None
+        if random.random() < 0.8:
+            made.portal_username = made.portal_password = None
+        else:
+            made.information_receiver_name = None
         no_location(receiver.address)
     made.encounter = encounter(random, filler, "2110D" if made.dependents else "2110C")
+    asked_for(made, random)
     return made
+
+
+def asked_for(made: EligibilityRequest, random: Random) -> None:
+    """The patient's day or period of the plan; what only a subscriber is asked about."""
+    patient = made.dependents[0] if made.dependents else made.subscriber
+    assert patient is not None
+    if random.random() < 0.3:
+        patient.plan_issue_date = "20260102"
+    elif random.random() < 0.3:
+        patient.beginning_plan_issue_date, patient.end_plan_issue_date = "20260102", "20260131"
+    if isinstance(patient, RequestSubscriber) and random.random() < 0.5:
+        patient.coverage_level_code = "FAM"
+        patient.spend_down_amount, patient.spend_down_total_billed_amount = "120.5", "80"
 
 
 def whole_dates(person: RequestPerson, random: Random) -> None:
@@ -73,7 +91,7 @@ def whole_dates(person: RequestPerson, random: Random) -> None:
     person.health_care_code_information = [d for d in told or () if d.diagnosis_code and d.diagnosis_type_code] or None
 
 
-def no_location(address: Address | None) -> None:
+def no_location(address: RequestAddress | None) -> None:
     """N405 and N406 have no place in the 270."""
     if address is not None:
         address.location_identifier = None
@@ -90,8 +108,13 @@ def encounter(random: Random, filler: Filler, loop_id: str) -> Encounter:
     else:
         one, *others = (
             RequestProcedure(product_or_service_id_qualifier="HC", procedure_code=code, procedure_modifiers=modifiers)
-            for code, modifiers in (("99213", None), ("97110", ["GP"]), ("J1100", ["JA", "59"]))[: random.randint(1, 3)]
+            for code, modifiers in random.sample(
+                (("99213", None), ("97110", ["GP"]), ("J1100", ["JA", "59"])), random.randint(1, 3)
+            )
         )
+        one.diagnosis_code_pointer = random.choice((None, ["1"], ["1", "2"]))
+        for other in others:
+            other.diagnosis_code_pointer = random.choice((None, ["2"]))
         for name in RequestProcedure.__struct_fields__:
             setattr(made, name, getattr(one, name))
         made.medical_procedures = others or None
@@ -116,6 +139,53 @@ def again(written: Written) -> EligibilityRequest:
 def test_a_question_that_is_written_is_read_back(seed: int, richness: float) -> None:
     made = request(seed, richness)
     assert made == again(write(made))
+
+
+def asked_about(**changes: Any) -> EligibilityRequest:
+    """A plain question as JSON, with more of it at the top."""
+    said: dict[str, Any] = {
+        "tradingPartnerServiceId": "SANDBOX",
+        "tradingPartnerName": "PLAN",
+        "provider": {"organizationName": "ALDER FAMILY PRACTICE", "npi": "1999996667"},
+        "subscriber": {"memberId": "MEM1", "lastName": "ABARA", "firstName": "ADA"},
+    }
+    return msgspec.convert({**said, **changes}, EligibilityRequest)
+
+
+def test_what_a_provider_says_of_itself_is_the_receivers_and_a_finding_names_what_the_caller_wrote() -> None:
+    numbers = {
+        "medicareProviderNumber": "MC1",
+        "address": {"address1": "7 BIRCH ST", "city": "PORTLAND", "state": "OR"},
+    }
+    provider = {"organizationName": "ALDER", "npi": "1999996667"}
+    said = asked_about(provider={**provider, **numbers, "contactNumber": "CT1"})
+    meant = asked_about(provider=provider, informationReceiverName={**numbers, "contractNumber": "CT1"})
+    assert write(meant).segments == write(said).segments
+    assert [] == write(said).findings
+    wrong = asked_about(provider={**provider, "medicareProviderNumber": "X" * 60})
+    assert ["provider.medicareProviderNumber"] == [f.path for f in write(wrong).findings]
+    twice = asked_about(provider={**provider, **numbers}, informationReceiverName={"medicareProviderNumber": "MC2"})
+    assert [("provider.medicareProviderNumber", "warning")] == [(f.path, f.severity) for f in write(twice).findings]
+
+
+def test_a_dependents_member_id_is_a_number_of_its_own() -> None:
+    child = {"lastName": "ABARA", "firstName": "BEN", "memberId": "MEM1-02"}
+    told = again(write(asked_about(dependents=[child])))
+    assert told.dependents
+    assert told.dependents[0].additional_identification is not None
+    assert "MEM1-02" == told.dependents[0].additional_identification.member_identification_number
+
+
+def test_what_is_asked_of_a_subscriber_is_not_asked_of_a_dependent() -> None:
+    subscriber = {"memberId": "MEM1", "lastName": "ABARA", "firstName": "ADA", "spendDownAmount": "10"}
+    made = write(asked_about(subscriber=subscriber, dependents=[{"lastName": "ABARA", "firstName": "BEN"}]))
+    assert [("subscriber.spendDownAmount", "warning")] == [(f.path, f.severity) for f in made.findings]
+    assert made.accepted
+    dated = {**subscriber, "planIssueDate": "20260102"}
+    procedures = {"procedureCode": "99213", "medicalProcedures": [{"procedureCode": "97110"}]}
+    asked = write(asked_about(subscriber=dated, encounter=procedures))
+    assert 2 == sum(s.startswith("DTP") for s in asked.segments)
+    assert 2 == sum(s.startswith("AMT") for s in asked.segments)
 
 
 def test_a_person_without_a_number_may_be_asked_about() -> None:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Protocol, TypeVar
 
-import msgspec
-
 from x12.documents.binding import (
     Document,
     Text,
@@ -24,7 +22,7 @@ from x12.documents.binding import (
     read,
     segments,
 )
-from x12.documents.parts import Header, PostalAddress
+from x12.documents.parts import Header, PostalAddress, Renamed
 from x12.documents.writing import DraftLoop, Writer
 from x12.finding import Finding
 from x12.walk import Instance
@@ -56,7 +54,6 @@ __all__ = [
     "Provider",
     "Receiver",
     "ReferringProvider",
-    "Renamed",
     "RenderingProvider",
     "ReportInformation",
     "ServiceFacility",
@@ -73,14 +70,9 @@ __all__ = [
     "open_claim",
     "provider_as",
     "read_billing_at_payer",
-    "renamed_findings",
     "unassigned_findings",
     "write_billing_at_payer",
 ]
-
-# Canonical JSON path -> the path that the caller wrote, for findings.
-Renamed = dict[str, str]
-
 
 # --- contacts and identifiers --------------------------------------------------------------------------------------
 
@@ -608,17 +600,3 @@ def complete_parties(loop: DraftLoop, *, pay_to: bool) -> None:
     for scope in (loop, *loop.children):
         for number, referring in enumerate(c for c in scope.children if c.loop.id in _REFERRING_LOOPS):
             referring.put("NM101", _REFERRING[min(number, 1)])
-
-
-def renamed_findings(findings: Sequence[Finding], renamed: Mapping[str, str]) -> list[Finding]:
-    """Findings whose paths are those that the caller wrote; what is said twice of one field is said once."""
-    return list(dict.fromkeys(_renamed(f, renamed) for f in findings)) if renamed else list(findings)
-
-
-def _renamed(finding: Finding, renamed: Mapping[str, str]) -> Finding:
-    path = finding.path or ""
-    for canonical in sorted(renamed, key=len, reverse=True):
-        if path == canonical or path.startswith((f"{canonical}.", f"{canonical}[")):
-            written = renamed[canonical] + path[len(canonical) :]
-            return msgspec.structs.replace(finding, message=finding.message.replace(path, written), path=written)
-    return finding

@@ -44,7 +44,6 @@ from x12.documents.claim_parts import (
     PhoneContact,
     Receiver,
     ReferringProvider,
-    Renamed,
     RenderingProvider,
     ReportInformation,
     ServiceFacility,
@@ -59,11 +58,10 @@ from x12.documents.claim_parts import (
     one_name,
     open_claim,
     read_billing_at_payer,
-    renamed_findings,
     write_billing_at_payer,
 )
 from x12.documents.dental_line import DentalLine, normalise_line
-from x12.documents.parts import Diagnosis, Header, PostalAddress
+from x12.documents.parts import Diagnosis, Header, PostalAddress, Renamed, renamed_findings
 from x12.documents.service_line import Contract, Pricing
 from x12.documents.writing import Writer, Written
 from x12.judging import Manner

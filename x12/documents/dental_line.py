@@ -7,8 +7,8 @@ from typing import Annotated
 import msgspec
 
 from x12.documents.binding import Document, Text, at, each, inside, nowhere, segments
-from x12.documents.claim_parts import LineIdentifier, Renamed, one_name
-from x12.documents.parts import PostalAddress
+from x12.documents.claim_parts import LineIdentifier, one_name
+from x12.documents.parts import PostalAddress, Renamed
 from x12.documents.service_line import (
     Contract,
     LineAdjudication,

@@ -5,7 +5,8 @@ Source: 005010X279A1; names and words: the dialect's `eligibility-response`.
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator, Sequence
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -40,6 +41,7 @@ __all__ = [
     "write_response",
 ]
 
+D = TypeVar("D", bound=Document)
 _ENTITY = codes.table("entity")
 _ENTITY_TYPE = codes.table("entity_type")
 _RELATIONSHIP = codes.table("relationship")
@@ -95,16 +97,17 @@ class Identifiers(Document):
 
 
 class PlanInformation(Identifiers):
-    """The plan's identifiers: REF of the patient's loop 2100C or 2100D."""
+    """The plan's identifiers: REF of the patient's loop 2100C or 2100D; `_told_elsewhere` adds what other loops say."""
 
     provider_plan_network_id_number: Annotated[Text, at("REF[N5]02")] = None
     plan_network_id_description: Annotated[Text, at("REF[N6]03")] = None
 
 
 class BenefitIdentifiers(Identifiers):
-    """The identifiers of one benefit: REF of loop 2110C or 2110D."""
+    """The identifiers of one benefit: REF of loop 2110C or 2110D. The later service spells one of them differently."""
 
     plan_network_description: Annotated[Text, at("REF[N6]03")] = None
+    medicaid_recepient_id_number: Text = None
 
 
 class Dates(Document):
@@ -142,6 +145,24 @@ class Dates(Document):
     policy_expiration: Annotated[Text, period("DTP[540]03")] = None
     date_of_last_update: Annotated[Text, period("DTP[636]03")] = None
     status: Annotated[Text, period("DTP[771]03")] = None
+
+
+# What only the loop of who asked (2100B) or those of benefits (2110C, 2110D) have room for; the dialect tells it with the plan's.
+# What the patient's loop has room for too (contract, prior and social security number) is the patient's alone.
+_OF_RECEIVER = (
+    "state_license_number", "medicare_provider_number", "medicaid_provider_number", "facility_id_number",
+    "personal_identification_number", "electronic_device_pin", "submitter_identification_number",
+    "centers_for_medicare_and_medicaid_services_npi", "user_identification", "provider_plan_network_id_number",
+    "facility_network_identification_number", "federal_taxpayers_identification_number",
+)  # fmt: skip
+_OF_BENEFITS = (
+    "referral_number", "alternative_list_id", "coverage_list_id", "drug_formulary_number", "prior_authorization_number",
+    "medical_assistance_category",
+)  # fmt: skip
+_DATES_OF_BENEFITS = (
+    "period_start", "period_end", "completion", "coordination_of_benefits", "benefit", "primary_care_provider",
+    "latest_visit_or_consultation", "benefit_begin", "benefit_end",
+)  # fmt: skip
 
 
 class DatedEvent(Document):
@@ -237,6 +258,7 @@ class ResponsePerson(Name):
     response_provider: PatientProvider | None = None
     date_of_birth: Annotated[Text, at("DMG02 DMG01~D8")] = None
     gender: Annotated[Text, at("DMG03")] = None
+    all_aaa_errors: list[AAAError] | None = msgspec.field(default=None, name="allAAAErrors")
     insured_indicator: Annotated[Text, at("INS01")] = None
     relation_to_subscriber_code: Annotated[Text, at("INS02")] = None
     relation_to_subscriber: Annotated[Text, meaning("INS02", _RELATIONSHIP)] = None
@@ -266,12 +288,14 @@ class TraceNumber(Document):
 
 
 class BenefitProcedure(Document):
-    """The procedure a benefit is for: EB13 and EB14."""
+    """The procedure a benefit is for: EB13 and EB14. The qualifier has two spellings, one of each service."""
 
     product_or_service_id_qualifier_code: Annotated[Text, at("EB13-1")] = msgspec.field(
         default=None, name="productOrServiceIdQualifierCode"
     )
     product_or_service_id_qualifier: Annotated[Text, meaning("EB13-1", codes.table("procedure_qualifier"))] = None
+    qualifier_code_of_service: Text = msgspec.field(default=None, name="productOrServiceIDQualifierCode")
+    qualifier_of_service: Text = msgspec.field(default=None, name="productOrServiceIDQualifier")
     procedure_code: Annotated[Text, at("EB13-2")] = None
     procedure_modifiers: Annotated[list[str] | None, each("EB13-3", 6)] = None
     product_or_service_id: Annotated[Text, at("EB13-8")] = msgspec.field(default=None, name="productOrServiceID")
@@ -378,6 +402,7 @@ class PlanStatus(Document):
     status: Text = None
     plan_details: Text = None
     service_type_codes: list[str] | None = None
+    service_type_code: list[str] | None = None
 
 
 class Warned(Document):
@@ -432,6 +457,7 @@ def _status(benefit: Benefit) -> PlanStatus | None:
         status=benefit.name,
         plan_details=benefit.plan_coverage,
         service_type_codes=benefit.service_type_codes,
+        service_type_code=benefit.service_type_codes,
     )
 
 
@@ -484,24 +510,67 @@ def _read_response(subscriber: Instance, dependent: Instance | None) -> Eligibil
     response = read(EligibilityResponse, subscriber)
     patient = dependent or subscriber
     person = patient.near("2100D") if dependent is not None else patient.near("2100C")
-    if person is not None:
-        plan, dates = read(PlanInformation, person), read(Dates, person)
-        response.plan_information = plan if plan != PlanInformation() else None
-        response.plan_date_information = dates if dates != Dates() else None
-        if dependent is not None:
-            response.dependents = [read(ResponsePerson, person)]
+    if person is not None and dependent is not None:
+        response.dependents = [read(ResponsePerson, person)]
     response.benefits_information = [read(Benefit, loop) for loop in patient.all("2110C", "2110D")] or None
+    plan, dates = (read(PlanInformation, person), read(Dates, person)) if person else (PlanInformation(), Dates())
+    _told_elsewhere(plan, dates, subscriber.near("2100B"), response.benefits_information or ())
+    response.plan_information = plan if plan != PlanInformation() else None
+    response.plan_date_information = dates if dates != Dates() else None
     for benefit in response.benefits_information or ():
         _single_dates(benefit.benefits_date_information)
+        _spelt_twice(benefit)
         benefit.benefits_related_entity = next(iter(benefit.benefits_related_entities or ()), None)
         benefit.eligibility_additional_information = next(
             iter(benefit.eligibility_additional_information_list or ()), None
         )
     response.plan_status = [s for b in response.benefits_information or () if (s := _status(b))] or None
     response.errors = _errors(response, subscriber.near("2000A")) or None
+    patients_own = response.dependents[0] if response.dependents else response.subscriber
+    if patients_own is not None:
+        told = [*(patients_own.aaa_errors or ())]
+        told += [e for b in response.benefits_information or () for e in b.aaa_errors or () if e not in told]
+        patients_own.all_aaa_errors = told or None
     if response.payer is not None:
         response.trading_partner_service_id = response.payer.payor_identification
     return response
+
+
+def _told_elsewhere(
+    plan: PlanInformation, dates: Dates, receiver: Instance | None, benefits: Sequence[Benefit]
+) -> None:
+    """Add to the plan what the receiver's REFs say, and what all benefits that say it agree on."""
+    if receiver is not None and (said := read(PlanInformation, receiver)) != PlanInformation():
+        for name in _OF_RECEIVER:
+            if getattr(plan, name) is None:
+                setattr(plan, name, getattr(said, name))
+    _agreed(plan, _OF_BENEFITS, [b.benefits_additional_information for b in benefits])
+    _agreed(dates, _DATES_OF_BENEFITS, [b.benefits_date_information for b in benefits])
+
+
+def _agreed(into: Document, names: Sequence[str], parts: Sequence[Document | None]) -> None:
+    """Fill what is absent and what all parts that tell it tell alike."""
+    for name, value in _told_alike(names, parts):
+        if getattr(into, name) is None:
+            setattr(into, name, value)
+
+
+def _told_alike(names: Sequence[str], parts: Sequence[Document | None]) -> Iterator[tuple[str, str]]:
+    told = [p for p in parts if p is not None]
+    for name in names if told else ():
+        values = {v for p in told if (v := getattr(p, name)) is not None}
+        if len(values) == 1:
+            yield name, values.pop()
+
+
+def _spelt_twice(benefit: Benefit) -> None:
+    """What the two services spell differently stands under both names."""
+    procedure, identifiers = benefit.composite_medical_procedure_identifier, benefit.benefits_additional_information
+    if procedure is not None:
+        procedure.qualifier_code_of_service = procedure.product_or_service_id_qualifier_code
+        procedure.qualifier_of_service = procedure.product_or_service_id_qualifier
+    if identifiers is not None:
+        identifiers.medicaid_recepient_id_number = identifiers.medicaid_recipient_id_number
 
 
 def _single_dates(dates: BenefitDates | None) -> None:
@@ -550,7 +619,21 @@ def write_response(response: EligibilityResponse, header: Header) -> Written:
 
 
 def _write_plan(writer: Writer, response: EligibilityResponse, person: DraftLoop) -> None:
-    if response.plan_information is not None:
-        writer.write(response.plan_information, person, "planInformation")
-    if response.plan_date_information is not None:
-        writer.write(response.plan_date_information, person, "planDateInformation")
+    """The plan's identifiers and dates: with the patient, or with who asked; what the benefits say is written with them."""
+    benefits = response.benefits_information or ()
+    plan, dates = response.plan_information, response.plan_date_information
+    if plan is not None:
+        own = _without(plan, _OF_BENEFITS, [b.benefits_additional_information for b in benefits])
+        receivers = PlanInformation(**{name: getattr(own, name) for name in _OF_RECEIVER})
+        if receivers != PlanInformation():
+            writer.write(receivers, person.near(["2100B"]), "planInformation")
+        writer.write(msgspec.structs.replace(own, **dict.fromkeys(_OF_RECEIVER)), person, "planInformation")
+    if dates is not None:
+        own_dates = _without(dates, _DATES_OF_BENEFITS, [b.benefits_date_information for b in benefits])
+        writer.write(own_dates, person, "planDateInformation")
+
+
+def _without(part: D, names: Sequence[str], parts: Sequence[Document | None]) -> D:
+    """A copy without the fields that only repeat what these parts say alike."""
+    repeated = {name: None for name, value in _told_alike(names, parts) if getattr(part, name) == value}
+    return msgspec.structs.replace(part, **repeated)

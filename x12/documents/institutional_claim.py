@@ -32,14 +32,12 @@ from x12.documents.claim_parts import (
     BillingAtPayer,
     PayerIdentifiers,
     Provider,
-    Renamed,
     ReportInformation,
     assign_providers,
     list_report,
     normalise_subscriber,
     one_name,
     open_claim,
-    renamed_findings,
     unassigned_findings,
 )
 from x12.documents.institutional_line import InstitutionalLine, Pricing, normalise_line
@@ -62,7 +60,7 @@ from x12.documents.institutional_parts import (
     name_identifier,
     normalise_other,
 )
-from x12.documents.parts import Header, PostalAddress
+from x12.documents.parts import Header, PostalAddress, Renamed, renamed_findings
 from x12.documents.service_line import Contract
 from x12.documents.writing import Writer, Written
 from x12.judging import Manner

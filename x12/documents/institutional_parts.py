@@ -21,10 +21,9 @@ from x12.documents.claim_parts import (
     OtherPayerName,
     PhoneContact,
     Provider,
-    Renamed,
     Subscriber,
 )
-from x12.documents.parts import PostalAddress
+from x12.documents.parts import PostalAddress, Renamed
 
 __all__ = [
     "Aliases",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import msgspec
@@ -10,8 +10,20 @@ import msgspec
 from x12 import codes
 from x12.documents.binding import Document, Text, at, coded, groups, meaning
 from x12.documents.writing import DraftLoop
+from x12.finding import Finding
 
-__all__ = ["AAAError", "Address", "Contact", "Contacts", "Diagnosis", "Header", "PostalAddress", "located"]
+__all__ = [
+    "AAAError",
+    "Address",
+    "Contact",
+    "Contacts",
+    "Diagnosis",
+    "Header",
+    "PostalAddress",
+    "Renamed",
+    "located",
+    "renamed_findings",
+]
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -89,3 +101,21 @@ def located(errors: Sequence[AAAError], loop_id: str) -> list[AAAError]:
         if error.code and error.description is None:
             error.description, error.possible_resolutions = _UNLISTED
     return list(errors)
+
+
+# Canonical JSON path -> the path that the caller wrote, for findings.
+Renamed = dict[str, str]
+
+
+def renamed_findings(findings: Sequence[Finding], renamed: Mapping[str, str]) -> list[Finding]:
+    """Findings whose paths are those that the caller wrote; what is said twice of one field is said once."""
+    return list(dict.fromkeys(_renamed(f, renamed) for f in findings)) if renamed else list(findings)
+
+
+def _renamed(finding: Finding, renamed: Mapping[str, str]) -> Finding:
+    path = finding.path or ""
+    for canonical in sorted(renamed, key=len, reverse=True):
+        if path == canonical or path.startswith((f"{canonical}.", f"{canonical}[")):
+            written = renamed[canonical] + path[len(canonical) :]
+            return msgspec.structs.replace(finding, message=finding.message.replace(path, written), path=written)
+    return finding

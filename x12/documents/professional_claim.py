@@ -39,7 +39,6 @@ from x12.documents.claim_parts import (
     Provider,
     Receiver,
     ReferringProvider,
-    Renamed,
     RenderingProvider,
     ReportInformation,
     ServiceFacility,
@@ -56,11 +55,10 @@ from x12.documents.claim_parts import (
     open_claim,
     provider_as,
     read_billing_at_payer,
-    renamed_findings,
     unassigned_findings,
     write_billing_at_payer,
 )
-from x12.documents.parts import Diagnosis, Header, PostalAddress
+from x12.documents.parts import Diagnosis, Header, PostalAddress, Renamed, renamed_findings
 from x12.documents.service_line import (
     AmbulanceCertification,
     AmbulanceTransport,

@@ -22,11 +22,10 @@ from x12.documents.claim_parts import (
     DropOffLocation,
     LineIdentifier,
     Provider,
-    Renamed,
     ReportInformation,
     one_name,
 )
-from x12.documents.parts import PostalAddress
+from x12.documents.parts import PostalAddress, Renamed
 from x12.documents.writing import DraftLoop
 
 __all__ = [
