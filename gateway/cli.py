@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from gateway.adapters_cli import app as adapters
 from gateway.codes_cli import app as codes
 from gateway.payers_cli import app as payers
 from gateway.x12_cli import app as x12
@@ -33,6 +34,7 @@ keys = typer.Typer(no_args_is_help=True, help="Keys of callers.")
 app.add_typer(keys, name="keys")
 app.add_typer(x12, name="x12")
 app.add_typer(codes, name="codes")
+app.add_typer(adapters, name="adapters")
 app.add_typer(payers, name="payers")
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The configuration file (TOML).")]

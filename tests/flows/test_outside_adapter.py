@@ -1,0 +1,143 @@
+"""docs/adding-a-payer.md, followed to the letter in an empty folder: what it promises is so."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+from gateway.adapters_cli import written
+from gateway.cli import app
+from tests.contract.peers import RestPeer
+from tests.tidy.tree import ROOT, blocks
+
+DOCUMENT = "docs/adding-a-payer.md"
+LINES_MAX = 120
+
+
+def follow(folder: Path, commands: str) -> str:
+    """Run lines of the document in a shell, as somebody would who has Claimwire and nothing else."""
+    tools, site = folder / "tools", folder / "site"
+    tools.mkdir(exist_ok=True)
+    shim = tools / "claimwire"
+    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m gateway "$@"\n', "utf-8")
+    shim.chmod(0o755)
+    environment = {
+        **os.environ,
+        "PATH": f"{tools}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": f"{ROOT}:{site}",
+        # The package goes into a folder of the test instead of the environment, and needs no network.
+        "PIP_TARGET": str(site),
+        "PIP_NO_DEPS": "1",
+        "PIP_NO_BUILD_ISOLATION": "0",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    done = subprocess.run(
+        ["bash", "-euc", commands],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert 0 == done.returncode, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def test_a_new_adapter_made_by_the_document_passes_the_contract(tmp_path: Path) -> None:
+    making, checking = blocks(DOCUMENT, "")
+    said = follow(tmp_path, making)
+    assert " passed" in said
+    assert " failed" not in said
+    package = tmp_path / "claimwire-birch"
+    own = [
+        p for p in package.rglob("*") if p.is_file() and p.suffix in (".py", ".toml", ".md") and "build" not in p.parts
+    ]
+    assert 4 == len(own)
+    assert LINES_MAX > sum(1 for p in own for line in p.read_text("utf-8").splitlines() if line.strip())
+    (code,) = blocks(DOCUMENT, "python")
+    assert code == (package / "claimwire_birch" / "__init__.py").read_text("utf-8")
+    (toml,) = blocks(DOCUMENT, "toml")
+    (tmp_path / "claimwire.toml").write_text(toml, "utf-8")
+    assert "can be used" in follow(tmp_path, checking)
+
+
+def test_what_is_written_is_named_after_it() -> None:
+    files = written("north_star")
+    assert {
+        "pyproject.toml",
+        "claimwire_north_star/__init__.py",
+        "claimwire_north_star/README.md",
+        "tests/test_contract.py",
+    } == set(files)
+    assert "class NorthStar:" in files["claimwire_north_star/__init__.py"]
+    assert [] == [name for name, said in files.items() if "NAME" in said or "CLASS" in said]
+
+
+@pytest.mark.parametrize("name", ["rest", "Birch", "9lives", "a-b", "", "../x"])
+def test_a_name_that_cannot_be_is_told_and_nothing_is_written(tmp_path: Path, name: str) -> None:
+    told = CliRunner().invoke(app, ["adapters", "new", name, "--into", str(tmp_path)])
+    assert 2 == told.exit_code
+    assert [] == list(tmp_path.iterdir())
+
+
+def configured(folder: Path, url: str, token: str = "hush-hush", **more: str) -> Path:
+    settings = ", ".join(f'{k} = "{v}"' for k, v in {"url": url, **more}.items())
+    path = folder / "claimwire.toml"
+    path.write_text(
+        f'[[routes]]\nid = "one"\nadapter = "rest"\nusage = "T"\nsender_id = "ALDERFP"\nreceiver_id = "BIRCHHP"\n'
+        f'settings = {{ {settings} }}\nsecrets = {{ token = "{token}" }}\n'
+        '[[payers]]\nid = "BIRCH"\nname = "BIRCH HEALTH PLAN"\nroutes = ["one"]\n',
+        "utf-8",
+    )
+    return path
+
+
+def checked(*words: str) -> tuple[int, list[dict[str, str]]]:
+    told = CliRunner().invoke(app, ["adapters", "check", *words, "--json"])
+    return told.exit_code, msgspec.json.decode(told.stdout)
+
+
+def test_every_fault_of_a_routes_settings_is_told(tmp_path: Path) -> None:
+    path = configured(tmp_path, "ftp://x", uri="y", credentials_in="foot")
+    code, rows = checked("one", "--config", str(path))
+    assert 1 == code
+    assert ["settings.url", "settings.uri", "settings.credentials_in"] == [r["result"].partition(":")[0] for r in rows]
+
+
+def test_a_payer_that_is_away_is_told_without_the_token(tmp_path: Path) -> None:
+    code, rows = checked("rest", "--config", str(configured(tmp_path, "http://127.0.0.1:9")), "--live")
+    assert 1 == code
+    assert ["settings", "outbox", "probe"] == [r["step"] for r in rows]
+    assert "hush-hush" not in str(rows)
+
+
+@pytest.fixture
+def payer() -> RestPeer:
+    return RestPeer()
+
+
+async def test_a_payer_that_is_there_can_be_trusted_and_keeps_what_it_has(tmp_path: Path, payer: RestPeer) -> None:
+    import asyncio
+
+    from adapters.contract import serving
+    from adapters.contract.samples import answer, question_or_claims
+
+    question = tmp_path / "question.x12"
+    question.write_bytes(question_or_claims("270"))
+    async with serving(payer):
+        await payer.offer("a.835", answer())
+        path = configured(tmp_path, f"http://127.0.0.1:{payer.port}")
+        words = ("one", "--config", str(path), "--live", "--question", str(question))
+        code, rows = await asyncio.to_thread(checked, *words)
+    assert (0, ["yes"] * 4) == (code, [r["ok"] for r in rows])
+    assert ["settings", "outbox", "probe", "question"] == [r["step"] for r in rows]
+    assert ["a.835"] == list(payer.files)
+    assert 1 == len(payer.taken)
