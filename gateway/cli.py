@@ -85,6 +85,20 @@ def _configured(
     return loaded, data or base / loaded.data
 
 
+def _usable(config: Config) -> None:
+    """Every fault of every route's settings, before anything is opened. One whose adapter is gone keeps its work waiting."""
+    from adapters import registry
+
+    faults = [
+        f"route {route.id}: {fault}"
+        for route in config.routes
+        if route.adapter in registry.available()
+        for fault in registry.problems(route.adapter, route.settings, route.secrets)
+    ]
+    if faults:
+        raise typer.BadParameter("\n".join(faults))
+
+
 def _run(coroutine: Coroutine[Any, Any, None]) -> None:
     # Who only looks at a file does not wait for what a service needs.
     import asyncio
@@ -114,6 +128,7 @@ def serve(
     from gateway.serving import serve as run
 
     loaded, folder = _configured(config, data, host, port)
+    _usable(loaded)
     _run(run(loaded, folder, sandbox=sandbox, sandbox_url=sandbox_url))
 
 

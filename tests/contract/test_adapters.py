@@ -103,6 +103,16 @@ def test_the_document_lists_what_each_adapter_takes() -> None:
         assert section in told
 
 
+def test_the_readme_has_the_matrix_of_what_each_adapter_can() -> None:
+    told = (DOCUMENT.parents[1] / "README.md").read_text("utf-8").splitlines()
+    for name in sorted(registry.available()):
+        made = registry.load(name)
+        can = made.capabilities
+        sets = " | ".join(" ".join(sorted(s)) for s in (can.real_time, can.batch))
+        does = " | ".join("yes" if c else "" for c in (can.collects, can.probes))
+        assert f"| [{name}](adapters/{name}/README.md) | {made.manifest.summary} | {sets} | {does} |" in told
+
+
 async def test_the_table_of_cuts_is_what_happens(tmp_path: Path, sshd: int) -> None:
     """docs/adapters.md: one row an adapter, made from this very run."""
     TestSftp.port = sshd

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
+from adapters.contract import serving
+from adapters.contract.samples import answer, question_or_claims
 from gateway.adapters_cli import written
 from gateway.cli import app
 from tests.contract.peers import RestPeer
@@ -57,10 +60,7 @@ def test_a_new_adapter_made_by_the_document_passes_the_contract(tmp_path: Path) 
     assert " passed" in said
     assert " failed" not in said
     package = tmp_path / "claimwire-birch"
-    own = [
-        p for p in package.rglob("*") if p.is_file() and p.suffix in (".py", ".toml", ".md") and "build" not in p.parts
-    ]
-    assert 4 == len(own)
+    own = [package / name for name in written("birch")]
     assert LINES_MAX > sum(1 for p in own for line in p.read_text("utf-8").splitlines() if line.strip())
     (code,) = blocks(DOCUMENT, "python")
     assert code == (package / "claimwire_birch" / "__init__.py").read_text("utf-8")
@@ -112,6 +112,16 @@ def test_every_fault_of_a_routes_settings_is_told(tmp_path: Path) -> None:
     assert ["settings.url", "settings.uri", "settings.credentials_in"] == [r["result"].partition(":")[0] for r in rows]
 
 
+def test_a_server_with_a_route_that_cannot_be_used_does_not_start_and_says_why(tmp_path: Path) -> None:
+    path = configured(tmp_path, "ftp://x", uri="y")
+    told = CliRunner().invoke(app, ["serve", "--config", str(path), "--data", str(tmp_path / "data")])
+    assert 2 == told.exit_code
+    said = " ".join(told.output.split())
+    assert "settings.url" in said
+    assert "settings.uri" in said
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_payer_that_is_away_is_told_without_the_token(tmp_path: Path) -> None:
     code, rows = checked("rest", "--config", str(configured(tmp_path, "http://127.0.0.1:9")), "--live")
     assert 1 == code
@@ -125,11 +135,6 @@ def payer() -> RestPeer:
 
 
 async def test_a_payer_that_is_there_can_be_trusted_and_keeps_what_it_has(tmp_path: Path, payer: RestPeer) -> None:
-    import asyncio
-
-    from adapters.contract import serving
-    from adapters.contract.samples import answer, question_or_claims
-
     question = tmp_path / "question.x12"
     question.write_bytes(question_or_claims("270"))
     async with serving(payer):
