@@ -80,7 +80,7 @@ def described(kind: type[msgspec.Struct]) -> list[Setting]:
 
 
 def _converted(kind: type[msgspec.Struct], given: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
-    fields = {f.name: f for f in msgspec.structs.fields(kind)}
+    fields = _fields(kind)
     values: dict[str, Any] = {}
     faults: list[str] = []
     for key, text in given.items():
@@ -106,6 +106,12 @@ def _worded(said: str, description: str) -> str:
     said = "this is not of the right form" if "regex" in said else said.replace("Expected ", "expected ")
     said = "none of its choices" if said.startswith("Invalid enum value") else said
     return f"{said} ({description})" if description else said
+
+
+@cache
+def _fields(kind: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+    # Asked for with every delivery, and msgspec reads the types anew each time.
+    return {f.name: f for f in msgspec.structs.fields(kind)}
 
 
 @cache

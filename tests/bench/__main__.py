@@ -19,11 +19,11 @@ from statistics import median
 import msgspec
 
 from tests import synthetic
-from tests.bench import scale, service
+from tests.bench import files, roads, scale, service
 from tests.bench.processes import result_of
 from tests.bench.validation import Judged
 
-__all__ = ["Effort", "Row", "all_rows", "scale_rows", "validation_rows"]
+__all__ = ["Effort", "Row", "all_rows", "roads_rows", "scale_rows", "validation_rows"]
 
 # Times as many segments a second as pyx12, at levels 1 to 5 and at 1 to 3; with an error in each claim; and the 271 as the prototype of a walk does the 837P.
 VALIDATION_BARS = {"835": 40.0, "837P": 40.0, "277CA": 60.0}
@@ -236,6 +236,18 @@ def _waiting_rows(bench: service.Bench, per_second: float, effort: Effort) -> It
     yield Row(f"  {_TOGETHER} at once, the payer takes {_PAYER_SECONDS:g} s", took, 3.0, "s", bar, limit=True)
 
 
+def roads_rows(effort: Effort) -> Iterator[Row]:
+    """Transports against the libraries that they are made of."""
+    ours, peer = roads.core(effort.rounds, effort.seconds)
+    yield Row(
+        "CORE SOAP, a question and its answer", ours, peer, "per second", roads.CORE_BAR if effort.judged else None
+    )
+    claims = next(f for f in files.FILES if f.name == "837P")
+    batch = claims.make(max(1, round(5_000 * effort.share)), False).encode()
+    ours, peer = roads.sftp(batch, 2 * effort.rounds)
+    yield Row("SFTP, a batch of 5,000 claims", ours, peer, "per second", roads.SFTP_BAR if effort.judged else None)
+
+
 def all_rows(effort: Effort) -> Iterator[tuple[str, Iterator[Row]]]:
     """Each bench with its title."""
     with tempfile.TemporaryDirectory(prefix="claimwire-bench-") as folder:
@@ -246,6 +258,7 @@ def all_rows(effort: Effort) -> Iterator[tuple[str, Iterator[Row]]]:
         f"Gateway, {effort.connections} connections, ours against a bare aiohttp proxy (eligibility) or echo (claims)"
     )
     yield title, service_rows(effort)
+    yield "Roads, ours against bare aiohttp (CORE) and bare asyncssh (SFTP)", roads_rows(effort)
 
 
 def sync_milliseconds() -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from tests.bench import files, service
-from tests.bench.__main__ import QUICK, scale_rows, validation_rows
+from tests.bench.__main__ import QUICK, roads_rows, scale_rows, validation_rows
 from tests.bench.processes import result_of
 from tests.bench.validation import Judged
 
@@ -40,3 +40,9 @@ def test_every_answer_that_is_counted_is_in_the_ledger() -> None:
         assert 0 <= done.ours.answered <= done.told
         assert 0 < done.told == done.kept
         assert 0 < done.peer.answered <= done.peer.answers["200"]
+
+
+def test_the_benches_of_roads_run() -> None:
+    rows = list(roads_rows(QUICK))
+    assert 2 == len(rows)
+    assert all(row.ours > 0 and row.peer > 0 and row.good for row in rows)
