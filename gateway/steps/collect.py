@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
+
 from opentelemetry.trace import SpanKind
 
 from adapters.protocol import Inbound
@@ -30,20 +32,24 @@ async def run(runtime: Runtime, item: Work) -> None:
     reason = ""
     try:
         with tracing.span("collect", None, SpanKind.CLIENT, route_id=route.id):
-            async for received in adapter.collect(context):
-                file, new = await runtime.database.write(
-                    lambda tx, received=received: _store(tx, runtime, item, route, received)
-                )
-                runtime.metrics.inbound(route.id, "new" if new else "repeated").inc()
-                runtime.wake.set()
-                try:
-                    await adapter.settle(received, context)
-                except Exception as error:
-                    # It is stored here: a payer that will not let go of one file must not hold up those behind it.
-                    reason = f"settling failed: {type(error).__name__}"
-                    _LOG.warning("settle failed", route_id=route.id, inbound_id=file.inbound_id, exc_info=error)
-                    continue
-                await runtime.database.write(lambda tx, file=file: inbound.settled(tx, file, runtime.world.micros()))
+            # Closed whatever happens, and with it the connection that an adapter keeps for a collection.
+            async with aclosing(adapter.collect(context)) as collecting:
+                async for received in collecting:
+                    file, new = await runtime.database.write(
+                        lambda tx, received=received: _store(tx, runtime, item, route, received)
+                    )
+                    runtime.metrics.inbound(route.id, "new" if new else "repeated").inc()
+                    runtime.wake.set()
+                    try:
+                        await adapter.settle(received, context)
+                    except Exception as error:
+                        # It is stored here: a payer that will not let go of one file must not hold up those behind it.
+                        reason = f"settling failed: {type(error).__name__}"
+                        _LOG.warning("settle failed", route_id=route.id, inbound_id=file.inbound_id, exc_info=error)
+                        continue
+                    await runtime.database.write(
+                        lambda tx, file=file: inbound.settled(tx, file, runtime.world.micros())
+                    )
     except Exception as error:
         reason = f"collecting failed: {type(error).__name__}"
         _LOG.warning("collect failed", route_id=route.id, exc_info=error)
