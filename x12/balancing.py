@@ -153,16 +153,24 @@ class RemittanceLedger(Ledger):
     def svc(self, position: int, clean: bool, charge: Text, paid: Text) -> None:
         """What a service line charged and was paid."""
         self.line_position = position
-        self.line_charge, self.line_paid = _amount(charge, clean), _amount(paid, clean)
+        if clean and charge and paid:
+            self.line_charge, self.line_paid = Decimal(charge), Decimal(paid)
+        else:
+            self.line_charge, self.line_paid = _amount(charge, clean), _amount(paid, clean)
 
     def line_cas(self, position: int, clean: bool, *amounts: Text) -> None:
         """Adjustments of the line."""
-        self.line_adjusted += _total(amounts, clean)
+        if clean and len(amounts) == 1 and amounts[0]:
+            self.line_adjusted += Decimal(amounts[0])
+        else:
+            self.line_adjusted += _total(amounts, clean)
 
     def close_line(self) -> None:
         """Charge less adjustments is what was paid."""
         adjusted = self.line_adjusted
-        if _differ(self.line_charge - adjusted, self.line_paid):
+        expected = self.line_charge - adjusted
+        # What is not known is not equal either.
+        if expected != self.line_paid and _differ(expected, self.line_paid):
             message = "SVC03 must be the line's charge (SVC02) less its adjustments (CAS)."
             self.tell(("2110", "SVC", 3), self.line_position, message)
         self.adjusted += adjusted

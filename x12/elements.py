@@ -11,6 +11,7 @@ from datetime import date
 
 from x12.finding import Finding, Severity
 from x12.guides import Component, Element, Note, Segment
+from x12.patterns import element_pattern
 from x12.syntax import BINARY, Delimiters, split_segment
 
 __all__ = ["judge_segment", "period_is_valid"]
@@ -229,8 +230,13 @@ class _Judge:
                 )
 
 
-def judge_segment(segment: Segment, raw: str, delimiters: Delimiters, position: int) -> list[Finding]:
-    """Everything wrong with the elements of a segment at its place in a guide, at once; [] when it is clean."""
+def judge_segment(
+    segment: Segment, raw: str, delimiters: Delimiters, position: int, *, often: bool = False
+) -> list[Finding]:
+    """Everything wrong with the elements of a segment at its place in a guide, at once; [] when it is clean.
+
+    `often` says that many segments of this place are judged: then their elements have patterns, which take time to make.
+    """
     judge = _Judge(segment, delimiters, position)
     parts = split_segment(raw, delimiters)[1:]
     empty = not any(parts)
@@ -254,7 +260,7 @@ def judge_segment(segment: Segment, raw: str, delimiters: Delimiters, position: 
                 judge.find(element, "1", element.position, None, None, allowed=_optional)
         elif element.usage == "N":
             judge.find(element, "I10", element.position, None, None, allowed=_used)
-        else:
+        elif not often or element_pattern(element, delimiters)(text) is None:
             judge.element(element, text, qualifier)
         qualifier = text if element.data.number == "1250" else qualifier
     judge.notes(segment.notes, parts, segment.elements, None)

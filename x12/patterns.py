@@ -16,7 +16,7 @@ from functools import lru_cache
 from x12.guides import UNBOUNDED, Component, Element, Note, Segment
 from x12.syntax import Delimiters
 
-__all__ = ["never", "segment_pattern", "segment_source"]
+__all__ = ["element_pattern", "never", "segment_pattern", "segment_source"]
 
 _DATE = (
     "(?>19|20)[0-9][0-9](?>(?>0[13578]|1[02])(?>0[1-9]|[12][0-9]|3[01])"
@@ -90,17 +90,22 @@ def _value(part: Component, delimiters: Delimiters, before: Component | None, se
     return None
 
 
-def _sequence(parts: Sequence[tuple[str, bool]], separator: str) -> str:
-    """Patterns of consecutive places with separators in front; places at the end that may be absent need none."""
+def _sequence(parts: Sequence[tuple[str, bool]], separator: str, marks: Mapping[int, str] | None = None) -> str:
+    """Patterns of consecutive places with separators in front; places at the end that may be absent need none.
+
+    `marks` are what stands behind the separator of some places, by their index.
+    """
     tail, optional = "", True
-    for pattern, required in reversed(parts):
+    for index in range(len(parts) - 1, -1, -1):
+        pattern, required = parts[index]
+        start = separator + marks.get(index, "") if marks else separator
         here = pattern if required else f"(?:{pattern})?+" if pattern else ""
         if required:
-            tail, optional = separator + here + tail, False
+            tail, optional = start + here + tail, False
         elif optional:
-            tail = f"(?:{separator}{here}{tail})?+" if pattern else (f"(?:{separator}{tail})?+" if tail else "")
+            tail = f"(?:{start}{here}{tail})?+" if pattern or tail else ""
         else:
-            tail = separator + here + tail
+            tail = start + here + tail
     return tail
 
 
@@ -183,7 +188,7 @@ def segment_source(
 
     `asked` says of elements, by position, what is to be told of them when they are there: their "text" in group `tP_N` (P the
     prefix, N the position), that they are "there" by an empty group `hP_N`, the "sign" of a number by two empty groups: `mP_N`
-    where it begins with a minus, `zP_N` where it is not zero.
+    where it begins with a minus, `zP_N` where it is not zero; and that the segment has "reached" it, there or not, by `fP_N`.
     """
     if segment.usage == "N" or not _IN_NUMBERS.isdisjoint(delimiters):
         return None
@@ -216,7 +221,17 @@ def segment_source(
         before = element
     always = frozenset(e.position for e in segment.elements if e.usage == "R")
     tail = _assertions(notes, names, always)
-    return re.escape(segment.id) + _sequence(parts, separator) + f"(?<!{separator})" + tail
+    reached = {e - 1: f"(?P<f{prefix}_{e}>)" for e, what in (asked or {}).items() if "reached" in what}
+    return re.escape(segment.id) + _sequence(parts, separator, reached) + f"(?<!{separator})" + tail
+
+
+@lru_cache(8192)
+def element_pattern(element: Element, delimiters: Delimiters) -> Callable[[str], object]:
+    """`fullmatch` of the pattern that only clean texts of a used element match; nothing where that hangs on another element."""
+    source = _composite(element, delimiters, "c") if element.components else _value(element, delimiters, None, "")
+    if source is None or element.repeat > 1 or not _IN_NUMBERS.isdisjoint(delimiters):
+        return never
+    return re.compile(source).fullmatch
 
 
 @lru_cache(8192)

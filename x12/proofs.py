@@ -23,7 +23,7 @@ from x12.numbering import is_measured
 from x12.patterns import segment_source
 
 if TYPE_CHECKING:
-    from x12.codes.checking import Known
+    from x12.codes.checking import CodePlace, Known
     from x12.situations.facts import Watcher
     from x12.table import Meaning, Node, Scope, Table
     from x12.walk import Walk
@@ -34,6 +34,8 @@ __all__ = ["Frame", "Passage", "Proof", "prove"]
 _PIECES_MAX = 40
 # A segment that comes in a row more often than this is walked from there on.
 _COPIES_MAX = 4
+# Elements from this one on are often not there: where there are some of them to ask for, it is only done where a segment reaches them.
+_FAR, _FAR_MIN = 5, 3
 # How many passages, and facts of one segment, are remembered before all are forgotten.
 _MEMORY_ENTRIES = 2048
 _TEXT_MAX = 160
@@ -55,12 +57,13 @@ class Frame(NamedTuple):
 class Passage(NamedTuple):
     """What some segments come to, the first of which begins a loop: their places, and the loops that are open behind them.
 
-    `offsets` says of each piece of the proof how many segments are before it. `closed` are the facts that stay when another occurrence of
+    `last` is the innermost of those, `outer` are the others that were entered, outermost first. `offsets` says of each piece of the proof how many segments are before it. `closed` are the facts that stay when another occurrence of
     the loop follows, None where it is to be walked what is missing then or which rules are broken.
     """
 
     nodes: list[Node]
-    frames: tuple[Frame, ...]
+    outer: tuple[Frame, ...]
+    last: Frame
     offsets: tuple[int, ...]
     closed: int | None
 
@@ -70,13 +73,17 @@ Read = Callable[["Walk", re.Match[str], int], "Passage | None"]
 
 
 class _Piece(NamedTuple):
-    """The part of a proof that one segment of the guide may fill; `prefix` begins the names of its groups."""
+    """The part of a proof that one segment of the guide may fill; `prefix` begins the names of its groups.
+
+    `far` is the first of the elements that are only asked for where a segment reaches it.
+    """
 
     node: Node
     meaning: Meaning
     prefix: str
     asked: Mapping[int, frozenset[str]]
     source: str
+    far: int
 
 
 class Proof:
@@ -94,7 +101,7 @@ class Proof:
         self.known = [p.node for p in pieces]
         end = re.escape(table.delimiters.segment)
         first, *others = pieces
-        source = f"(?>{first.source}{end})" + "".join(f"(?>(?P<p{p.prefix}>){p.source}{end})?+" for p in others)
+        source = f"{first.source}{end}" + "".join(f"(?:(?P<p{p.prefix}>){p.source}{end})?+" for p in others)
         pattern = re.compile(source)
         self.match = pattern.match
         # The groups that are there where a piece is.
@@ -201,6 +208,10 @@ def _piece(node: Node, table: Table, prefix: str) -> _Piece | None:
         ask(2, "text")
     elif segment.id == "LX":
         ask(1, "text")
+    decided = meaning.facts.parts if meaning.facts is not None else ()
+    far = [e for e in asked if e >= _FAR and "text" in asked[e] and (e, "text") not in decided]
+    if len(far) >= _FAR_MIN:
+        ask(min(far), "reached")
     # What the guide forbids or does not have is never there.
     used = {e.position for e in segment.elements if e.usage != "N"}
     fit = {element: frozenset(what) for element, what in asked.items() if element in used}
@@ -209,7 +220,7 @@ def _piece(node: Node, table: Table, prefix: str) -> _Piece | None:
         return None
     if meaning.kept is not None or meaning.tell is not None:
         source = f"(?P<r{prefix}>{source})"
-    return _Piece(node, meaning, prefix, fit, source)
+    return _Piece(node, meaning, prefix, fit, source, min(far) if len(far) >= _FAR_MIN else len(segment.elements) + 1)
 
 
 def _deciding_qualifier(segment: Segment, table: Table) -> int | None:
@@ -232,7 +243,8 @@ class _Source:
         self.table = table
         self.groups = groups
         self.used: dict[str, int] = {}
-        self.places: list[tuple[str, Any]] = []
+        self.distant: dict[str, int] = {}
+        self.places: list[tuple[str, CodePlace]] = []
         self.levels: dict[int, str] = {}
         self.names: dict[str, Any] = {
             "number": next(_numbers),
@@ -247,7 +259,8 @@ class _Source:
         name = f"{kind}{piece.prefix}" + (f"_{element}" if element else "")
         if name not in self.groups:
             return "None"
-        self.used[name] = self.groups[name]
+        used = self.distant if kind == "t" and element is not None and element >= piece.far else self.used
+        used[name] = self.groups[name]
         return name
 
     def there(self, number: int) -> str:
@@ -305,29 +318,39 @@ class _Source:
         ]
 
     def _codes(self, piece: _Piece) -> list[str]:
+        """What asks for the codes of a segment; those that are far are fetched for it, for the sums too."""
         lines: list[str] = []
+        distant: list[str] = []
+        self.distant.clear()
         for place in piece.meaning.places:
-            at, asker = place.element.position, f"c{piece.prefix}_{place.element.position}"
-            text = self.name("t", piece, at)
-            if text == "None":
-                continue
-            self.names[asker] = place
-            before = self.name("t", piece, at - 1) if place.chosen_by_before else "None"
-            if place.chosen_by_before and not place.only:
-                lines.append(f"if {text} is not None and not {asker}.passes(walk, {before}, {text}): return None")
-                continue
-            good = next((name for name, other in self.places if other.number == place.number), "")
-            if not good:
-                good = f"k{len(self.places)}"
-                self.places.append((good, place))
-            condition = f"{before} == {place.only!r} and " if place.only else ""
-            condition += f"{text} is not None and " if place.element.usage != "R" or place.only else ""
-            if piece is not self.pieces[0] and not condition:
-                condition = f"{text} is not None and "
-            lines.append(
-                f"if {condition}{text} not in {good} and not {asker}.admits(walk, {before} or '', {text}, {good}): return None"
-            )
+            (distant if place.element.position >= piece.far else lines).extend(self._code(piece, place))
+        for element in piece.meaning.entry.elements if piece.meaning.entry is not None else ():
+            self.name("t", piece, element)
+        if self.distant:
+            numbers = ", ".join(str(n) for n in self.distant.values())
+            fetch = f"{', '.join(self.distant)} = match.group({numbers})"
+            lines.append(f"if {self.name('f', piece, piece.far)} is not None:")
+            lines += [f" {line}" for line in (fetch, *distant)]
         return lines
+
+    def _code(self, piece: _Piece, place: CodePlace) -> list[str]:
+        at, asker = place.element.position, f"c{piece.prefix}_{place.element.position}"
+        text = self.name("t", piece, at)
+        if text == "None":
+            return []
+        self.names[asker] = place
+        before = self.name("t", piece, at - 1) if place.chosen_by_before else "None"
+        if place.chosen_by_before and not place.only:
+            return [f"if {text} is not None and not {asker}.passes(walk, {before}, {text}): return None"]
+        good = next((name for name, other in self.places if other.number == place.number), "")
+        if not good:
+            good = f"k{len(self.places)}"
+            self.places.append((good, place))
+        condition = f"{before} == {place.only!r} and " if place.only else ""
+        if place.element.usage != "R" or place.only or piece is not self.pieces[0]:
+            condition += f"{text} is not None and "
+        asking = f"{asker}.admits(walk, {before} or '', {text}, {good})"
+        return [f"if {condition}{text} not in {good} and not {asking}: return None"]
 
     def _facts(self, number: int, piece: _Piece) -> tuple[list[str], list[str]]:
         """What decides a segment's facts, as parts of the key: the values, or the facts where there are too many of those."""
@@ -393,9 +416,17 @@ class _Source:
                 lines += [f"if {raw}.count(separator) >= {meaning.kept}: {kept}"]
                 lines += [f"elif walk.texts: walk.texts.pop({index}, None)"]
         if meaning.entry is not None:
-            texts = "".join(f", {self.name('t', piece, e)}" for e in meaning.entry.elements)
+            elements = meaning.entry.elements
             position = f"at + passage.offsets[{number}]" if number else "at"
-            lines += [f"walk.sums.{meaning.entry.method}({position}, True{texts})"]
+            near, far = (
+                f"walk.sums.{meaning.entry.method}({position}, True{''.join(f', {name}' for name in names)})"
+                for names in (
+                    [self.name("t", piece, e) for e in elements if e < piece.far],
+                    [self.name("t", piece, e) for e in elements],
+                )
+            )
+            reached = f"if {self.name('f', piece, piece.far)} is None: {near}"
+            lines += [near] if near == far else [reached, f"else: {far}"]
         if number and lines:
             lines = [f"if {self.there(number)}:", *(f" {line}" for line in lines)]
         return lines

@@ -185,7 +185,9 @@ def _split(body: str, delimiters: Delimiters, isa: bool) -> tuple[list[str], str
     gap = first[:width]
     gaps: str | list[str] = gap
     empty = ""
-    if not gap and body[:1] not in _BLANK and "" not in pieces and not any(terminator + b in body for b in _BLANK):
+    # What is nowhere in the text is sooner found out than what is nowhere behind a terminator.
+    blanks = any(b in body and terminator + b in body for b in _BLANK)
+    if not gap and body[:1] not in _BLANK and "" not in pieces and not blanks:
         segments = pieces
     else:
         segments = [s for p in pieces if (s := p.lstrip(_BLANK))]

@@ -80,7 +80,7 @@ class Node:
 
     `plain` tells whether a raw segment is clean, `match` the same but for the trailer, which the slow road takes. A pattern is
     made when it has been asked for some times: until then the slow road answers, which a single document is sooner done with.
-    `most` is how often it was seen in a row when a loop that it is in was proved.
+    `most` is how often it was seen in a row when a loop that it is in was proved, `faults` how many of them were at fault.
     """
 
     __slots__ = (
@@ -88,6 +88,7 @@ class Node:
         "_uses",
         "act",
         "bit",
+        "faults",
         "loop",
         "match",
         "most",
@@ -113,6 +114,7 @@ class Node:
         judging = table.judging
         self.act = _together(numbering(self, table), judging.act(segment, table) if judging is not None else None)
         self.most = 1
+        self.faults = 0
         self.next: dict[str, Step | StepsByValue] = {}
 
     def _late(self, raw: str) -> object:

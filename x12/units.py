@@ -66,16 +66,20 @@ class Units:
             if (place := unit_place(finding)) < first:
                 self.noted.setdefault(place, self._unit)
         wanted = sorted({p for f in findings for p in (unit_place(f), f.trigger_position or 0) if first <= p <= last})
-        at = first
+        at = 0
         for place in wanted:
-            for raw in segments[at - first : place - first + 1]:
-                self._pass(raw)
-            at = place + 1
+            self._pass_to(segments, at, place - first)
+            at = place - first + 1
             self.noted[place] = self._unit
-        for index in range(len(segments) - 1, at - first - 1, -1):
-            if segments[index].startswith((self._opening, *self._closing)):
+        self._pass_to(segments, at, len(segments) - 1)
+
+    def _pass_to(self, segments: Sequence[str], start: int, last: int) -> None:
+        """From one segment to another, of which the last that begins or ends a unit decides."""
+        marks = (self._opening, *self._closing)
+        for index in range(last, start - 1, -1):
+            if segments[index].startswith(marks):
                 self._pass(segments[index])
-                break
+                return
 
     def _pass(self, raw: str) -> None:
         if raw.startswith(self._opening):

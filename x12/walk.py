@@ -38,6 +38,8 @@ _Frame = tuple[Scope, int, dict[int, int] | None, int, int, int, dict[int, str],
 _ENVELOPE = frozenset(("ISA", "GS", "ST", "GE", "IEA", "TA1"))
 # A loop is proved as a whole from this occurrence on: making the proof costs about as much as walking it so often.
 _PROVED_FROM = 200
+# From so many segments at fault on, a place gets patterns of its elements, so that only the one at fault is judged slowly.
+_FAULTS_OFTEN = 50
 # A loop that has come so often since segments became known that its proof has not gets a new one; then four times as often.
 _PATIENCE = 100
 
@@ -212,53 +214,76 @@ class Walk:
         """
         if proof.met != len(self.table.nodes):
             self._outgrown(step.node.scope)
-        around = self.texts
+        outside = self.texts
         self.take(step)
-        scope, position, at = self._scope, self.position, match.start()
+        position = self.position
+        passage = proof.read(self, match, position)
+        if passage is None:
+            return self._begun(step.node, text, match.start())
+        self.nodes += passage.nodes
+        at = match.end()
+        if passage.closed is not None:
+            following = proof.match(text, at)
+            if following is not None:
+                return self._proved_on(proof, passage, following, step, text, outside)
+        self._stand(passage, position)
+        return at
+
+    def _proved_on(
+        self, proof: Proof, passage: Passage, match: re.Match[str], step: Step, text: str, outside: dict[int, str]
+    ) -> int:
+        """Another occurrence follows one that came to this passage and is still open; `outside` are the texts around them."""
+        scope, position, nodes = self._scope, self.position, self.nodes
         outer = self._stack[-1]
         counts, below, again = outer[2], 0, 0
         room = step.child.repeat - (counts or {}).get(step.bit, 1)
-        passage, last = proof.read(self, match, position), None
-        while passage is not None:
-            self.nodes += passage.nodes
-            position += len(passage.nodes)
-            at, last = match.end(), passage
-            if passage.closed is None or again >= room:
-                break
-            following = proof.match(text, at)
-            if following is None or (scope.compare is not None and scope.compare(self.texts)):
+        at, last, following = match.start(), passage, match
+        position += len(passage.nodes)
+        while following is not None and passage.closed is not None and again < room:
+            if scope.compare is not None and scope.compare(self.texts):
                 break
             if scope.close is not None:
                 scope.close(self)
             if scope.compares:
-                self.texts = around.copy()
+                self.texts = outside.copy()
             below |= passage.closed
             again += 1
-            self.begun, match = position, following
-            passage, last = proof.read(self, match, position), None
+            self.begun = position
+            last = proof.read(self, following, position)
+            if last is None:
+                break
+            passage = last
+            nodes += passage.nodes
+            position += len(passage.nodes)
+            at = following.end()
+            following = proof.match(text, at)
         if again:
             counts = {**(counts or {}), step.bit: step.child.repeat - room + again} if step.limited else counts
             self._stack[-1] = (*outer[:2], counts, outer[3], outer[4] | below, *outer[5:])
-        if last is not None:
-            self._stand(last, position - len(last.nodes))
-            self.position = position - 1
-            return at
-        self._here, self.position, self.seen = step.node, position, step.node.bit
+        if last is None:
+            self.position = position
+            return self._begun(step.node, text, at)
+        self._stand(last, position - len(last.nodes))
+        return at
+
+    def _begun(self, node: Node, text: str, at: int) -> int:
+        """The way into a loop is taken, and its first segment, which is there in the text, still to be judged; where that ends."""
+        self._here, self.seen = node, node.bit
         raw = text[at : text.index(self.delimiters.segment, at)]
-        self.nodes.append(step.node)
-        self._judge(step.node, raw)
+        self.nodes.append(node)
+        self._judge(node, raw)
         return at + len(raw) + 1
 
     def _stand(self, passage: Passage, begun: int) -> None:
         """Be where a passage ends whose first segment had this position; its loop is entered already."""
-        last = passage.frames[-1]
-        for scope, seen, counts, facts, around, offset in passage.frames[:-1]:
+        for scope, seen, counts, facts, around, offset in passage.outer:
             copied = counts and counts.copy()
             self._stack.append((scope, seen, copied, 0, facts, around, self.texts, begun + offset))
+        self._scope, self.seen, counts, self.facts, self.around, offset = passage.last
+        self.counts = counts and counts.copy()
+        self.missed, self.begun = 0, begun + offset
         self._here = passage.nodes[-1]
-        self._scope, self.seen, self.missed = last.scope, last.seen, 0
-        self.counts = last.counts and last.counts.copy()
-        self.facts, self.around, self.begun = last.facts, last.around, begun + last.offset
+        self.position = begun + len(passage.nodes) - 1
 
     def rehearse(self, nodes: Sequence[Node], segments: Sequence[str], offsets: tuple[int, ...]) -> Passage | None:
         """What clean segments at these places come to, the first of which has just begun the innermost loop.
@@ -302,7 +327,7 @@ class Walk:
         if table.begins_again(nodes[-1], nodes[0], depth):
             other._leave(depth)
             closed = other.facts if not (other.findings or other.broken) else None
-        return Passage(list(nodes), frames, offsets, closed)
+        return Passage(list(nodes), frames[:-1], frames[-1], offsets, closed)
 
     def take(self, step: Step) -> None:
         """Go a step: leave loops, see that nothing was left out or came too often, enter a loop."""
@@ -329,13 +354,14 @@ class Walk:
 
     def _enter(self, scope: Scope) -> None:
         """One loop further in."""
-        outer, seen = self._scope, self.seen
-        self._stack.append((outer, seen, self.counts, self.missed, self.facts, self.around, self.texts, self.begun))
-        if scope.outlook:
+        outer, seen, facts, texts = self._scope, self.seen, self.facts, self.texts
+        self._stack.append((outer, seen, self.counts, self.missed, facts, self.around, texts, self.begun))
+        outlook = scope.outlook
+        if outlook:
             there = (seen & ~self.missed & ~scope.bit) << outer.base & outer.presence
-            self.around = (self.around | self.facts | there) & scope.outlook
+            self.around = (self.around | facts | there) & outlook
         if scope.compares:
-            self.texts = self.texts.copy()
+            self.texts = texts.copy()
         self._scope, self.counts, self.missed, self.facts, self.begun = scope, None, 0, 0, self.position
 
     def _detour(self, step: Step | None, raw: str) -> None:
@@ -433,37 +459,30 @@ class Walk:
         return None
 
     def _leave(self, ups: int) -> None:
+        """So many loops further out."""
+        stack = self._stack
+        scope, seen, facts = self._scope, self.seen, self.facts
         for _ in range(ups):
-            scope = self._scope
-            gone = scope.required & ~self.seen
-            if gone:
-                self._missing(scope.loop, gone)
+            if scope.required & ~seen:
+                self._missing(scope.loop, scope.required & ~seen)
+                seen |= scope.required
             if scope.close is not None:
                 scope.close(self)
             rules = scope.rules
             if rules is not None:
-                below = self.facts | (self.seen & ~self.missed) << scope.base & scope.presence
-                judged = below | self.around
+                facts |= (seen & ~self.missed) << scope.base & scope.presence
+                judged = facts | self.around
                 broken = scope.known.get(judged & scope.relevant)
                 if broken is None:
                     broken = rules.broken(judged)
                 if broken:
                     self._breaks(scope, broken)
-            else:
-                below = self.facts
             if scope.compare is not None and (broken := scope.compare(self.texts)):
                 self._breaks(scope, broken)
-            (
-                self._scope,
-                self.seen,
-                self.counts,
-                self.missed,
-                self.facts,
-                self.around,
-                self.texts,
-                self.begun,
-            ) = self._stack.pop()
-            self.facts |= below
+            below = facts
+            scope, seen, self.counts, self.missed, facts, self.around, self.texts, self.begun = stack.pop()
+            facts |= below
+        self._scope, self.seen, self.facts = scope, seen, facts
 
     def _close(self) -> None:
         self._leave(len(self._stack))
@@ -519,7 +538,9 @@ class Walk:
                 payer = segment.narrowed if segment.narrowed and segment.narrowed.before.usage != "N" else None
                 where = "for this payer" if payer else "in this guide"
                 self.find_segment("I4", f"{segment.id} ({segment.name}) is not used {where}.", segment, payer)
-            for finding in judge_segment(segment, raw, self.delimiters, self.position):
+            node.faults += 1
+            often = node.faults > _FAULTS_OFTEN
+            for finding in judge_segment(segment, raw, self.delimiters, self.position, often=often):
                 self.found(finding)
                 self.faulted.add(finding.element or 0)
         if node.act is not None:
@@ -575,6 +596,12 @@ class Walk:
         self.nodes.clear()
 
     def _word(self, past: Past) -> None:
+        if not self.keep and len(self.findings) >= FINDINGS_MAX:
+            # Nobody will read them.
+            self.refused = self.refused or any(s.rule.severity == "error" for s, _, _ in self.broken)
+            self.dropped += len(self.broken)
+            self.broken.clear()
+            return
         for finding in worded(self.broken, past, self.table.guide, self.delimiters):
             self.found(finding)
         self.broken.clear()

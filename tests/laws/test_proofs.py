@@ -156,6 +156,18 @@ def test_of_a_ruined_set_that_is_not_kept_the_first_findings_stay_and_the_rest_a
     assert not passed.accepted
 
 
+def test_broken_rules_beyond_the_first_findings_are_counted_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("x12.walk.FINDINGS_MAX", 10)
+    content = synthetic.acknowledgement_277ca(40, wrong=True).encode()
+    pieces = [content[i : i + 500] for i in range(0, len(content), 500)]
+    passed = next(s for s in x12.stream(pieces, keep=False) if isinstance(s, x12.TransactionSet))
+    kept = x12.read(content)[0].sets[0]
+    assert any(f.rule for f in kept.findings)
+    assert 10 == len(passed.findings)
+    assert len(kept.findings) == 10 + passed.dropped
+    assert not passed.accepted
+
+
 def test_only_the_levels_that_are_asked_for_are_judged() -> None:
     text = synthetic.remittance_835(1).replace("BPR*I*", "BPR*I*1", 1)
     assert {3} == {f.level for s in x12.read(text.encode())[0].sets for f in s.findings}

@@ -84,6 +84,18 @@ def test_a_pattern_never_lets_pass_what_the_slow_road_finds_wrong(key: tuple[str
     assert proved > 0
 
 
+@pytest.mark.parametrize("key", FILES)
+def test_where_faults_are_frequent_a_segment_is_judged_as_elsewhere(key: tuple[str, str]) -> None:
+    random = Random(12)
+    nodes = walk(key, set_segments(FILES[key])).nodes
+    for node, raw in zip(nodes, set_segments(FILES[key]), strict=True):
+        assert node is not None
+        for _ in range(60):
+            changed = mutated(random, raw)
+            plainly = judge_segment(node.segment, changed, STANDARD, 1)
+            assert plainly == judge_segment(node.segment, changed, STANDARD, 1, often=True), changed
+
+
 def test_a_segment_whose_id_begins_like_another_is_never_taken_for_it() -> None:
     key = ("005010X222A1", "837")
     segments = [raw.replace("SV1*", "SV1X*") for raw in set_segments(FILES[key])]
