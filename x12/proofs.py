@@ -34,6 +34,8 @@ __all__ = ["Frame", "Passage", "Proof", "prove"]
 _PIECES_MAX = 40
 # A segment that comes in a row more often than this is walked from there on.
 _COPIES_MAX = 4
+# Segments whose whole text comes again and again.
+_DATES = ("DTM", "DTP")
 # Elements from this one on are often not there: where there are some of them to ask for, it is only done where a segment reaches them.
 _FAR, _FAR_MIN = 5, 3
 # How many passages, and facts of one segment, are remembered before all are forgotten.
@@ -75,7 +77,8 @@ Read = Callable[["Walk", re.Match[str], int], "Passage | None"]
 class _Piece(NamedTuple):
     """The part of a proof that one segment of the guide may fill; `prefix` begins the names of its groups.
 
-    `far` is the first of the elements that are only asked for where a segment reaches it.
+    `there` is a group that is there where the segment is. `far` is the first of the elements that are only asked for where a segment
+    reaches it.
     """
 
     node: Node
@@ -83,6 +86,7 @@ class _Piece(NamedTuple):
     prefix: str
     asked: Mapping[int, frozenset[str]]
     source: str
+    there: str
     far: int
 
 
@@ -101,11 +105,11 @@ class Proof:
         self.known = [p.node for p in pieces]
         end = re.escape(table.delimiters.segment)
         first, *others = pieces
-        source = f"{first.source}{end}" + "".join(f"(?:(?P<p{p.prefix}>){p.source}{end})?+" for p in others)
+        source = f"{first.source}{end}" + "".join(f"(?:{p.source}{end})?+" for p in others)
         pattern = re.compile(source)
         self.match = pattern.match
         # The groups that are there where a piece is.
-        self._there = [0, *(pattern.groupindex[f"p{p.prefix}"] for p in others)]
+        self._there = [0, *(pattern.groupindex[p.there] for p in others)]
         self.read = _Source(self, pieces, table, pattern.groupindex).read()
 
     def rows(self, match: re.Match[str]) -> dict[int, str]:
@@ -218,9 +222,16 @@ def _piece(node: Node, table: Table, prefix: str) -> _Piece | None:
     source = segment_source(segment, table.delimiters, prefix, fit)
     if source is None:
         return None
+    always = [e.position for e in segment.elements if e.usage == "R" and "text" in fit.get(e.position, ())]
+    there = f"t{prefix}_{always[0]}" if always else f"p{prefix}"
     if meaning.kept is not None or meaning.tell is not None:
-        source = f"(?P<r{prefix}>{source})"
-    return _Piece(node, meaning, prefix, fit, source, min(far) if len(far) >= _FAR_MIN else len(segment.elements) + 1)
+        there = f"r{prefix}"
+        source = f"(?P<{there}>{source})"
+    elif not always:
+        source = f"(?P<{there}>){source}"
+    return _Piece(
+        node, meaning, prefix, fit, source, there, min(far) if len(far) >= _FAR_MIN else len(segment.elements) + 1
+    )
 
 
 def _deciding_qualifier(segment: Segment, table: Table) -> int | None:
@@ -265,7 +276,12 @@ class _Source:
 
     def there(self, number: int) -> str:
         """What tells whether a piece is there."""
-        return "True" if number == 0 else f"{self.name('p', self.pieces[number])} is not None"
+        return "True" if number == 0 else f"{self.sign(self.pieces[number])} is not None"
+
+    def sign(self, piece: _Piece) -> str:
+        """The variable of the group that is there where a piece is."""
+        self.used[piece.there] = self.groups[piece.there]
+        return piece.there
 
     def read(self) -> Read:
         """The function: first all that may fail, then what the segments mean."""
@@ -277,10 +293,12 @@ class _Source:
             asked += self._codes(piece)
             facts, lines = self._facts(number, piece)
             asked += lines
-            key += [] if number == 0 else [self.name("p", piece)]
             key += facts
             if (at := _deciding_qualifier(piece.node.segment, self.table)) and self.name("t", piece, at) not in key:
                 key.append(self.name("t", piece, at))
+            if number and piece.there not in key and f"b{piece.prefix}" not in key:
+                key.append(piece.there if piece.there[0] == "p" else self.there(number))
+                self.sign(piece)
             check, commit = self._numbers(number, piece)
             numbered += check
             done += [*commit, *self._means(number, piece)]
@@ -358,23 +376,27 @@ class _Source:
         if watcher is None:
             return [], []
         parts: list[str] = []
+        if piece.node.segment.id in _DATES and piece.there[0] == "r":
+            return self._facts_by(number, piece, watcher, self.sign(piece))
         for element, part in watcher.parts:
             kinds = {"text": "t", "there": "h", "sign": "mz"}[part]
             parts += [name for kind in kinds if (name := self.name(kind, piece, element)) != "None"]
         if not any(part == "text" and _is_open(piece.node.segment, element) for element, part in watcher.parts):
             return parts, []
+        return self._facts_by(number, piece, watcher, parts[0] if len(parts) == 1 else f"({', '.join(parts)})")
+
+    def _facts_by(self, number: int, piece: _Piece, watcher: Watcher, value: str) -> tuple[list[str], list[str]]:
         variable, known = f"b{piece.prefix}", f"known{piece.prefix}"
         self.names[known] = {}
         self.names[f"facts{piece.prefix}"] = _of_piece(
             watcher, number, self.names["proof"], self.names[known], self.names["separator"]
         )
-        value = parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
         lines = [
             f"{variable} = {known}.get({value})",
             f"if {variable} is None: {variable} = facts{piece.prefix}(match, {value})",
         ]
         if number:
-            lines = [f"if {self.name('p', piece)} is None: {variable} = None", "else:", *(f" {line}" for line in lines)]
+            lines = [f"if {self.sign(piece)} is None: {variable} = None", "else:", *(f" {line}" for line in lines)]
         return [variable], lines
 
     def _numbers(self, number: int, piece: _Piece) -> tuple[list[str], list[str]]:

@@ -37,7 +37,7 @@ FINDINGS_MAX = 5_000
 _Frame = tuple[Scope, int, dict[int, int] | None, int, int, int, dict[int, str], int]
 _ENVELOPE = frozenset(("ISA", "GS", "ST", "GE", "IEA", "TA1"))
 # A loop is proved as a whole from this occurrence on: making the proof costs about as much as walking it so often.
-_PROVED_FROM = 200
+_PROVED_FROM = 100
 # From so many segments at fault on, a place gets patterns of its elements, so that only the one at fault is judged slowly.
 _FAULTS_OFTEN = 50
 # A loop that has come so often since segments became known that its proof has not gets a new one; then four times as often.
@@ -158,10 +158,9 @@ class Walk:
                 node = step.node
                 if step.into is not None:
                     proof = node.scope.proof
-                    if proof is None:
-                        if node.scope.unproved:
-                            self._opened(node.scope)
-                    elif match := proof.match(text, at):
+                    if proof is None and node.scope.unproved:
+                        proof = self._opened(node.scope)
+                    if proof is not None and (match := proof.match(text, at)) is not None:
                         self.seen, self.position = seen, offset + index
                         at = self._proved(proof, match, step, text)
                         here, seen, index = self._here, self.seen, self.position - offset + 1
@@ -193,12 +192,13 @@ class Walk:
         self._here, self.seen, self.position, self.at = here, seen, offset + count - 1, at
         return count
 
-    def _opened(self, scope: Scope) -> None:
-        """Once more a loop that has no proof."""
+    def _opened(self, scope: Scope) -> Proof | None:
+        """Once more a loop that has no proof; the one it gets."""
         scope.opened += 1
         if scope.opened == _PROVED_FROM:
             scope.proof = prove(scope.loop, self.table, self.nodes)
             scope.patience, scope.unproved = _PATIENCE, False
+        return scope.proof
 
     def _outgrown(self, scope: Scope) -> None:
         """Once more a loop whose proof was made when fewer segments were known."""

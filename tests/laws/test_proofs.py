@@ -21,6 +21,8 @@ from x12.walk import FINDINGS_MAX, Walk, tree
 
 KINDS = {
     "837P": ("005010X222A1", "837", synthetic.claims_837p(8)),
+    "837I": ("005010X223A2", "837", synthetic.claims_837i(6)),
+    "837D": ("005010X224A2", "837", synthetic.claims_837d(8)),
     "835": ("005010X221A1", "835", synthetic.remittance_835(8)),
     "277CA": ("005010X214", "277", synthetic.acknowledgement_277ca(8)),
     "271": ("005010X279A1", "271", synthetic.responses_271(1)),
@@ -90,7 +92,9 @@ def test_a_loop_proved_as_a_whole_is_judged_as_segment_by_segment(kind: str, see
 def test_loops_of_a_clean_file_are_proved(kind: str) -> None:
     made, table = walked(kind, set_segments(KINDS[kind][2]), 2, times=3)
     assert [] == made.findings
-    assert {"837P": "2400", "835": "2110", "277CA": "2200D", "271": "2110C"}[kind] in {s.loop.id for s in scopes(table)}
+    assert {"837P": "2400", "837I": "2400", "837D": "2430", "835": "2110", "277CA": "2200D", "271": "2110C"}[kind] in {
+        s.loop.id for s in scopes(table)
+    }
 
 
 @pytest.mark.parametrize("kind", ["835", "837P"])
