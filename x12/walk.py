@@ -195,7 +195,7 @@ class Walk:
     def _opened(self, scope: Scope) -> Proof | None:
         """Once more a loop that has no proof; the one it gets."""
         scope.opened += 1
-        if scope.opened == _PROVED_FROM:
+        if scope.opened >= _PROVED_FROM:
             scope.proof = prove(scope.loop, self.table, self.nodes)
             scope.patience, scope.unproved = _PATIENCE, False
         return scope.proof
@@ -373,6 +373,9 @@ class Walk:
             self._unplaced(segment_id, raw)
             return
         node = self._here = step.node
+        if step.into is not None:
+            # Outer loops are to be proved sooner than those inside them, and there are more ways into them.
+            node.scope.opened += 1
         self.nodes.append(node)
         self.take(step)
         self._judge(node, raw)
