@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from x12.balancing import Entry
     from x12.codes.checking import CodePlace
     from x12.codes.service_days import Teller
+    from x12.finding import Finding
     from x12.proofs import Proof
     from x12.situations import Rule
     from x12.situations.facts import LoopFacts, Situations, Watcher
@@ -80,7 +81,8 @@ class Node:
 
     `plain` tells whether a raw segment is clean, `match` the same but for the trailer, which the slow road takes. A pattern is
     made when it has been asked for some times: until then the slow road answers, which a single document is sooner done with.
-    `most` is how often it was seen in a row when a loop that it is in was proved, `faults` how many of them were at fault.
+    `most` is how often it was seen in a row when a loop that it is in was proved, `faults` how many of them were at fault. `faulty`
+    has what is wrong with texts that came where faults are frequent.
     """
 
     __slots__ = (
@@ -89,6 +91,7 @@ class Node:
         "act",
         "bit",
         "faults",
+        "faulty",
         "loop",
         "match",
         "most",
@@ -115,6 +118,7 @@ class Node:
         self.act = _together(numbering(self, table), judging.act(segment, table) if judging is not None else None)
         self.most = 1
         self.faults = 0
+        self.faulty: dict[str, Sequence[Finding]] = {}
         self.next: dict[str, Step | StepsByValue] = {}
 
     def _late(self, raw: str) -> object:

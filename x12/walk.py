@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from x12 import guides
 from x12.codes.checking import Known
 from x12.codes.service_days import Service
@@ -40,6 +42,8 @@ _ENVELOPE = frozenset(("ISA", "GS", "ST", "GE", "IEA", "TA1"))
 _PROVED_FROM = 100
 # From so many segments at fault on, a place gets patterns of its elements, so that only the one at fault is judged slowly.
 _FAULTS_OFTEN = 50
+# So many faulty texts of a place are remembered, of so many characters at most, with what is wrong with them.
+_FAULTY_MAX, _FAULTY_LENGTH = 256, 160
 # A loop that has come so often since segments became known that its proof has not gets a new one; then four times as often.
 _PATIENCE = 100
 
@@ -541,9 +545,7 @@ class Walk:
                 payer = segment.narrowed if segment.narrowed and segment.narrowed.before.usage != "N" else None
                 where = "for this payer" if payer else "in this guide"
                 self.find_segment("I4", f"{segment.id} ({segment.name}) is not used {where}.", segment, payer)
-            node.faults += 1
-            often = node.faults > _FAULTS_OFTEN
-            for finding in judge_segment(segment, raw, self.delimiters, self.position, often=often):
+            for finding in self._faults(node, raw):
                 self.found(finding)
                 self.faulted.add(finding.element or 0)
         if node.act is not None:
@@ -551,6 +553,20 @@ class Walk:
         self.faulted.clear()
         if segment.id == "SE":
             self._trailer(raw)
+
+    def _faults(self, node: Node, raw: str) -> Iterable[Finding]:
+        """What is wrong with the elements of a segment; where faults are frequent the same text comes again."""
+        known = node.faulty.get(raw)
+        if known is not None:
+            return [replace(finding, position=self.position) for finding in known]
+        node.faults += 1
+        often = node.faults > _FAULTS_OFTEN
+        found = judge_segment(node.segment, raw, self.delimiters, self.position, often=often)
+        if often and len(raw) <= _FAULTY_LENGTH:
+            if len(node.faulty) >= _FAULTY_MAX:
+                node.faulty.clear()
+            node.faulty[raw] = found
+        return found
 
     def _trailer(self, raw: str) -> None:
         """SE01 counts the segments with ST and SE; SE02 repeats ST02 (X12.6)."""

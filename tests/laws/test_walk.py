@@ -96,6 +96,17 @@ def test_where_faults_are_frequent_a_segment_is_judged_as_elsewhere(key: tuple[s
             assert plainly == judge_segment(node.segment, changed, STANDARD, 1, often=True), changed
 
 
+def test_a_faulty_text_that_comes_again_is_found_at_its_own_position(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("x12.walk._FAULTS_OFTEN", 2)
+    segments = set_segments(synthetic.acknowledgement_277ca(12, wrong=True))
+    table = Table(guides.load("005010X214", "277"), STANDARD)
+    made = Walk(table)
+    made.feed(segments)
+    expected = [at for at, raw in enumerate(segments, 1) if raw.startswith("STC*A2")]
+    assert expected == [f.position for f in made.findings if f.element == 3]
+    assert 12 == len(expected)
+
+
 def test_a_segment_whose_id_begins_like_another_is_never_taken_for_it() -> None:
     key = ("005010X222A1", "837")
     segments = [raw.replace("SV1*", "SV1X*") for raw in set_segments(FILES[key])]
