@@ -138,7 +138,7 @@ class _Run:
             if operation.id in response.get("links", {})
         ]
         found = [self.begun[b][-1] for b in dict.fromkeys(before) if b in self.begun]
-        if operation.id == "readRawReport":
+        if operation.id in ("readRawReport", "removeReport"):
             (*_, name) = (await self.client.get("/2024-04-01/change/medicalnetwork/reports/v2")).json["reports"]
             found = [name]
         if "{payerId}" in operation.path:
