@@ -255,6 +255,9 @@ _AT: dict[tuple[str, str], _Of] = {
     **{(loop, "NM1"): _Looking.line_rendering for loop in ("2420A", "2420C")},
 }
 
+# The loops of a claim: where its CLM is missing, what stands in them is nobody's.
+_OF_CLAIM = frozenset(("2300", "2310B", "2310D", "2400", "2420A", "2420C"))
+
 
 def looks_at(nodes: Sequence[Node | None], segments: Sequence[str], delimiters: Delimiters = CANONICAL) -> list[Look]:
     """A look at each claim of a walked 837, in file order; segments without a place are passed over."""
@@ -263,6 +266,6 @@ def looks_at(nodes: Sequence[Node | None], segments: Sequence[str], delimiters: 
         if node is not None:
             segment = node.segment
             tells = at.get((segment.loop.id, segment.id))
-            if tells is not None:
+            if tells is not None and (looking.claims or segment.id == "CLM" or segment.loop.id not in _OF_CLAIM):
                 tells(looking, raw.split(separator), position)
     return looking.claims
