@@ -248,11 +248,14 @@ class _Judging:
         received.findings.sort(key=lambda f: f.position or 0)
         judged = self._treated(received, judge_claims(received), by_position)
         clean = received.accepted
-        if not judged.claims:
+        if not looks:
             self.findings += [f for f in received.findings if f.severity == "error"]
         numbers: dict[int, Numbers] = {}
         for index, (claim, segments) in enumerate(zip(judged.claims, claims_of(received), strict=True)):
-            numbers[index] = self._claim(place, judged, claim, segments, by_position.get(claim.positions[0]))
+            # A claim without its CLM is nobody's: it has no id, and what is wrong with it refuses its set.
+            look = by_position.get(claim.positions[0])
+            if look is not None:
+                numbers[index] = self._claim(place, judged, claim, segments, look)
         self.judged[id(received)], self.numbers[id(received)] = judged, numbers
         if clean or any(c.accepted for c in judged.claims):
             self.taken.add(id(received))
@@ -294,11 +297,9 @@ class _Judging:
         ]
         return judge_claims(received)
 
-    def _claim(
-        self, place: int, judged: Judgements, claim: ClaimJudgement, segments: list[str], look: Look | None
-    ) -> Numbers:
+    def _claim(self, place: int, judged: Judgements, claim: ClaimJudgement, segments: list[str], look: Look) -> Numbers:
         transaction_id = next(self.ids)
-        found = self.treatments.get(look.payer) if look is not None else None
+        found = self.treatments.get(look.payer)
         treatment = found if isinstance(found, Treatment) else None
         number = claim_number(transaction_id)
         told = claim_told(self.kind.x12.name, treatment, segments, claim.findings, look)
