@@ -50,7 +50,7 @@ from x12.documents.eligibility_request import (
     patients,
     read_requests,
 )
-from x12.documents.parts import AAAError, Contact, Contacts, Header
+from x12.documents.parts import AAAError, Address, Contact, Contacts, Header
 from x12.syntax import CANONICAL
 from x12.walk import Instance
 
@@ -232,7 +232,7 @@ def _person(asked: RequestPerson) -> ResponsePerson:
         suffix=asked.suffix,
         date_of_birth=asked.date_of_birth,
         gender=asked.gender,
-        address=asked.address,
+        address=msgspec.convert(asked.address, Address | None, from_attributes=True),
     )
 
 
