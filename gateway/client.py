@@ -57,6 +57,7 @@ from gateway.messages import (
     PollingItem,
     PollingPage,
     ReportListing,
+    ReportRemoved,
     Trace,
     TransactionView,
 )
@@ -333,10 +334,18 @@ class Client:
         """A report in X12, as the payer sent it."""
         return (await self._send("GET", f"{_NETWORK}/reports/v2/{name}")).body
 
+    async def remove_report(self, name: str) -> ReportRemoved:
+        """Take a report out of the mailbox; it can still be read."""
+        return _must(await self._send("DELETE", f"{_NETWORK}/reports/v2/{name}"), ReportRemoved)
+
     async def poll_transactions(self, page_token: str | None = None, page_size: int = 100) -> PollingPage:
         """A page of what is new since a cursor, oldest first."""
         query = {"pageToken": page_token or "0", "pageSize": str(page_size)}
         return await self._get("/2023-08-01/polling/transactions", PollingPage, query)
+
+    async def read_polled_transaction(self, transaction_id: str) -> PollingItem:
+        """One transaction as polling tells it."""
+        return await self._get(f"/2023-08-01/transactions/{transaction_id}", PollingItem)
 
     async def transactions(self, page_token: str | None = None, page_size: int = 100) -> AsyncIterator[PollingItem]:
         """Everything that is new since a cursor, page by page, until nothing is left."""
@@ -440,11 +449,10 @@ class Client:
         path = f"/v1/eligibility/{transaction_id}/estimate"
         return _must(await self._send("POST", path, request, query=_patient(patient)), Estimate)
 
-    async def move_clock(self, days: float = 0, seconds: float = 0) -> Clock:
-        """Move the clock of the sandbox, and of its gateway, ahead. It is not sent again by itself: time would pass twice."""
-        return _must(
-            await self._send("POST", "/v1/sandbox/clock", Forward(days=days, seconds=seconds), once=True), Clock
-        )
+    async def move_clock(self, days: float = 0, seconds: float = 0, idempotency_key: str | None = None) -> Clock:
+        """Move the clock of the sandbox, and of its gateway, ahead."""
+        asked = Forward(days=days, seconds=seconds)
+        return _must(await self._send("POST", "/v1/sandbox/clock", asked, key=idempotency_key, write=True), Clock)
 
     async def healthcheck(self) -> bool:
         """Whether the service answers."""
@@ -465,7 +473,7 @@ class Client:
 
     async def _send(
         self,
-        method: Literal["GET", "POST"],
+        method: Literal["DELETE", "GET", "POST"],
         path: str,
         body: object = None,
         *,
@@ -473,7 +481,6 @@ class Client:
         query: Mapping[str, str | None] | None = None,
         headers: Mapping[str, str] | None = None,
         write: bool = False,
-        once: bool = False,
     ) -> _Answer:
         """Send one request, again where that is safe, until there is an answer that says yes."""
         sent = dict(headers or {})
@@ -488,7 +495,7 @@ class Client:
             sent["Idempotency-Key"] = key = key or self._world.new_id()
         params = {n: v for n, v in (query or {}).items() if v is not None}
         for attempt in range(1, self._tries + 1):
-            last = once or attempt == self._tries
+            last = attempt == self._tries
             try:
                 sent.update(await self._authorization())
                 answer = await self._once(method, path, content, params, sent)

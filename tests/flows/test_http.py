@@ -55,8 +55,11 @@ async def test_every_path_answers_head_and_options_and_names_its_methods_otherwi
         methods: dict[str, set[str]] = {}
         for operation in contract.operations:
             methods.setdefault(operation.path, set()).add(operation.method)
-        for path, those in methods.items():
+        for path in methods:
             concrete = re.sub(r"\{\w+\}", "x", path)
+            # A path may be another one's with a word for its parameter.
+            same = [m for p, m in methods.items() if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", p), concrete)]
+            those = set[str]().union(*same)
             allowed = {*those, "OPTIONS", *(("HEAD",) if "GET" in those else ())}
             asked = await client.call("OPTIONS", concrete)
             assert (204, allowed, b"") == (asked.status, set(asked.headers["Allow"].split(",")), asked.body)

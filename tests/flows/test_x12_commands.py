@@ -306,12 +306,15 @@ def test_no_file_is_held_in_memory(
             tmp_path, f"{count}.x12", "".join(one.replace("000000001", f"{n:09d}") for n in range(1, count + 1))
         )
         words = ("--html", tmp_path / "page.html") if command == "explain" else (file,)
-        run(command, file, *words)
-        tracemalloc.start()
-        assert 0 == run(command, file, *words).exit_code
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        return peak
+        peaks: list[int] = []
+        # The least of several: what is learned of guides on the way is learned once, and is not of the file.
+        for _ in range(3):
+            run(command, file, *words)
+            tracemalloc.start()
+            assert 0 == run(command, file, *words).exit_code
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+        return min(peaks)
 
     assert peak_bytes(80) - peak_bytes(20) < 60 * kept_bytes_a_set
 
