@@ -257,6 +257,7 @@ class _Source:
         self.distant: dict[str, int] = {}
         self.places: list[tuple[str, CodePlace]] = []
         self.levels: dict[int, str] = {}
+        self.counts_lines = False
         self.names: dict[str, Any] = {
             "number": next(_numbers),
             "passages": {},
@@ -417,9 +418,14 @@ class _Source:
                 step = [f"if {self.there(number)}:", *(f" {line}" for line in step)]
                 commit = [f"if {self.there(number)}: {commit[0]}", commit[1]]
             return [*begin, *step], commit
-        if segment.id == "LX" and self.table.guide.set_id == "837":
-            return [f"if {own} != str(walk.lines + 1): return None"], ["walk.lines += 1"]
-        return [], ["walk.lines = 0"] if segment.id == "CLM" else []
+        if self.table.guide.set_id != "837" or segment.id not in ("CLM", "LX"):
+            return [], []
+        begin = [] if self.counts_lines else ["lines = walk.lines"]
+        self.counts_lines = True
+        step = ["lines = 0"] if segment.id == "CLM" else ["lines += 1", f"if {own} != str(lines): return None"]
+        if number:
+            step = [f"if {self.there(number)}:", *(f" {line}" for line in step)]
+        return [*begin, *step], ["walk.lines = lines"]
 
     def _means(self, number: int, piece: _Piece) -> list[str]:
         """What is done with a segment: its text is kept, days of service are told, amounts are entered."""

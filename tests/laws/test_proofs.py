@@ -88,6 +88,27 @@ def test_a_loop_proved_as_a_whole_is_judged_as_segment_by_segment(kind: str, see
     assert list(scopes(table)) or seed
 
 
+def test_lines_count_on_behind_a_claim_whose_first_segment_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where loops were proved out of another file, in which claims had no lines."""
+    clean = set_segments(KINDS["837P"][2])
+    bare = [raw for raw in clean if not raw.startswith(("LX*", "SV1*", "DTP*472", "REF*6R"))]
+    own = [at for at, raw in enumerate(clean) if raw.startswith(("CLM", "REF*D9", "HI*"))]
+    headless = [raw for at, raw in enumerate(clean) if at not in own[len(own) // 2 :]]
+    plain, table = (
+        walked("837P", headless, NEVER)[0],
+        Table(guides.load(*KINDS["837P"][:2]), STANDARD, Judgement(LEVELS)),
+    )
+    proved = Walk(table)
+    for segments, proved_from in ((bare, NEVER), (bare, 12), (bare, 12), (headless, 12)):
+        monkeypatch.setattr("x12.walk._PROVED_FROM", proved_from)
+        proved = Walk(table)
+        proved.feed(segments)
+        proved.end()
+    assert list(scopes(table))
+    assert any(f.segment == "LX" for f in plain.findings)
+    assert plain.findings == proved.findings
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_loops_of_a_clean_file_are_proved(kind: str) -> None:
     made, table = walked(kind, set_segments(KINDS[kind][2]), 2, times=3)
