@@ -12,7 +12,7 @@ from __future__ import annotations
 import difflib
 import types
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -50,6 +50,16 @@ class Setting(msgspec.Struct, frozen=True):
 
 def read(kind: type[S], given: Mapping[str, str]) -> S:
     """What was configured, as the adapter's own struct; SettingsError with every fault."""
+    # Asked for with every delivery: what cannot be changed is read once.
+    return _read_once(kind, tuple(given.items())) if kind.__struct_config__.frozen else _read(kind, given)
+
+
+@lru_cache(256)
+def _read_once(kind: type[S], given: tuple[tuple[str, str], ...]) -> S:
+    return _read(kind, dict(given))
+
+
+def _read(kind: type[S], given: Mapping[str, str]) -> S:
     values, faults = _converted(kind, given)
     if faults:
         raise SettingsError(faults)
