@@ -9,8 +9,9 @@ RUN := $(BIN)/python
 demo: $(VENV)/.installed
 	$(BIN)/claimwire demo
 
+# One process a core; a file's tests stay together, for what they share.
 test: $(VENV)/.ready
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n auto --dist loadfile
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .
