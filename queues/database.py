@@ -13,11 +13,13 @@ import asyncio
 import fcntl
 import os
 import re
+import threading
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import cache
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 import apsw
@@ -136,28 +138,33 @@ def _numbered(sql: str) -> str:
 
 # A body, who waits for it, and the context it was asked in.
 _Waiting = tuple[Body[Any], asyncio.Future[Any], Context]
+# What a body came to: who waits for it, its value or its error, and what is called once it is durable.
+_Done = tuple[asyncio.Future[Any], Any, BaseException | None, list[Callable[[], None]]]
 
 
 class _Statements:
-    """A transaction on one SQLite connection. Its coroutines never suspend."""
+    """A transaction on one SQLite connection, by its one cursor. Its coroutines never suspend."""
 
-    def __init__(self, connection: Any) -> None:
-        self.connection = connection
+    __slots__ = ("_connection", "_cursor", "callbacks")
+
+    def __init__(self, connection: Any, cursor: Any) -> None:
+        self._connection = connection
+        self._cursor = cursor
         self.callbacks: list[Callable[[], None]] = []
 
     async def fetch(self, sql: str, *values: Value) -> list[Row]:
-        return self.connection.execute(_numbered(sql), values).fetchall()
+        return self._cursor.execute(_numbered(sql), values).fetchall()
 
     async def row(self, sql: str, *values: Value) -> Row | None:
-        rows = self.connection.execute(_numbered(sql), values).fetchall()
+        rows = self._cursor.execute(_numbered(sql), values).fetchall()
         return rows[0] if rows else None
 
     async def execute(self, sql: str, *values: Value) -> int:
-        self.connection.execute(_numbered(sql), values)
-        return self.connection.changes()
+        self._cursor.execute(_numbered(sql), values).fetchall()
+        return self._connection.changes()
 
     async def many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
-        self.connection.executemany(_numbered(sql), rows).fetchall()
+        self._cursor.executemany(_numbered(sql), rows).fetchall()
 
     def after_commit(self, call: Callable[[], None]) -> None:
         self.callbacks.append(call)
@@ -171,6 +178,43 @@ def _drive(coroutine: Coroutine[Any, Any, T]) -> T:
         return stop.value
     coroutine.close()
     raise DatabaseError("a transaction body awaited something other than its transaction")
+
+
+class _Syncer:
+    """One thread that waits for the disk. An executor would do, at twice the cost of a short COMMIT."""
+
+    def __init__(self) -> None:
+        self._asked: SimpleQueue[tuple[asyncio.Future[None], Callable[[], None]] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="claimwire-commit", daemon=True)
+        self._thread.start()
+
+    def ask(self, call: Callable[[], None]) -> asyncio.Future[None]:
+        """Begin a call in the thread; what it comes to."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._asked.put((future, call))
+        return future
+
+    def close(self) -> None:
+        """End the thread once it has done what it was asked."""
+        self._asked.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (asked := self._asked.get()) is not None:
+            future, call = asked
+            error: BaseException | None = None
+            try:
+                call()
+            except BaseException as raised:
+                error = raised
+            # A loop that is closed has nobody waiting.
+            with suppress(RuntimeError):
+                future.get_loop().call_soon_threadsafe(_settle, future, error)
+
+
+def _settle(future: asyncio.Future[None], error: BaseException | None) -> None:
+    if not future.done():
+        future.set_result(None) if error is None else future.set_exception(error)
 
 
 class SQLite:
@@ -190,9 +234,12 @@ class SQLite:
         self._writer.execute("PRAGMA synchronous=FULL").fetchall()
         self._writer.execute("PRAGMA foreign_keys=ON").fetchall()
         self._reader: Any = self._writer if path is None else _open(name, vfs, flags=apsw.SQLITE_OPEN_READONLY)
+        # Statements run one after the other, each to its end: one cursor for each connection is enough.
+        self._writing: Any = self._writer.cursor()
+        self._reading: Any = self._reader.cursor()
         self._waiting: list[_Waiting] = []
         self._flushing: asyncio.Task[None] | None = None
-        self._thread = ThreadPoolExecutor(1, "claimwire-commit")
+        self._syncer = _Syncer()
         self._closed = False
 
     async def write(self, body: Body[T]) -> T:
@@ -210,7 +257,7 @@ class SQLite:
             while self._flushing is not None:
                 await asyncio.wait([self._flushing])
         try:
-            return _drive(body(_Statements(self._reader)))
+            return _drive(body(_Statements(self._reader, self._reading)))
         except apsw.Error as error:
             raise _translated(error) from error
 
@@ -230,7 +277,7 @@ class SQLite:
         while self._flushing is not None:
             await asyncio.wait([self._flushing])
         self._closed = True
-        self._thread.shutdown()
+        self._syncer.close()
         self._reader.close()
         self._writer.close()
         if self._lock is not None:
@@ -251,18 +298,19 @@ class SQLite:
             self._flushing = None
 
     async def _commit(self, batch: list[_Waiting]) -> None:
-        """Run the bodies of a batch, each in its savepoint, sync them with one COMMIT, then tell their callers."""
-        results: list[tuple[asyncio.Future[Any], Any, BaseException | None, list[Callable[[], None]]]] = []
+        """Run the bodies of a batch, sync them with one COMMIT, then tell their callers."""
+        results: list[_Done] = []
         try:
-            self._writer.execute("BEGIN IMMEDIATE").fetchall()
+            self._say("BEGIN IMMEDIATE")
+            kept = False
             for body, future, context in batch:
-                results.append(context.run(self._one, body, future))
-            await asyncio.get_running_loop().run_in_executor(
-                self._thread, lambda: self._writer.execute("COMMIT").fetchall()
-            )
+                done = context.run(self._one, body, future, kept)
+                results.append(done)
+                kept = kept or done[2] is None
+            await self._syncer.ask(lambda: self._say("COMMIT"))
         except BaseException as error:
             if self._writer.in_transaction:
-                self._writer.execute("ROLLBACK").fetchall()
+                self._say("ROLLBACK")
             failure = _translated(error) if isinstance(error, apsw.Error) else error
             for _, future, _ in batch:
                 if not future.done():
@@ -279,21 +327,25 @@ class SQLite:
             if not future.done():
                 future.set_exception(error) if error is not None else future.set_result(value)
 
-    def _one(
-        self, body: Body[Any], future: asyncio.Future[Any]
-    ) -> tuple[asyncio.Future[Any], Any, BaseException | None, list[Callable[[], None]]]:
-        statements = _Statements(self._writer)
-        self._writer.execute("SAVEPOINT body").fetchall()
+    def _one(self, body: Body[Any], future: asyncio.Future[Any], kept: bool) -> _Done:
+        """Run a body. `kept` says that the transaction holds what other bodies did: then this one has a savepoint to go back to."""
+        statements = _Statements(self._writer, self._writing)
+        if kept:
+            self._say("SAVEPOINT body")
         try:
             value = _drive(body(statements))
         except Exception as error:
             if not self._writer.in_transaction:
                 raise  # The engine undid the whole batch: nothing of it may be reported as done.
-            self._writer.execute("ROLLBACK TO body").fetchall()
-            self._writer.execute("RELEASE body").fetchall()
+            for undo in ("ROLLBACK TO body", "RELEASE body") if kept else ("ROLLBACK", "BEGIN IMMEDIATE"):
+                self._say(undo)
             return future, None, _translated(error) if isinstance(error, apsw.Error) else error, []
-        self._writer.execute("RELEASE body").fetchall()
+        if kept:
+            self._say("RELEASE body")
         return future, value, None, statements.callbacks
+
+    def _say(self, sql: str) -> None:
+        self._writing.execute(sql).fetchall()
 
 
 def _open(name: str, vfs: str | None, **how: Any) -> Any:
@@ -302,7 +354,7 @@ def _open(name: str, vfs: str | None, **how: Any) -> Any:
     # Plans that do not depend on bound values: otherwise SQLite prepares a statement anew each time that one is bound.
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     connection.execute(f"PRAGMA cache_size=-{_CACHE_KIBIBYTES}").fetchall()
-    # Each body has a savepoint: what it would be undone from need not go to a file.
+    # Bodies have savepoints: what they would be undone from need not go to a file.
     connection.execute("PRAGMA temp_store=MEMORY").fetchall()
     return connection
 
