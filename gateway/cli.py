@@ -15,6 +15,7 @@ import typer
 
 from gateway.adapters_cli import app as adapters
 from gateway.codes_cli import app as codes
+from gateway.ops_cli import in_doubt, unmatched
 from gateway.payers_cli import app as payers
 from gateway.x12_cli import app as x12
 
@@ -36,6 +37,8 @@ app.add_typer(x12, name="x12")
 app.add_typer(codes, name="codes")
 app.add_typer(adapters, name="adapters")
 app.add_typer(payers, name="payers")
+app.add_typer(in_doubt, name="in-doubt")
+app.add_typer(unmatched, name="unmatched")
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The configuration file (TOML).")]
 DataOption = Annotated[Path | None, typer.Option("--data", help="The data folder; overrides the configuration's.")]

@@ -92,6 +92,7 @@ async def commit_interchange(
         len(content),
         now,
         attempts=int(claimed),
+        copies=int(claimed),
         sent_at=now if claimed else None,
         traceparent=traceparent,
     )

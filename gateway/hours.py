@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-__all__ = ["CutOff", "Day", "Maintenance", "closed_until", "leaves_at"]
+__all__ = ["CutOff", "Day", "Maintenance", "closed_until", "leaves_at", "next_business_day"]
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -53,6 +53,12 @@ class CutOff(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 def _on(day: datetime, hour: str, zone: ZoneInfo) -> datetime:
     """That hour of a local day, in UTC."""
     return datetime.combine(day.date(), time.fromisoformat(hour), zone).astimezone(UTC)
+
+
+def next_business_day(now: datetime) -> datetime:
+    """The same time of the next day from Monday to Friday."""
+    ahead = {4: 3, 5: 2}.get(now.weekday(), 1)
+    return now + timedelta(days=ahead)
 
 
 def closed_until(windows: Sequence[Maintenance], now: datetime) -> datetime | None:

@@ -22,13 +22,18 @@ __all__ = [
     "Built",
     "Change",
     "ClaimAcknowledged",
+    "Contradicted",
+    "Decided",
+    "Decision",
     "Delivered",
+    "DoubtAsked",
     "Doubted",
     "Fact",
     "FollowUpAsked",
     "GivenUp",
     "Held",
     "NotSent",
+    "NumberTaken",
     "Posted",
     "Profile",
     "Quarantined",
@@ -42,6 +47,7 @@ __all__ = [
 ]
 
 Kind = Literal["eligibility", "claim_status", "claim", "claim_report", "remittance"]
+Decision = Literal["confirmed", "resend", "rebuild", "keep_waiting"]
 KEEP: Final = -1
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -100,6 +106,33 @@ class Doubted(Fact, frozen=True):
 
 class Held(Fact, frozen=True):
     """Nothing tells whether the payer has it, and sending again could double it: a person decides."""
+
+    reason: str
+
+
+class NumberTaken(Held, frozen=True):
+    """The payer says that it had this interchange number before, of an interchange that was sent once: what it holds is not this one."""
+
+
+class DoubtAsked(Fact, frozen=True):
+    """Nobody knows whether the payer has the claim, and a 276 about it is on its way."""
+
+    inquiry_id: str
+
+
+class Decided(Fact, frozen=True):
+    """A person decided what becomes of an interchange in doubt; what they said of it lies sealed under `note_id`.
+
+    `rebuild` is the one fact that moves a claim back: the payer said that it has nothing, so the claim waits for its interchange again.
+    """
+
+    decision: Decision
+    by: str
+    note_id: str
+
+
+class Contradicted(Fact, frozen=True):
+    """What was heard cannot be true beside what a person decided."""
 
     reason: str
 
@@ -230,6 +263,8 @@ _FALLS: Mapping[str, Mapping[str, str]] = {
     "rejected": {"claim": "received", "eligibility": "sent", "claim_status": "sent"},
     "quarantined": {"claim_report": "stored", "remittance": "stored"},
 }
+# From here a person may let a claim go into another interchange: no payer has said that it has it.
+_RELEASABLE = frozenset(("built", "in_doubt", "held", "sent"))
 OPEN: Mapping[str, frozenset[str]] = {
     "claim": frozenset(_CLAIM) - {"remitted"},
     "eligibility": frozenset(_INQUIRY) - {"answered"},
@@ -253,7 +288,7 @@ def _target(fact: Fact) -> str | None:
     match fact:
         case Built():
             return "built"
-        case Delivered():
+        case Delivered() | Decided(decision="confirmed"):
             return "sent"
         case Doubted():
             return "in_doubt"
@@ -281,8 +316,14 @@ def _target(fact: Fact) -> str | None:
 
 def decide(standing: Standing, fact: Fact, profile: Profile, now: int) -> Change:
     """What a fact comes to for a transaction that stands so. Pure: the same arguments give the same change."""
+    if isinstance(fact, Decided) and fact.decision == "rebuild":
+        return Change("accepted", follow_up_at=None) if standing.state in _RELEASABLE else Change()
     target = _target(fact)
     state, conflict = _move(standing, target)
+    conflict = conflict or isinstance(fact, Contradicted)
+    if isinstance(fact, NumberTaken) and state is None and standing.state != "held":
+        # The payer has spoken of it otherwise.
+        conflict = True
     outcome = fact.outcome if isinstance(fact, Remitted) else None
     if conflict and outcome is None:
         return Change(conflict=True)
@@ -313,7 +354,7 @@ def _follow_up(standing: Standing, state: str, fact: Fact, profile: Profile, now
         return KEEP
     if state in ("rejected", "remitted", "finalized"):
         return None
-    if isinstance(fact, (Delivered, Held)) and standing.follow_up_at is None:
+    if isinstance(fact, (Delivered, Held, Decided)) and standing.follow_up_at is None:
         return now + profile.follow_up_after // _MICROSECOND
     if isinstance(fact, (FollowUpAsked, FollowUpLeftToPerson)):
         return now + profile.follow_up_every // _MICROSECOND

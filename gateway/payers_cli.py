@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gateway.payer_files import PayerFile
     from gateway.payers import Directory
 
-__all__ = ["app"]
+__all__ = ["app", "read_payers"]
 
 app = typer.Typer(no_args_is_help=True, help="Payers: which there are, and the files that describe them.")
 
@@ -38,7 +38,7 @@ def _configured(config: Path | None, data: Path | None) -> tuple[Config, Path]:
     return loaded, folder / loaded.payers_folder
 
 
-def _read(config: Path | None, data: Path | None) -> tuple[Directory, list[PayerFile], dict[str, str]]:
+def read_payers(config: Path | None, data: Path | None) -> tuple[Directory, list[PayerFile], dict[str, str]]:
     """The directory as a server would have it, the files with their faults, and where each payer is from."""
     from gateway.payer_files import read_folder
     from gateway.payer_folder import CONFIGURATION, take_in
@@ -64,7 +64,7 @@ def payers_list(config: ConfigOption = None, data: DataOption = None, as_json: J
     from adapters import registry
     from gateway.payer_records import supports
 
-    directory, files, sources = _read(config, data)
+    directory, files, sources = read_payers(config, data)
     rows = [
         {
             "id": payer.id,
@@ -102,7 +102,7 @@ def payers_show(
     from gateway.payer_files import content_of, shown
     from gateway.payers import UnknownPayer
 
-    directory, _, sources = _read(config, data)
+    directory, _, sources = read_payers(config, data)
     try:
         payer = directory.find(payer_id)
     except UnknownPayer as error:
@@ -138,7 +138,7 @@ def payers_check(
         directory, read = loaded.directory, [read_file(path) for path in files]
         read = [msgspec.structs.replace(f, faults=f.faults or take_in(directory, f)) for f in read]
     else:
-        _, read, _ = _read(config, data)
+        _, read, _ = read_payers(config, data)
     if as_json:
         _print_json([{"file": f.name, "payer": f.payer.id if f.payer else None, "errors": f.faults} for f in read])
     else:

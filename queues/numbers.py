@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from queues.database import Transaction
 
-__all__ = ["CONTROL_NUMBER_MAX", "NumbersUsedUp", "mint"]
+__all__ = ["CONTROL_NUMBER_MAX", "NumbersUsedUp", "advance", "mint"]
 
 CONTROL_NUMBER_MAX = 999_999_999
 
@@ -30,3 +30,14 @@ async def mint(tx: Transaction, tenant_id: str, series: str, count: int = 1) -> 
     if first + count - 1 > CONTROL_NUMBER_MAX:
         raise NumbersUsedUp(f"series {series}: no control number is left below {CONTROL_NUMBER_MAX + 1}")
     return first
+
+
+async def advance(tx: Transaction, tenant_id: str, series: str, past: int) -> None:
+    """Take no number of a series any more that is not greater than `past`: the other side has seen those."""
+    await tx.execute(
+        "INSERT INTO numbers (tenant_id, series, next) VALUES ($1, $2, $3) ON CONFLICT (tenant_id, series) DO UPDATE SET"
+        " next = CASE WHEN numbers.next < excluded.next THEN excluded.next ELSE numbers.next END",
+        tenant_id,
+        series,
+        past + 1,
+    )

@@ -28,6 +28,7 @@ TAGS = {
     "events": "Be told of changes by webhooks, and read what was told.",
     "authorization": "Tokens of limited life for keys (OAuth 2.0 client credentials).",
     "v1": "What the dialect lacks: where a transaction stands and its whole story, benefits in order, estimates.",
+    "inboxes": "What waits for a person: interchanges in doubt, files that match nothing.",
     "sandbox": "Only where the gateway runs with its own sandbox payer.",
     "operations": "Whether the service is up.",
 }

@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from gateway.api import batch_eligibility, core, dialect, oauth, payers, sdk, sdk_events, v1
+from gateway.api import batch_eligibility, core, dialect, inboxes, oauth, payers, sdk, sdk_events, v1
 from gateway.api.bodies import Bodies, Unread
 from gateway.api.docs import Documentation
 from gateway.api.openapi import document
@@ -36,6 +36,7 @@ _LOG = log.get("gateway.api")
 OPERATIONS: tuple[Operation, ...] = (
     *dialect.OPERATIONS,
     *batch_eligibility.OPERATIONS,
+    *inboxes.OPERATIONS,
     *oauth.OPERATIONS,
     *payers.OPERATIONS,
     *sdk.OPERATIONS,

@@ -10,7 +10,7 @@ from gateway.ledger import payloads
 from gateway.ledger.vault import Vault
 from queues.database import Row, Transaction
 
-__all__ = ["InboundFile", "claim_effect", "get", "set_state", "settled", "store"]
+__all__ = ["InboundFile", "claim_effect", "get", "handled", "set_state", "settled", "store", "to_handle"]
 
 
 class InboundFile(msgspec.Struct, frozen=True):
@@ -28,6 +28,9 @@ class InboundFile(msgspec.Struct, frozen=True):
     received_at: int
     settled_at: int | None
     traceparent: str
+    handled_at: int | None = None
+    handled_by: str | None = None
+    note_id: str | None = None
 
 
 _FIELDS = InboundFile.__struct_fields__
@@ -91,6 +94,34 @@ async def settled(tx: Transaction, file: InboundFile, now: int) -> None:
     await tx.execute(
         "UPDATE inbound_files SET settled_at = $1 WHERE tenant_id = $2 AND inbound_id = $3",
         now,
+        file.tenant_id,
+        file.inbound_id,
+    )
+
+
+async def to_handle(
+    tx: Transaction, tenant_id: str, after: tuple[int, str], limit: int, *, handled: bool
+) -> list[InboundFile]:
+    """Files that match nothing or contradict themselves, oldest first, behind a time of receipt and an id; looked after or not yet."""
+    which = "IS NOT NULL" if handled else "IS NULL"
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM inbound_files WHERE tenant_id = $1 AND state IN ('unmatched', 'quarantined') AND handled_at {which}"
+        " AND (received_at > $2 OR (received_at = $2 AND inbound_id > $3)) ORDER BY received_at, inbound_id LIMIT $4",
+        tenant_id,
+        after[0],
+        after[1],
+        limit,
+    )
+    return [_file(row) for row in rows]
+
+
+async def handled(tx: Transaction, file: InboundFile, by: str, note_id: str, now: int) -> None:
+    """A person has looked after a file; what they said of it is sealed under that id."""
+    await tx.execute(
+        "UPDATE inbound_files SET handled_at = $1, handled_by = $2, note_id = $3 WHERE tenant_id = $4 AND inbound_id = $5",
+        now,
+        by,
+        note_id,
         file.tenant_id,
         file.inbound_id,
     )

@@ -10,9 +10,13 @@ __all__ = [
     "Interchange",
     "Member",
     "by_number",
+    "decide_by",
+    "doubt",
     "get",
+    "in_doubt",
     "insert",
     "members",
+    "not_sent",
     "of_transaction",
     "record_attempt",
     "set_state",
@@ -20,7 +24,11 @@ __all__ = [
 
 
 class Interchange(msgspec.Struct, frozen=True):
-    """An outbound interchange. `series` is sender, receiver and usage; `state` is intent, on_wire, in_doubt, confirmed, rejected or held."""
+    """An outbound interchange. `series` is sender, receiver and usage.
+
+    `state` is intent, on_wire, in_doubt, safe_to_resend, held, or for good confirmed, rejected or released: a person let its claims go
+    into another one. `copies` counts the attempts that may have reached the payer.
+    """
 
     tenant_id: str
     interchange_id: str
@@ -37,6 +45,9 @@ class Interchange(msgspec.Struct, frozen=True):
     reason: str = ""
     sent_at: int | None = None
     traceparent: str = ""
+    copies: int = 0
+    doubted_at: int | None = None
+    decide_by: int | None = None
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -109,8 +120,44 @@ async def of_transaction(tx: Transaction, tenant_id: str, transaction_id: str) -
 async def record_attempt(tx: Transaction, made: Interchange, now: int) -> None:
     """Before the first byte: from here on the payer may have it."""
     await tx.execute(
-        "UPDATE interchanges SET state = 'on_wire', attempts = attempts + 1, sent_at = coalesce(sent_at, $1) WHERE tenant_id = $2 AND interchange_id = $3",
+        "UPDATE interchanges SET state = 'on_wire', attempts = attempts + 1, copies = copies + 1, sent_at = coalesce(sent_at, $1)"
+        " WHERE tenant_id = $2 AND interchange_id = $3",
         now,
+        made.tenant_id,
+        made.interchange_id,
+    )
+
+
+async def not_sent(tx: Transaction, made: Interchange, state: str, reason: str) -> None:
+    """The attempt that was recorded last did not leave: back to where it stood, with a copy less that the payer may have."""
+    await tx.execute(
+        "UPDATE interchanges SET state = $1, reason = $2, copies = copies - 1 WHERE tenant_id = $3 AND interchange_id = $4",
+        state,
+        reason,
+        made.tenant_id,
+        made.interchange_id,
+    )
+
+
+async def doubt(tx: Transaction, made: Interchange, state: str, reason: str, now: int, decide_at: int) -> None:
+    """Nobody knows whether the payer has it: in_doubt, or held where nothing more is tried. The first time counts."""
+    await tx.execute(
+        "UPDATE interchanges SET state = $1, reason = $2, doubted_at = coalesce(doubted_at, $3), decide_by = coalesce(decide_by, $4)"
+        " WHERE tenant_id = $5 AND interchange_id = $6",
+        state,
+        reason,
+        now,
+        decide_at,
+        made.tenant_id,
+        made.interchange_id,
+    )
+
+
+async def decide_by(tx: Transaction, made: Interchange, at: int) -> None:
+    """Until when a person will wait."""
+    await tx.execute(
+        "UPDATE interchanges SET decide_by = $1 WHERE tenant_id = $2 AND interchange_id = $3",
+        at,
         made.tenant_id,
         made.interchange_id,
     )
@@ -125,3 +172,22 @@ async def set_state(tx: Transaction, made: Interchange, state: str, reason: str 
         made.tenant_id,
         made.interchange_id,
     )
+
+
+async def in_doubt(
+    tx: Transaction, tenant_id: str, after: tuple[int, str], limit: int
+) -> list[tuple[Interchange, int]]:
+    """Interchanges of claims of which nobody knows whether the payer has them, each with how many claims, longest in doubt first.
+
+    `after` is the time and id of the last one of the page before.
+    """
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS}, (SELECT count(*) FROM members m WHERE m.tenant_id = i.tenant_id AND m.interchange_id = i.interchange_id)"
+        " FROM interchanges i WHERE tenant_id = $1 AND set_id = '837' AND state IN ('in_doubt', 'held')"
+        " AND (doubted_at > $2 OR (doubted_at = $2 AND interchange_id > $3)) ORDER BY doubted_at, interchange_id LIMIT $4",
+        tenant_id,
+        after[0],
+        after[1],
+        limit,
+    )
+    return [(_interchange(row[:-1]), row[-1]) for row in rows]

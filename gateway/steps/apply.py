@@ -14,14 +14,16 @@ import msgspec
 from gateway import remittance
 from gateway.batch_answers import take_answer
 from gateway.inquiries import Kind, answer_of, meta_of
-from gateway.ledger import claim_list, inbound, interchanges, payloads, search, transactions
+from gateway.ledger import claim_list, evidence, inbound, interchanges, payloads, search, transactions
 from gateway.ledger.inbound import InboundFile
 from gateway.ledger.interchanges import Interchange
 from gateway.lifecycle import (
     Acknowledged,
     ClaimAcknowledged,
+    Contradicted,
     Delivered,
     Fact,
+    NumberTaken,
     Posted,
     Quarantined,
     Remitted,
@@ -30,10 +32,10 @@ from gateway.lifecycle import (
 from gateway.payers import Route
 from gateway.reports import report_277, report_835
 from gateway.runtime import Runtime
-from gateway.steps.send import apply_to_members
+from gateway.steps.settling import apply_to_members, know
 from gateway.steps.waiting import later
 from observability import log, tracing
-from queues import work
+from queues import numbers, work
 from queues.database import Transaction
 from queues.work import Work
 from x12.documents.acknowledgements import (
@@ -54,6 +56,12 @@ __all__ = ["run"]
 
 _LOG = log.get("gateway.apply")
 _CLEARINGHOUSE = "AY"
+# Claim status code 54: a duplicate of a claim that the payer has.
+_DUPLICATE_CLAIM = "54"
+# How far a series is moved on when the payer has seen a number of it that was sent once: more than a restored backup can lack.
+_GUARD = 10_000
+# Where a claim stands as long as nobody has said that the payer has it.
+_UNPROVEN = ("built", "in_doubt", "held")
 
 
 @dataclass
@@ -153,11 +161,21 @@ async def _to_members(
     done.matched += await apply_to_members(tx, done.runtime, interchange, fact, control_number, done.file.inbound_id)
 
 
-async def _confirm(tx: Transaction, done: _Applying, interchange: Interchange, evidence: str) -> None:
-    """An answer about an interchange proves that it arrived, whatever the sending looked like from here."""
-    if interchange.state not in ("confirmed", "rejected"):
-        await interchanges.set_state(tx, interchange, "confirmed", f"evidence: {evidence}")
-        await _to_members(tx, done, interchange, Delivered(evidence))
+async def _confirm(tx: Transaction, done: _Applying, interchange: Interchange, source: str) -> bool:
+    """An answer about an interchange proves that it arrived, whatever the sending looked like from here; False where it was never sent."""
+    if not interchange.attempts:
+        done.faults.append("an answer to an interchange that was not sent")
+        return False
+    if interchange.state in ("confirmed", "rejected"):
+        return True
+    if interchange.state == "released":
+        # A person let its claims go into another one: now the payer may have them twice.
+        told = Contradicted("the payer has an interchange whose claims were released")
+        await _to_members(tx, done, interchange, told)
+    await interchanges.set_state(tx, interchange, "confirmed", f"evidence: {source}")
+    await know(tx, done.runtime, interchange, source, "received")
+    await _to_members(tx, done, interchange, Delivered(source))
+    return True
 
 
 async def _ta1(tx: Transaction, done: _Applying, said: InterchangeAcknowledgement) -> None:
@@ -165,11 +183,15 @@ async def _ta1(tx: Transaction, done: _Applying, said: InterchangeAcknowledgemen
     if interchange is None:
         done.unmatched += 1
         return
-    if said.accepted is False and said.duplicate and interchange.attempts > 1:
-        # The second copy of a resend was recognised: the first one has arrived.
-        await _confirm(tx, done, interchange, "TA1 025")
+    if said.accepted is False and said.duplicate:
+        # Where copies left, the second one was recognised: the first has arrived.
+        if interchange.copies > 1:
+            await _confirm(tx, done, interchange, "TA1 025")
+        else:
+            await _number_taken(tx, done, interchange)
         return
-    await _confirm(tx, done, interchange, "TA1")
+    if not await _confirm(tx, done, interchange, "TA1"):
+        return
     if said.accepted is not None:
         codes = [said.note] if said.note and not said.accepted else []
         if not said.accepted:
@@ -177,23 +199,57 @@ async def _ta1(tx: Transaction, done: _Applying, said: InterchangeAcknowledgemen
         await _to_members(tx, done, interchange, Acknowledged("TA1", said.accepted, codes))
 
 
+async def _number_taken(tx: Transaction, done: _Applying, interchange: Interchange) -> None:
+    """The payer had this number before, and we sent it once: our memory is short, as after a restored backup. A person looks."""
+    runtime, reason = done.runtime, "TA1 025 to an interchange that was sent once"
+    await numbers.advance(tx, interchange.tenant_id, interchange.series, interchange.control_number + _GUARD)
+    answered = await evidence.of(tx, interchange.tenant_id, interchange.interchange_id)
+    if interchange.state != "rejected" and not any(one.says == "received" for one in answered):
+        now = runtime.world.micros()
+        await interchanges.doubt(tx, interchange, "held", reason, now, now)
+    await know(tx, runtime, interchange, "TA1", "number taken", reason)
+    await _to_members(tx, done, interchange, NumberTaken(reason))
+    _LOG.warning("number taken", interchange_id=interchange.interchange_id, route_id=interchange.route_id)
+
+
 async def _999(tx: Transaction, done: _Applying, said: GroupAcknowledgement) -> None:
     interchange = await _sent(tx, done, said.control_number)
     if interchange is None:
         done.unmatched += 1
         return
-    await _confirm(tx, done, interchange, "999")
     held = await interchanges.members(tx, interchange.tenant_id, interchange.interchange_id)
-    numbers = list(dict.fromkeys(m.control_number for m in held))
+    sent = list(dict.fromkeys(m.control_number for m in held))
     named = {s.control_number: s for s in said.sets or ()}
-    if set(named) - set(numbers):
+    # One that does not know what was sent proves nothing: nothing of it is applied.
+    if set(named) - set(sent):
         done.faults.append("the 999 names a transaction set that was not sent")
-    for number in numbers:
+        return
+    if (said.included or len(sent)) != len(sent) or (said.accepted_sets or 0) > len(sent):
+        done.faults.append("the 999 counts other transaction sets than were sent")
+        return
+    if not await _confirm(tx, done, interchange, "999"):
+        return
+    for number in sent:
         accepted = said.verdict(number)
         if accepted is not None:
             one = named.get(number)
             codes = list((one.codes if one else said.codes) or ())
             await _to_members(tx, done, interchange, Acknowledged("999", accepted, codes), number)
+
+
+async def _proven(
+    tx: Transaction, done: _Applying, subject: transactions.Transaction, source: str
+) -> transactions.Transaction:
+    """A payer that knows a claim has the interchange that carried it: the claim as it stands then."""
+    if subject.state not in _UNPROVEN:
+        return subject
+    carried = [
+        i for i in await interchanges.of_transaction(tx, subject.tenant_id, subject.transaction_id) if i.attempts
+    ]
+    if not carried:
+        return subject
+    await _confirm(tx, done, carried[-1], source)
+    return await transactions.get(tx, subject.tenant_id, subject.transaction_id)
 
 
 def _statuses(codes: tuple[StatusCode, ...]) -> list[str]:
@@ -273,10 +329,22 @@ async def _judged(
     await search.add(
         tx, done.runtime.vault, subject.tenant_id, subject.transaction_id, {"payer_control_number": number}
     )
+    copied = verdict.accepted is False and {c.status for c in verdict.codes} == {_DUPLICATE_CLAIM}
+    if copied and await _was_copied(tx, subject):
+        # The copy was recognised: the claim that came first is the one that counts.
+        await _proven(tx, done, subject, "277CA 54")
+        return
     if verdict.accepted is not None:
+        subject = await _proven(tx, done, subject, "277CA")
         await _happen(
             tx, done, subject, ClaimAcknowledged(verdict.accepted, _statuses(verdict.codes), report_id, source)
         )
+
+
+async def _was_copied(tx: Transaction, subject: transactions.Transaction) -> bool:
+    """Whether the payer may have got the interchange of a claim more than once."""
+    carried = await interchanges.of_transaction(tx, subject.tenant_id, subject.transaction_id)
+    return bool(carried) and carried[-1].copies > 1
 
 
 async def _277(tx: Transaction, done: _Applying, received: TransactionSet) -> None:
@@ -299,6 +367,8 @@ async def _reported(tx: Transaction, done: _Applying, claim: transactions.Transa
     number = said.payer_claim_control_number
     await search.add(tx, done.runtime.vault, claim.tenant_id, claim.transaction_id, {"payer_control_number": number})
     own = [c for c in said.codes if c.line is None]
+    if own and own[0].category[:1] in "APFR" and own[0].category not in ("A4", "A5"):
+        claim = await _proven(tx, done, claim, "277")
     await _happen(tx, done, claim, StatusReported(own[0].category if own else "", _statuses(tuple(own))))
 
 
@@ -356,6 +426,7 @@ async def _835(tx: Transaction, done: _Applying, received: TransactionSet) -> No
         number = paid.payer_control_number
         found_by: dict[search.Scope, str | None] = {"payer_control_number": number}
         await search.add(tx, done.runtime.vault, subject.tenant_id, subject.transaction_id, found_by)
+        subject = await _proven(tx, done, subject, "835")
         await _happen(tx, done, subject, Remitted(paid.status, remittance.outcome_of(paid), advice.transaction_id))
         await claim_list.keep_payment(tx, done.runtime.vault, subject, remittance.payment_of(root, paid))
     await _posted(tx, done, advice, matched, unmatched)

@@ -6,22 +6,20 @@ payer that finds nothing is asked with wider dates the next time; a payer withou
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 
-from gateway.claim_kinds import AnyClaim, bill_type, kept_claim, span_of
-from gateway.inquiries import Prepared, commit_inquiry, prepare_status
+from gateway.asking import prepare_about
+from gateway.inquiries import Prepared, commit_inquiry
 from gateway.ledger import idempotency, transactions
 from gateway.lifecycle import FollowUpAsked, FollowUpLeftToPerson
-from gateway.payers import Payer
 from gateway.runtime import Runtime
 from gateway.submissions import claim_of
 from observability import log, tracing
 from queues import work
 from queues.database import Transaction
 from queues.work import SECOND, Work
-from x12.documents.claim_status import ClaimStatusRequest, Encounter, Provider, RequestDependent, RequestSubscriber
 
-__all__ = ["request_for", "run"]
+__all__ = ["run"]
 
 _LOG = log.get("gateway.follow_up")
 _PAGE = 100
@@ -56,30 +54,13 @@ async def _ask(runtime: Runtime, item: Work, subject: transactions.Transaction) 
     prepared: Prepared | None = None
     reason = "the payer is not configured"
     if payer is not None:
-        prepared, reason = _prepare(runtime, payer, subject, segments, asked_before)
+        prepared, reason = prepare_about(runtime, payer, subject, segments, _WIDER * asked_before)
     await runtime.database.write(lambda tx: _commit(tx, runtime, item, subject, prepared, reason))
 
 
 async def _asked(tx: Transaction, subject: transactions.Transaction) -> int:
     events = await transactions.events(tx, subject.tenant_id, subject.transaction_id)
     return sum(e.kind == "followUpAsked" for e in events)
-
-
-def _prepare(
-    runtime: Runtime, payer: Payer, subject: transactions.Transaction, segments: list[str], asked_before: int
-) -> tuple[Prepared | None, str]:
-    """The 276, or why there is none."""
-    route = runtime.directory.route(payer, subject.usage)
-    if payer.transactions.claim_status == "not_supported" or "276" not in runtime.adapter(route).capabilities.real_time:
-        return None, "the payer takes no status inquiries: call it"
-    request = request_for(kept_claim(segments), _WIDER * asked_before)
-    prepared, written = prepare_status(runtime, payer, request, subject.transaction_id)
-    prepared.route, prepared.usage = route, subject.usage
-    if not written.accepted:
-        return None, "the claim lacks what a status inquiry needs: " + ", ".join(
-            sorted({f.place for f in written.findings})
-        )
-    return prepared, ""
 
 
 async def _commit(
@@ -113,46 +94,3 @@ async def _again(tx: Transaction, runtime: Runtime, item: Work, *, more: bool) -
     latest = now + _LONGEST_SECONDS * SECOND
     run_at = latest if next_at is None else min(max(next_at, now), latest)
     await work.enqueue(tx, item.tenant_id, runtime.world.new_id(), "follow_up", item.tenant_id, now, run_at)
-
-
-def request_for(claim: AnyClaim, wider: timedelta = timedelta(0)) -> ClaimStatusRequest:
-    """The status inquiry about a claim, its dates of service widened on both sides; of a hospital's with its type of bill."""
-    information = claim.claim_information
-    first, last = span_of(claim)
-    billing, subscriber, dependent = claim.billing, claim.subscriber, claim.dependent
-    person = {"last_name", "first_name", "middle_name", "suffix", "date_of_birth", "gender"}
-    encounter = Encounter(
-        patient_account_number=information.patient_control_number if information else None,
-        submitted_amount=information.claim_charge_amount if information else None,
-        clearing_house_claim_number=_claim_number(claim),
-        billing_type=bill_type(claim),
-        beginning_date_of_service=_shifted(first, -wider),
-        end_date_of_service=_shifted(last, wider) if last != first or wider else None,
-    )
-    asking: list[Provider] = []
-    if billing is not None:
-        names = {n: getattr(billing, n) for n in ("organization_name", "last_name", "first_name", "npi")}
-        asking = [Provider(provider_type="BillingProvider", **names)]
-    return ClaimStatusRequest(
-        providers=asking,
-        subscriber=RequestSubscriber(
-            member_id=subscriber.member_id if subscriber else None, **{n: getattr(subscriber, n, None) for n in person}
-        ),
-        dependent=RequestDependent(**{n: getattr(dependent, n, None) for n in person}) if dependent else None,
-        encounter=encounter,
-    )
-
-
-def _claim_number(claim: AnyClaim) -> str | None:
-    supplement = claim.claim_information.claim_supplemental_information if claim.claim_information else None
-    return supplement.claim_number if supplement else None
-
-
-def _shifted(day: str, by: timedelta) -> str | None:
-    if not day or not by:
-        return day or None
-    try:
-        moved = date(int(day[:4]), int(day[4:6]), int(day[6:])) + by
-    except ValueError:
-        return day
-    return f"{moved:%Y%m%d}"

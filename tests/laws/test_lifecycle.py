@@ -17,12 +17,16 @@ from gateway.lifecycle import (
     Answered,
     Built,
     ClaimAcknowledged,
+    Contradicted,
+    Decided,
     Delivered,
+    DoubtAsked,
     Doubted,
     Fact,
     FollowUpAsked,
     Held,
     NotSent,
+    NumberTaken,
     Posted,
     Profile,
     Quarantined,
@@ -47,6 +51,10 @@ CLAIM_FACTS: tuple[Fact, ...] = (
     ClaimAcknowledged(True, ["A2:20"]),
     ClaimAcknowledged(False, ["A3:21"]),
     FollowUpAsked("x"),
+    DoubtAsked("x"),
+    NumberTaken("025"),
+    Contradicted("both"),
+    *(Decided(d, "ada", "n") for d in ("confirmed", "resend", "keep_waiting")),
     *(StatusReported(c) for c in ("A1", "A2", "A3", "A4", "P1", "F1", "F2", "R0", "D0", "E1", "")),
     Remitted("1", "paid", "r"),
     Remitted("4", "denied", "r"),
@@ -146,3 +154,17 @@ def test_inquiries_are_answered_once_and_open_states_are_on_their_ladder() -> No
     assert decide(Standing("eligibility", "answered"), Acknowledged("999", False), PROFILE, NOW).state is None
     for kind, states in OPEN.items():
         assert states < set(LADDERS[kind])
+
+
+def test_only_a_persons_word_takes_a_claim_back_and_only_while_no_payer_has_spoken_of_it() -> None:
+    released = Decided("rebuild", "ada", "n")
+    for state in STATES["claim"]:
+        change = decide(Standing("claim", state, None, NOW), released, PROFILE, NOW)
+        silent = state in ("built", "in_doubt", "held", "sent")
+        assert ("accepted" if silent else None, None if silent else KEEP) == (change.state, change.follow_up_at), state
+
+
+def test_a_number_that_was_taken_holds_the_claim_or_contradicts_what_was_heard() -> None:
+    assert "held" == decide(Standing("claim", "in_doubt"), NumberTaken("025"), PROFILE, NOW).state
+    assert decide(Standing("claim", "sent"), NumberTaken("025"), PROFILE, NOW).conflict
+    assert not decide(Standing("claim", "held"), NumberTaken("025"), PROFILE, NOW).conflict

@@ -1,0 +1,212 @@
+"""Commands for whoever is on call: interchanges in doubt, and files that match nothing. Thin over the inboxes."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import msgspec
+import typer
+
+if TYPE_CHECKING:
+    from gateway.runtime import Runtime
+
+__all__ = ["in_doubt", "unmatched"]
+
+T = TypeVar("T")
+
+in_doubt = typer.Typer(no_args_is_help=True, help="Interchanges of which nobody knows whether the payer has them.")
+unmatched = typer.Typer(no_args_is_help=True, help="Files from payers that match nothing, or contradict themselves.")
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="The configuration file (TOML).")]
+DataOption = Annotated[Path | None, typer.Option("--data", help="The data folder; overrides the configuration's.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+WhyOption = Annotated[str, typer.Option("--why", help="Why, in a sentence; it is kept sealed.")]
+ByOption = Annotated[str | None, typer.Option("--by", help="Who decides; the user of the machine by itself.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many at most.")]
+
+
+def _beside(config: Path | None, data: Path | None, act: Callable[[Runtime], Awaitable[T]]) -> T:
+    """Do something with the ledger, beside a server that may be running on the same folder."""
+    from gateway.config import ConfigError, load
+    from gateway.inboxes import NotInDoubt, NotThere
+    from gateway.payers_cli import read_payers
+    from gateway.runtime import open_runtime
+    from observability import log
+
+    try:
+        loaded = load(config)
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from error
+    log.configure(loaded.log_level)
+    folder = data or (config.parent if config is not None else Path()) / loaded.data
+
+    async def run() -> T:
+        runtime = await open_runtime(loaded, folder, exclusive=False)
+        try:
+            runtime.directory, _, _ = read_payers(config, data)
+            return await act(runtime)
+        finally:
+            await runtime.close()
+
+    try:
+        return asyncio.run(run())
+    except (NotThere, NotInDoubt, ValueError) as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _print_json(value: object) -> None:
+    typer.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
+
+
+def _table(names: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*names, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def _who(by: str | None) -> str:
+    return by or getpass.getuser()
+
+
+@in_doubt.command("list")
+def in_doubt_list(
+    config: ConfigOption = None, data: DataOption = None, limit: LimitOption = 200, as_json: JsonOption = False
+) -> None:
+    """What is in doubt or held, longest first; those whose time to decide has passed are marked."""
+    from gateway.inboxes import Inboxes
+
+    page = _beside(config, data, lambda runtime: Inboxes(runtime).in_doubt(limit=limit))
+    if as_json:
+        _print_json(page)
+        return
+    rows = [
+        (
+            i.interchange_id,
+            i.control_number,
+            i.route_id,
+            i.state,
+            str(i.claims),
+            i.since,
+            i.decide_by + (" (overdue)" if i.overdue else ""),
+        )
+        for i in page.items
+    ]
+    _table(("interchange", "ISA13", "route", "state", "claims", "since", "decide by"), rows)
+
+
+@in_doubt.command("show")
+def in_doubt_show(
+    interchange_id: str, config: ConfigOption = None, data: DataOption = None, as_json: JsonOption = False
+) -> None:
+    """All that is known of one, and what can be decided."""
+    from gateway.inboxes import Inboxes
+
+    found = _beside(config, data, lambda runtime: Inboxes(runtime).doubt(interchange_id))
+    if as_json:
+        _print_json(found)
+        return
+    typer.echo(
+        f"ISA13 {found.control_number} on {found.route_id}: {found.state}, {found.claims} claims. {found.reason}"
+    )
+    rows = [(k.at, k.source, k.says, " ".join(t for t in (k.detail, k.by, k.why) if t)) for k in found.evidence]
+    _table(("when", "source", "says", "details"), rows)
+    for decision, meaning in found.can.items():
+        typer.echo(f"  {decision}: {meaning}")
+
+
+@in_doubt.command("decide")
+def in_doubt_decide(
+    interchange_id: str,
+    decision: Annotated[str, typer.Argument(help="confirmed, resend, rebuild or keep_waiting.")],
+    why: WhyOption,
+    by: ByOption = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide what becomes of one. A server that runs on the folder goes on from there."""
+    from gateway.inboxes import Inboxes, decision_of, reason
+
+    made = _beside(
+        config,
+        data,
+        lambda runtime: runtime.database.write(
+            lambda tx: Inboxes(runtime).decide(tx, interchange_id, decision_of(decision), _who(by), reason(why))
+        ),
+    )
+    if as_json:
+        _print_json(made)
+    else:
+        typer.echo(f"{made.state.replace('_', ' ')}: {made.claims} claims")
+
+
+@unmatched.command("list")
+def unmatched_list(
+    config: ConfigOption = None,
+    data: DataOption = None,
+    limit: LimitOption = 200,
+    handled: Annotated[bool, typer.Option("--handled", help="Those that were looked after.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Files that match nothing or contradict themselves, oldest first."""
+    from gateway.inboxes import Inboxes
+
+    page = _beside(config, data, lambda runtime: Inboxes(runtime).unmatched(limit=limit, handled=handled))
+    if as_json:
+        _print_json(page)
+        return
+    rows = [(i.inbound_id, i.received_at, i.route_id, i.state, i.reason) for i in page.items]
+    _table(("file", "received", "route", "state", "reason"), rows)
+
+
+@unmatched.command("show")
+def unmatched_show(
+    inbound_id: str,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Show raw segments with patients' data.")] = False,
+) -> None:
+    """One of them; with --reveal its raw segments."""
+    from gateway.inboxes import Inboxes
+
+    found = _beside(config, data, lambda runtime: Inboxes(runtime).file(inbound_id, reveal=reveal))
+    if as_json:
+        _print_json(found)
+        return
+    typer.echo(f"{found.state} on {found.route_id} at {found.received_at}: {found.reason} ({', '.join(found.sets)})")
+    for segment in found.segments or ():
+        typer.echo(f"  {segment}")
+
+
+@unmatched.command("handled")
+def unmatched_handled(
+    inbound_id: str,
+    why: WhyOption,
+    by: ByOption = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say that one was looked after, and how."""
+    from gateway.inboxes import Inboxes, reason
+
+    made = _beside(
+        config,
+        data,
+        lambda runtime: runtime.database.write(
+            lambda tx: Inboxes(runtime).handle(tx, inbound_id, _who(by), reason(why))
+        ),
+    )
+    if as_json:
+        _print_json(made)
+    else:
+        typer.echo(f"handled at {made.handled_at} by {made.handled_by}")

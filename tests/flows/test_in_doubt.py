@@ -1,0 +1,268 @@
+"""Nobody knows whether the payer has it: settled by evidence, in its order, and at the end by a person whose word is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+from gateway.cli import app
+from gateway.ledger import inbound, interchanges
+from gateway.runtime import TENANT
+from queues import numbers
+from queues.database import Transaction
+from tests.flows.contract import Contract
+from tests.flows.doubtful import Doubtful, doubtful, functional, ta1
+from tests.flows.service import Client, claim_body, until
+from tests.flows.test_access import key_with
+
+
+async def sent(payer: Doubtful, *patients: str) -> list[str]:
+    """Claims that went out together, and of which the payer says nothing yet."""
+    claims = list(await asyncio.gather(*(payer.client.submit(claim_body(patient)) for patient in patients)))
+    for claim in claims:
+        await until(payer.client, claim, "sent", "in_doubt")
+    return claims
+
+
+async def file_state(payer: Doubtful, inbound_id: str) -> str:
+    file = await payer.up.runtime.database.read(lambda tx: inbound.get(tx, TENANT, inbound_id))
+    assert file is not None
+    return file.state
+
+
+async def test_f03_what_was_on_the_wire_when_a_process_died_is_in_doubt_and_not_sent_again(tmp_path: Path) -> None:
+    async with doubtful(tmp_path) as payer:
+        await payer.weather("cut")
+        (claim,) = await sent(payer, "PAID-1")
+        before = await payer.interchange(claim)
+
+        # As a process leaves it that dies before it can say what became of its attempt.
+        async def died(tx: Transaction) -> None:
+            await interchanges.set_state(tx, before, "on_wire")
+
+        await payer.up.runtime.database.write(died)
+        payer.passes(20)
+        after = await payer.interchange(claim, "in_doubt", "held")
+        assert (1, 1) == (after.attempts, after.copies)
+        assert 1 == (await payer.seen())["interchanges"]
+
+
+async def test_f04_a_payer_that_hangs_up_after_the_body_is_asked_and_then_left_to_a_person(tmp_path: Path) -> None:
+    async with doubtful(tmp_path) as payer:
+        await payer.weather("cut")
+        (claim,) = await sent(payer, "PAID-1")
+        for _ in range(8):
+            payer.passes(60)
+            await asyncio.sleep(0.1)
+        held = await payer.interchange(claim, "held")
+        assert 1 == held.copies
+        assert 1 == (await payer.seen())["interchanges"]
+        (doubt,) = await payer.doubts()
+        assert ("held", 1, "SANDBOX") == (doubt["state"], doubt["claims"], doubt["payerIds"][0])
+        # From a weekday to the next one, over a weekend.
+        assert doubt["since"] < doubt["decideBy"]
+
+
+async def test_f05_an_acknowledgement_that_comes_late_settles_the_doubt_without_a_second_sending(
+    tmp_path: Path,
+) -> None:
+    async with doubtful(tmp_path, duplicates="isa13", collects=True) as payer:
+        await payer.weather("cut")
+        (claim,) = await sent(payer, "PAID-1")
+        await until(payer.client, claim, "received")
+        assert "confirmed" == (await payer.interchange(claim)).state
+        story = await payer.story(claim)
+        assert story.index("doubted") < story.index("delivered")
+        assert [] == await payer.doubts()
+
+
+async def test_a_claim_that_the_payer_knows_by_276_proves_that_its_interchange_arrived(tmp_path: Path) -> None:
+    async with doubtful(tmp_path, status=True, window_seconds=2) as payer:
+        await payer.weather("cut")
+        first, second = await sent(payer, "PAID-1", "PAID-2")
+        confirmed = await payer.interchange(first, "confirmed")
+        assert (1, "evidence: 277") == (confirmed.copies, confirmed.reason)
+        # One was asked about, and speaks for all.
+        assert 1 == sum([(await payer.story(claim)).count("doubtAsked") for claim in (first, second)])
+        assert {"277"} == {
+            e["data"]["evidence"]
+            for claim in (first, second)
+            for e in (await payer.client.trace(claim))["events"]
+            if e["kind"] == "delivered"
+        }
+
+
+async def test_f23_a_duplicate_answer_to_a_copy_proves_that_the_first_arrived(tmp_path: Path) -> None:
+    async with doubtful(tmp_path, duplicates="isa13") as payer:
+        await payer.weather("cut", "cut", *["drop"] * 20)
+        (claim,) = await sent(payer, "PAID-1")
+        payer.passes(30)
+        twice = await payer.interchange(claim, "in_doubt", copies=2)
+        await payer.arrives(ta1(twice, "R", "025"))
+        confirmed = await payer.interchange(claim, "confirmed")
+        assert "evidence: TA1 025" == confirmed.reason
+        assert "sent" == (await payer.client.transaction(claim))["state"]
+
+
+async def test_f24_a_number_that_the_payer_had_before_our_only_sending_is_held_and_passed_by(tmp_path: Path) -> None:
+    async with doubtful(tmp_path) as payer:
+        (claim,) = await sent(payer, "PAID-1")
+        once = await payer.interchange(claim, "confirmed")
+        await payer.arrives(ta1(once, "R", "025"))
+        held = await payer.interchange(claim, "held")
+        told = await payer.client.transaction(claim)
+        assert (True, "sent") == (told["conflict"], told["state"])
+        (doubt,) = await payer.doubts()
+        assert doubt["overdue"]
+        # What the payer has seen under later numbers is not used either.
+        free = await payer.up.runtime.database.write(lambda tx: numbers.mint(tx, TENANT, held.series))
+        assert free > held.control_number + 9_000
+        # Nothing but a person's word lets the claim go on.
+        await payer.decide(held.interchange_id, "rebuild")
+        again = await payer.interchange(claim, "confirmed")
+        assert again.control_number > free
+        assert "decided" in await payer.story(claim)
+
+
+async def test_f22_an_interchange_refused_by_ta1_and_taken_by_999_is_a_conflict(tmp_path: Path) -> None:
+    async with doubtful(tmp_path) as payer:
+        (claim,) = await sent(payer, "PAID-1")
+        interchange = await payer.interchange(claim, "confirmed")
+        await payer.arrives(ta1(interchange, "R", "021"))
+        assert "rejected" == (await payer.client.transaction(claim))["state"]
+        await payer.arrives(functional(interchange, {"0001": "A"}))
+        told = await payer.client.transaction(claim)
+        assert ("rejected", True) == (told["state"], told["conflict"])
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "included"), [({"0001": "A", "0099": "A"}, None), ({"0099": "R"}, None), ({"0001": "A"}, 7)]
+)
+async def test_f26_a_999_about_sets_that_were_never_sent_is_quarantined_whole(
+    tmp_path: Path, verdicts: dict[str, str], included: int | None
+) -> None:
+    async with doubtful(tmp_path) as payer:
+        (claim,) = await sent(payer, "PAID-1")
+        interchange = await payer.interchange(claim, "confirmed")
+        inbound_id = await payer.arrives(functional(interchange, verdicts, included=included))
+        assert "quarantined" == await file_state(payer, inbound_id)
+        assert "sent" == (await payer.client.transaction(claim))["state"]
+
+
+async def test_f21_an_answer_to_an_unknown_number_waits_in_the_inbox_until_a_person_has_looked(tmp_path: Path) -> None:
+    async with doubtful(tmp_path) as payer:
+        (claim,) = await sent(payer, "PAID-1")
+        stranger = msgspec.structs.replace(await payer.interchange(claim), control_number=777)
+        inbound_id = await payer.arrives(functional(stranger, {"0001": "A"}))
+        (file,) = (await payer.client.get("/v1/unmatched")).json["items"]
+        assert (inbound_id, "unmatched") == (file["inboundId"], file["state"])
+        contract = Contract((await payer.client.get("/openapi.json")).json)
+        runtime = payer.up.runtime
+        token, _ = await key_with(runtime, ["claims:read"])
+        blind = Client(payer.client.url, token)
+        told = await blind.get(f"/v1/unmatched/{inbound_id}")
+        await blind.close()
+        assert ["999"] == told.json["sets"]
+        assert "segments" not in told.json
+        assert [] == contract.faults(contract.operation("readUnmatched"), told)
+        assert "segments" in (await payer.client.get(f"/v1/unmatched/{inbound_id}")).json
+        operation = contract.operation("handleUnmatched")
+        (sample,) = operation.samples()
+        for _ in range(2):
+            done = await payer.client.post(f"/v1/unmatched/{inbound_id}/handled", sample.value, Idempotency_Key="k")
+            assert (200, []) == (done.status, contract.faults(operation, done))
+        assert [] == (await payer.client.get("/v1/unmatched")).json["items"]
+        (file,) = (await payer.client.get("/v1/unmatched?handled=true")).json["items"]
+        assert file["handledBy"].endswith("sandbox")
+
+
+async def test_a_person_decides_with_all_that_is_known_before_them(tmp_path: Path) -> None:
+    async with doubtful(tmp_path) as payer:
+        await payer.weather("drop")
+        (claim,) = await sent(payer, "PAID-1")
+        (doubt,) = await payer.doubts()
+        found = await payer.client.get(f"/v1/in-doubt/{doubt['interchangeId']}")
+        contract = Contract((await payer.client.get("/openapi.json")).json)
+        assert [] == contract.faults(contract.operation("readInDoubt"), found)
+        assert ("delivery", "unknown") == (found.json["evidence"][0]["source"], found.json["evidence"][0]["says"])
+        assert {"confirmed", "resend", "rebuild", "keep_waiting"} == set(found.json["can"])
+        assert [claim] == found.json["transactionIds"]
+
+        # The example of the document runs; the same key decides once.
+        operation = contract.operation("decideInDoubt")
+        (sample,) = operation.samples()
+        path = f"/v1/in-doubt/{doubt['interchangeId']}/decision"
+        for _ in range(2):
+            done = await payer.client.post(path, sample.value, Idempotency_Key="k")
+            assert (200, []) == (done.status, contract.faults(operation, done))
+        assert 1 == (await payer.story(claim)).count("decided")
+
+        # The payer has nothing of it: the claim, and no copy of its interchange, goes out once more.
+        first = await payer.interchange(claim)
+        await payer.decide(first.interchange_id, "rebuild")
+        second = await payer.interchange(claim, "confirmed")
+        assert first.interchange_id != second.interchange_id
+        assert first.control_number < second.control_number
+        seen = await payer.seen()
+        assert 1 == seen["interchanges"]
+        said = await payer.decide(first.interchange_id, "resend", 409)
+        assert "released" in said["detail"]
+        known = (await payer.client.get(f"/v1/in-doubt/{first.interchange_id}")).json
+        word = known["evidence"][-1]
+        assert ("rebuild", "the payer was called") == (word["says"], word["why"])
+        assert word["by"].endswith("sandbox")
+        (decided,) = [
+            e["data"]
+            for e in (await payer.client.trace(claim))["events"]
+            if e["kind"] == "decided" and e["data"]["decision"] == "rebuild"
+        ]
+        assert word["by"] == decided["by"]
+        # What a person writes may name a patient: it is in no event.
+        assert {"decision", "by", "noteId"} == set(decided)
+
+        # The payer had it after all: that is a conflict, and not passed over.
+        await payer.arrives(functional(first, {"0001": "A"}))
+        assert (await payer.client.transaction(claim))["conflict"]
+
+
+@pytest.mark.parametrize(("decision", "copies"), [("confirmed", 1), ("resend", 2)])
+async def test_a_person_may_say_that_it_arrived_or_have_the_same_bytes_sent_again(
+    tmp_path: Path, decision: str, copies: int
+) -> None:
+    async with doubtful(tmp_path) as payer:
+        await payer.weather("drop")
+        (claim,) = await sent(payer, "PAID-1")
+        (doubt,) = await payer.doubts()
+        await payer.decide(doubt["interchangeId"], decision)
+        settled = await payer.interchange(claim, "confirmed")
+        assert (doubt["interchangeId"], copies) == (settled.interchange_id, settled.copies)
+        assert "sent" == (await until(payer.client, claim, "sent"))["state"]
+        assert [] == await payer.doubts()
+        await payer.decide(doubt["interchangeId"], decision, 409)
+        await payer.decide("00000000-0000-7000-8000-000000000000", decision, 404)
+
+
+async def test_the_command_line_shows_and_decides_the_same_beside_a_running_server(tmp_path: Path) -> None:
+    async with doubtful(tmp_path) as payer:
+        await payer.weather("drop")
+        (claim,) = await sent(payer, "PAID-1")
+
+        async def run(*arguments: str) -> Any:
+            told = await asyncio.to_thread(CliRunner().invoke, app, [*arguments, "--data", str(tmp_path), "--json"])
+            assert 0 == told.exit_code, told.output
+            return msgspec.json.decode(told.stdout)
+
+        (listed,) = (await run("in-doubt", "list"))["items"]
+        assert listed["interchangeId"] == (await payer.interchange(claim)).interchange_id
+        shown = await run("in-doubt", "show", listed["interchangeId"])
+        assert [claim] == shown["transactionIds"]
+        done = await run("in-doubt", "decide", listed["interchangeId"], "confirmed", "--why", "called", "--by", "ADA")
+        assert ("confirmed", 1) == (done["state"], done["claims"])
+        assert [] == (await run("in-doubt", "list"))["items"]
+        assert [] == (await run("unmatched", "list"))["items"]
+        assert "sent" == (await payer.client.transaction(claim))["state"]
