@@ -14,6 +14,7 @@ import msgspec
 import typer
 
 from gateway.adapters_cli import app as adapters
+from gateway.backup_cli import add_to as add_backups
 from gateway.codes_cli import app as codes
 from gateway.ops_cli import in_doubt, unmatched
 from gateway.payers_cli import app as payers
@@ -39,6 +40,7 @@ app.add_typer(adapters, name="adapters")
 app.add_typer(payers, name="payers")
 app.add_typer(in_doubt, name="in-doubt")
 app.add_typer(unmatched, name="unmatched")
+add_backups(app)
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The configuration file (TOML).")]
 DataOption = Annotated[Path | None, typer.Option("--data", help="The data folder; overrides the configuration's.")]

@@ -35,6 +35,7 @@ __all__ = [
     "Unique",
     "Value",
     "migrations_in",
+    "translated",
 ]
 
 T = TypeVar("T")
@@ -122,7 +123,8 @@ def migrations_in(folder: Path, component: str) -> list[Migration]:
     return [Migration((f"{component}/{p.stem}", p.read_text("utf-8"))) for p in files]
 
 
-def _translated(error: apsw.Error) -> DatabaseError:
+def translated(error: apsw.Error) -> DatabaseError:
+    """What an error of SQLite means to callers."""
     if isinstance(error, apsw.ConstraintError):
         return Unique("a unique key is taken already")
     if isinstance(error, (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError)):
@@ -259,7 +261,7 @@ class SQLite:
         try:
             return _drive(body(_Statements(self._reader, self._reading)))
         except apsw.Error as error:
-            raise _translated(error) from error
+            raise translated(error) from error
 
     async def migrate(self, migrations: Sequence[Migration]) -> list[str]:
         async def body(tx: Transaction) -> list[str]:
@@ -311,7 +313,7 @@ class SQLite:
         except BaseException as error:
             if self._writer.in_transaction:
                 self._say("ROLLBACK")
-            failure = _translated(error) if isinstance(error, apsw.Error) else error
+            failure = translated(error) if isinstance(error, apsw.Error) else error
             for _, future, _ in batch:
                 if not future.done():
                     future.set_exception(
@@ -339,7 +341,7 @@ class SQLite:
                 raise  # The engine undid the whole batch: nothing of it may be reported as done.
             for undo in ("ROLLBACK TO body", "RELEASE body") if kept else ("ROLLBACK", "BEGIN IMMEDIATE"):
                 self._say(undo)
-            return future, None, _translated(error) if isinstance(error, apsw.Error) else error, []
+            return future, None, translated(error) if isinstance(error, apsw.Error) else error, []
         if kept:
             self._say("RELEASE body")
         return future, value, None, statements.callbacks

@@ -8,14 +8,17 @@ import msgspec
 
 from queues.database import Transaction
 
-__all__ = ["Evidence", "add", "looks", "of"]
+__all__ = ["RESTORED", "Evidence", "add", "looks", "of", "restored"]
+
+# The source that says that a backup was restored: the payer may have got more than is known here.
+RESTORED = "restore"
 
 # More than this is the same again: the newest tell what is known.
 _KNOWN_MAX = 200
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """One thing known. `source` is delivery, probe, rule, question, person, or the answer that it was: TA1, 999, 277CA, 277, 835.
+    """One thing known. `source` is delivery, probe, rule, question, person, restore, or the answer that it was: TA1, 999, 277CA, 277, 835.
 
     `says` is received, absent, unknown, asked, or what a person decided; `detail` is in words of ours, `note_id` seals the person's.
     """
@@ -61,7 +64,17 @@ def looks(known: Sequence[Evidence]) -> int:
     """How often it was tried to find out since the last attempt, or since a person last decided."""
     count = 0
     for one in reversed(known):
-        if one.source in ("delivery", "person"):
+        if one.source in ("delivery", "person", RESTORED):
             break
         count += one.source == "probe"
     return count
+
+
+def restored(known: Sequence[Evidence]) -> bool:
+    """Whether a backup was restored since a person last decided: its claims may be at the payer under a number not known here."""
+    for one in reversed(known):
+        if one.source == "person" and one.says != "keep_waiting":
+            return False
+        if one.source == RESTORED:
+            return True
+    return False

@@ -15,11 +15,13 @@ __all__ = [
     "get",
     "in_doubt",
     "insert",
+    "may_have_left",
     "members",
     "not_sent",
     "of_transaction",
     "record_attempt",
     "set_state",
+    "unsettled",
 ]
 
 
@@ -137,6 +139,28 @@ async def not_sent(tx: Transaction, made: Interchange, state: str, reason: str) 
         made.tenant_id,
         made.interchange_id,
     )
+
+
+async def may_have_left(tx: Transaction, made: Interchange, at: int) -> None:
+    """An attempt that is not known here may have been made after that time: it counts as one."""
+    await tx.execute(
+        "UPDATE interchanges SET attempts = attempts + 1, copies = copies + 1, sent_at = coalesce(sent_at, $1)"
+        " WHERE tenant_id = $2 AND interchange_id = $3",
+        at,
+        made.tenant_id,
+        made.interchange_id,
+    )
+
+
+async def unsettled(tx: Transaction, tenant_id: str, set_id: str) -> list[Interchange]:
+    """Interchanges of which it is not settled whether the payer has them, those not yet sent among them, oldest first."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM interchanges WHERE tenant_id = $1 AND set_id = $2"
+        " AND state IN ('intent', 'on_wire', 'in_doubt', 'safe_to_resend', 'held') ORDER BY created_at, interchange_id",
+        tenant_id,
+        set_id,
+    )
+    return [_interchange(row) for row in rows]
 
 
 async def doubt(tx: Transaction, made: Interchange, state: str, reason: str, now: int, decide_at: int) -> None:

@@ -58,8 +58,6 @@ _LOG = log.get("gateway.apply")
 _CLEARINGHOUSE = "AY"
 # Claim status code 54: a duplicate of a claim that the payer has.
 _DUPLICATE_CLAIM = "54"
-# How far a series is moved on when the payer has seen a number of it that was sent once: more than a restored backup can lack.
-_GUARD = 10_000
 # Where a claim stands as long as nobody has said that the payer has it.
 _UNPROVEN = ("built", "in_doubt", "held")
 
@@ -166,8 +164,14 @@ async def _confirm(tx: Transaction, done: _Applying, interchange: Interchange, s
     if not interchange.attempts:
         done.faults.append("an answer to an interchange that was not sent")
         return False
+    await _received(tx, done, interchange, source)
+    return True
+
+
+async def _received(tx: Transaction, done: _Applying, interchange: Interchange, source: str) -> None:
+    """The payer has what an interchange carries."""
     if interchange.state in ("confirmed", "rejected"):
-        return True
+        return
     if interchange.state == "released":
         # A person let its claims go into another one: now the payer may have them twice.
         told = Contradicted("the payer has an interchange whose claims were released")
@@ -175,7 +179,6 @@ async def _confirm(tx: Transaction, done: _Applying, interchange: Interchange, s
     await interchanges.set_state(tx, interchange, "confirmed", f"evidence: {source}")
     await know(tx, done.runtime, interchange, source, "received")
     await _to_members(tx, done, interchange, Delivered(source))
-    return True
 
 
 async def _ta1(tx: Transaction, done: _Applying, said: InterchangeAcknowledgement) -> None:
@@ -202,7 +205,7 @@ async def _ta1(tx: Transaction, done: _Applying, said: InterchangeAcknowledgemen
 async def _number_taken(tx: Transaction, done: _Applying, interchange: Interchange) -> None:
     """The payer had this number before, and we sent it once: our memory is short, as after a restored backup. A person looks."""
     runtime, reason = done.runtime, "TA1 025 to an interchange that was sent once"
-    await numbers.advance(tx, interchange.tenant_id, interchange.series, interchange.control_number + _GUARD)
+    await numbers.advance(tx, interchange.tenant_id, interchange.series, interchange.control_number + numbers.GUARD)
     answered = await evidence.of(tx, interchange.tenant_id, interchange.interchange_id)
     if interchange.state != "rejected" and not any(one.says == "received" for one in answered):
         now = runtime.world.micros()
@@ -243,12 +246,12 @@ async def _proven(
     """A payer that knows a claim has the interchange that carried it: the claim as it stands then."""
     if subject.state not in _UNPROVEN:
         return subject
-    carried = [
-        i for i in await interchanges.of_transaction(tx, subject.tenant_id, subject.transaction_id) if i.attempts
-    ]
+    all_of_it = await interchanges.of_transaction(tx, subject.tenant_id, subject.transaction_id)
+    # One in doubt that was not sent from here is that of a claim that may have left before a backup was restored.
+    carried = [i for i in all_of_it if i.attempts or i.doubted_at is not None]
     if not carried:
         return subject
-    await _confirm(tx, done, carried[-1], source)
+    await _received(tx, done, carried[-1], source)
     return await transactions.get(tx, subject.tenant_id, subject.transaction_id)
 
 

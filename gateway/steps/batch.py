@@ -1,7 +1,7 @@
 """Gathers a route's accepted claims into interchanges, one for each guide that they follow, and commits to them whole.
 
 A functional group has the claims of one guide only (GS08), and its number is that of its interchange, by which its 999 is known. Tests
-(ISA15 T) leave in interchanges of their own.
+(ISA15 T) leave in interchanges of their own, and so does each claim that may have left before a backup was restored: in doubt, not sent.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 from gateway.claim_kinds import convention_of
 from gateway.envelopes import commit_interchange, reference
-from gateway.ledger import payloads, transactions
+from gateway.ledger import payloads, restorations, transactions
+from gateway.ledger.evidence import RESTORED
 from gateway.ledger.interchanges import Member
 from gateway.lifecycle import Built
 from gateway.payers import Route
 from gateway.runtime import Runtime
+from gateway.steps.settling import doubt
 from gateway.steps.waiting import later
 from gateway.world import dated
 from observability import log, tracing
@@ -40,6 +42,7 @@ class _Gathered(NamedTuple):
     convention: str
     usage: str
     claims: list[transactions.Transaction]
+    in_doubt: bool
     sets: list[tuple[list[str], list[int]]]
 
 
@@ -50,11 +53,11 @@ async def run(runtime: Runtime, item: Work) -> None:
         when = later(runtime, item, 60)
         await runtime.database.write(lambda tx: work.postpone(tx, item, when, "the route is not configured"))
         return
-    claims, texts = await runtime.database.read(lambda tx: _load(tx, runtime, item, route))
+    claims, texts, doubted = await runtime.database.read(lambda tx: _load(tx, runtime, item, route))
     if not claims:
         await runtime.database.write(lambda tx: work.finish(tx, item))
         return
-    gathered = _gather(runtime, claims, [text.split(CANONICAL.segment) for text in texts])
+    gathered = _gather(runtime, claims, [text.split(CANONICAL.segment) for text in texts], doubted)
     traces = {claim.traceparent for claim in claims}
     # One caller's interchange goes on in the caller's trace; where there are more, each is linked.
     above = next(iter(traces)) if len(traces) == 1 else None
@@ -74,26 +77,30 @@ async def run(runtime: Runtime, item: Work) -> None:
     runtime.wake.set()
 
 
-def _gather(runtime: Runtime, claims: list[transactions.Transaction], segments: list[list[str]]) -> list[_Gathered]:
-    """The claims by the guide that they follow, in the order in which the first of each came."""
+def _gather(
+    runtime: Runtime, claims: list[transactions.Transaction], segments: list[list[str]], doubted: frozenset[str]
+) -> list[_Gathered]:
+    """The claims by the guide that they follow, in the order in which the first of each came; those in doubt each alone."""
     date, hour = dated(runtime.world.micros())
-    places: dict[tuple[str, str], list[int]] = {}
+    places: dict[tuple[str, str, str | None], list[int]] = {}
     for place, (claim, lines) in enumerate(zip(claims, segments, strict=True)):
-        places.setdefault((convention_of(lines), claim.usage), []).append(place)
+        alone = claim.transaction_id if claim.transaction_id in doubted else None
+        places.setdefault((convention_of(lines), claim.usage, alone), []).append(place)
     gathered: list[_Gathered] = []
-    for (convention, usage), mine in places.items():
+    for (convention, usage, alone), mine in places.items():
         interchange_id = runtime.world.new_id()
         sets = assemble([segments[place] for place in mine], reference(interchange_id), date, hour)
-        gathered.append(_Gathered(interchange_id, convention, usage, [claims[place] for place in mine], sets))
+        carried = [claims[place] for place in mine]
+        gathered.append(_Gathered(interchange_id, convention, usage, carried, alone is not None, sets))
     return gathered
 
 
 async def _load(
     tx: Transaction, runtime: Runtime, item: Work, route: Route
-) -> tuple[list[transactions.Transaction], list[str]]:
+) -> tuple[list[transactions.Transaction], list[str], frozenset[str]]:
     claims = await transactions.waiting_claims(tx, item.tenant_id, route.id, route.batch_claims_max)
     texts = [(await payloads.load(tx, runtime.vault, item.tenant_id, c.request_id or "")).decode() for c in claims]
-    return claims, texts
+    return claims, texts, await restorations.claims_in_doubt(tx, item.tenant_id)
 
 
 async def _commit(
@@ -129,4 +136,7 @@ async def _commit_one(tx: Transaction, runtime: Runtime, item: Work, route: Rout
     subjects = {claim.transaction_id: claim for claim in one.claims}
     built = [(subjects[m.transaction_id], Built(made.control_number, m.control_number)) for m in held]
     await transactions.apply_all(tx, built, runtime.profile, now, one.interchange_id)
+    if one.in_doubt:
+        await restorations.now_in_interchanges(tx, item.tenant_id, list(subjects))
+        await doubt(tx, runtime, made, restorations.REASON, RESTORED)
     await work.enqueue(tx, item.tenant_id, one.interchange_id, "send", one.interchange_id, now)

@@ -64,8 +64,7 @@ async def run(runtime: Runtime, item: Work) -> None:
         set_id=interchange.set_id,
         interchange_id=interchange.interchange_id,
     ):
-        begun_before = interchange.attempts > 0 and interchange.state in ("on_wire", "in_doubt")
-        if begun_before and interchange.set_id == "837":
+        if interchange.state in ("on_wire", "in_doubt") and interchange.set_id == "837":
             if not await may_send_again(runtime, item, interchange, route, outbound):
                 return
             loaded = replace(loaded, interchange=structs.replace(interchange, state="safe_to_resend"))

@@ -93,11 +93,13 @@ def _decide_by(runtime: Runtime) -> int:
     return to_micros(next_business_day(from_micros(runtime.world.micros())))
 
 
-async def doubt(tx: Transaction, runtime: Runtime, interchange: Interchange, reason: str) -> None:
-    """An attempt ended without our knowing whether the payer has it; a person should decide by the next business day."""
+async def doubt(
+    tx: Transaction, runtime: Runtime, interchange: Interchange, reason: str, source: str = "delivery"
+) -> None:
+    """It is not known whether the payer has it, as when an attempt ended without an outcome; a person should decide by the next business day."""
     now = runtime.world.micros()
     await interchanges.doubt(tx, interchange, "in_doubt", reason, now, _decide_by(runtime))
-    await know(tx, runtime, interchange, "delivery", "unknown", reason)
+    await know(tx, runtime, interchange, source, "unknown", reason)
     if interchange.doubted_at is None:
         await apply_to_members(tx, runtime, interchange, Doubted(reason))
 
@@ -123,6 +125,8 @@ async def may_send_again(
         await runtime.database.write(lambda tx: _interrupted(tx, runtime, item, interchange))
     known = await runtime.database.read(lambda tx: evidence.of(tx, item.tenant_id, interchange.interchange_id))
     adapter, looked = runtime.adapter(route), evidence.looks(known)
+    # After a backup was restored, that this interchange is not there says nothing: its claims may have gone under another number.
+    only_a_person = evidence.restored(known)
     word: Word = "unknown"
     if adapter.capabilities.probes:
         word = await adapter.probe(outbound, runtime.adapter_context(route))
@@ -131,12 +135,12 @@ async def may_send_again(
         fact = Delivered("probe")
         await runtime.database.write(lambda tx: settle(tx, runtime, item, interchange, "confirmed", fact))
         return False
-    if word == "absent":
+    if word == "absent" and not only_a_person:
         return await runtime.database.write(lambda tx: _allow(tx, runtime, item, interchange, "probe", "absent"))
     asking = None
     if not any(one.source == "question" for one in known):
         asking = await _prepare_question(runtime, interchange)
-    if route.duplicates != "none" and asking is None:
+    if route.duplicates != "none" and asking is None and not only_a_person:
         rule = f"duplicates: {route.duplicates}"
         return await runtime.database.write(lambda tx: _allow(tx, runtime, item, interchange, "rule", "unknown", rule))
     if looked + 1 < _LOOKS_MAX:

@@ -129,6 +129,20 @@ async def test_numbers_are_never_given_twice(database: SQLite) -> None:
     assert list(range(1, len(given_out) + 1)) == sorted(given_out)
 
 
+async def test_numbers_that_are_skipped_are_given_by_no_series_not_even_by_one_to_come(database: SQLite) -> None:
+    assert 1 == await database.write(lambda tx: numbers.mint(tx, "t", "old", 3))
+    await database.write(lambda tx: numbers.skip(tx, "t", 100))
+    assert 104 == await database.write(lambda tx: numbers.mint(tx, "t", "old"))
+    assert 101 == await database.write(lambda tx: numbers.mint(tx, "t", "new", 2))
+    assert 103 == await database.write(lambda tx: numbers.mint(tx, "t", "new"))
+    assert 1 == await database.write(lambda tx: numbers.mint(tx, "other", "new"))
+    await database.write(lambda tx: numbers.skip(tx, "t", 100))
+    assert 201 == await database.write(lambda tx: numbers.mint(tx, "t", "newer"))
+    with pytest.raises(numbers.NumbersUsedUp):
+        await database.write(lambda tx: numbers.skip(tx, "t", numbers.CONTROL_NUMBER_MAX - 150))
+    assert 205 == await database.write(lambda tx: numbers.mint(tx, "t", "old"))
+
+
 async def test_a_series_that_is_used_up_says_so(database: SQLite) -> None:
     async def last(tx: Transaction) -> None:
         await tx.execute(

@@ -1,0 +1,159 @@
+"""Commands that make backups, look into them, and bring a data folder back. Thin over `gateway.backups`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import msgspec
+import typer
+
+if TYPE_CHECKING:
+    from gateway.backups import Manifest, Report
+    from gateway.ledger.restorations import Restoration
+
+__all__ = ["add_to"]
+
+T = TypeVar("T")
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="The configuration file (TOML); it goes into the backup.")
+]
+DataOption = Annotated[Path | None, typer.Option("--data", help="The data folder; overrides the configuration's.")]
+KeyOption = Annotated[Path, typer.Option("--key", help="The master.key that was kept apart.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Make these commands part of a command line."""
+    app.command()(backup)
+    app.command()(restore)
+    app.command()(verify)
+
+
+def _run(coroutine: Coroutine[Any, Any, T]) -> T:
+    from gateway.backups import BackupError
+    from queues.database import DatabaseError
+
+    try:
+        return asyncio.run(coroutine)
+    except (BackupError, DatabaseError, OSError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+
+
+def _folder(config: Path | None, data: Path | None) -> Path:
+    from gateway.config import ConfigError, load
+    from observability import log
+
+    try:
+        loaded = load(config)
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from error
+    log.configure(loaded.log_level)
+    return data or (config.parent if config is not None else Path()) / loaded.data
+
+
+def _print_json(value: object) -> None:
+    typer.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
+
+
+def backup(
+    target: Annotated[Path, typer.Argument(help="A new file, or a folder in which it gets the name of its time.")],
+    config: ConfigOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """A sealed backup of the data folder, also while it is served; read back before it counts. The master key is not in it."""
+    from gateway.backups import back_up
+    from gateway.world import SystemWorld
+
+    made = _run(back_up(_folder(config, data), target, SystemWorld(), config))
+    if as_json:
+        _print_json(made)
+        return
+    typer.echo(_told(made) + ". Keep master.key apart: without it this opens for nobody.")
+
+
+def _told(made: Manifest) -> str:
+    counts = made.counts
+    return (
+        f"{counts['transactions']} transactions, {counts['interchanges']} interchanges, {counts['inbound_files']} files from payers,"
+        f" as of {made.made_at:%Y-%m-%d %H:%M:%S} UTC"
+    )
+
+
+def restore(
+    file: Path,
+    key: KeyOption,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="The configuration file (TOML) to be served with.")
+    ] = None,
+    data: DataOption = None,
+    nothing_since: Annotated[
+        bool, typer.Option("--nothing-since", help="Nothing was sent after the backup was made: put nothing in doubt.")
+    ] = False,
+    numbers_ahead: Annotated[
+        int, typer.Option("--numbers-ahead", min=1, help="How many control numbers of each series are left out.")
+    ] = 10_000,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring a data folder back out of a backup, into a new folder. What may have been sent since is put in doubt, not sent again."""
+    from gateway.backups import restore as run
+    from gateway.world import SystemWorld
+
+    folder = _folder(config, data)
+    made, done = _run(run(file, folder, key, SystemWorld(), nothing_since=nothing_since, numbers_ahead=numbers_ahead))
+    if as_json:
+        _print_json({"manifest": made, "restoration": done})
+        return
+    typer.echo(f"{folder}: {_told(made)}.")
+    if done is not None:
+        typer.echo(_what_to_do(made, done))
+
+
+def _what_to_do(made: Manifest, done: Restoration) -> str:
+    return (
+        f"In doubt now: {done.interchanges} interchanges, and {done.claims} claims that were in none yet; see `claimwire in-doubt list`"
+        " once it is served.\n"
+        f"Control numbers go on {done.numbers_ahead} ahead.\n"
+        f"Not known here is what came after {made.made_at:%Y-%m-%d %H:%M} UTC:\n"
+        "- claims that callers submitted: let them be submitted again only after the payer was asked\n"
+        "- files that payers gave: ask for the 999, 277CA and 835 since then once more\n"
+        "- keys that were revoked: revoke them again"
+    )
+
+
+def verify(
+    file: Annotated[Path | None, typer.Argument(help="A backup; without one the data folder is looked into.")] = None,
+    key: Annotated[
+        Path | None, typer.Option("--key", help="The master.key; of a data folder its own by itself.")
+    ] = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Whether a backup, or the data folder, is sound: its pages, the rules of the ledger, every payload. Ends with 1 where not."""
+    folder = _folder(config, data)
+    report = _run(_verified(file, key or folder / "master.key", folder))
+    if as_json:
+        _print_json({"sound": report.sound, **msgspec.to_builtins(report)})
+    else:
+        counts = report.counts
+        for line in report.told:
+            typer.echo(line)
+        if report.sound:
+            typer.echo(f"sound: {counts['transactions']} transactions, {report.payloads_opened} payloads opened")
+    if not report.sound:
+        raise typer.Exit(1)
+
+
+async def _verified(file: Path | None, key: Path, folder: Path) -> Report:
+    from gateway.backups import verify_backup, verify_folder
+    from gateway.world import SystemWorld
+
+    if file is None:
+        return await verify_folder(folder, key, SystemWorld())
+    return (await verify_backup(file, key, SystemWorld()))[1]

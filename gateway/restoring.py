@@ -1,0 +1,37 @@
+"""How a ledger goes on that was brought back from a backup: it does not know what came after, and says so.
+
+Whatever could have left since is in doubt: it counts as sent by the payer's word, and is sent again by a person's only. Control numbers
+that could have been used since are not used again.
+"""
+
+from __future__ import annotations
+
+from gateway.ledger import interchanges, restorations
+from gateway.ledger.evidence import RESTORED
+from gateway.ledger.restorations import REASON, Restoration
+from gateway.runtime import TENANT, Runtime
+from gateway.steps.settling import doubt, know
+from queues import numbers
+from queues.database import Transaction
+
+__all__ = ["go_on"]
+
+
+async def go_on(tx: Transaction, runtime: Runtime, made_at: int, numbers_ahead: int) -> Restoration:
+    """Put in doubt what may have left since the backup was made (microseconds), and move every series ahead by so many numbers.
+
+    NumbersUsedUp where a series has not so many left.
+    """
+    await numbers.skip(tx, TENANT, numbers_ahead)
+    open_ones = await interchanges.unsettled(tx, TENANT, "837")
+    for one in open_ones:
+        if one.state == "held":
+            await know(tx, runtime, one, RESTORED, "unknown", REASON)
+            continue
+        if one.state != "on_wire":
+            await interchanges.may_have_left(tx, one, made_at)
+        await doubt(tx, runtime, one, REASON, RESTORED)
+    claims = await restorations.doubt_accepted(tx, TENANT)
+    done = Restoration(runtime.world.micros(), made_at, numbers_ahead, len(open_ones), claims)
+    await restorations.insert(tx, TENANT, done)
+    return done

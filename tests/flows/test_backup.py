@@ -1,0 +1,357 @@
+"""Backups: made beside a service, of use to their key's owner only, and restored without sending anything twice."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+from gateway.backups import BackupError, back_up, restore, verify_backup, verify_database
+from gateway.cli import app
+from gateway.ledger import restorations
+from gateway.ledger.interchanges import Interchange
+from gateway.runtime import TENANT
+from gateway.serving import SANDBOX_KEY_FILE
+from gateway.world import SystemWorld
+from queues import work
+from queues.database import Transaction
+from queues.numbers import GUARD
+from tests.flows.doubtful import Doubtful, doubtful, ta1
+from tests.flows.service import Client, claim_body, eligibility_body, in_process, until
+
+NOW = 4_000_000_000_000_000
+
+
+async def comes_back(backup: Path, before: Path, after: Path, **how: Any) -> None:
+    """Restore, beside a payer that remembers what it has got since."""
+    await restore(backup, after, before / "master.key", SystemWorld(), **how)
+    for name in ("sandbox.db", SANDBOX_KEY_FILE):
+        shutil.copy(before / name, after / name)
+
+
+async def claims_at(payer: Doubtful) -> int:
+    """How many claims the payer has got, each as often as it came."""
+    return sum((await payer.seen())["claims"].values())
+
+
+async def begun(payer: Doubtful) -> None:
+    """What the start looked for, claims that wait for their batch, it has looked for: what comes now waits for its window."""
+    runtime = payer.up.runtime
+    async with asyncio.timeout(30):
+        while await runtime.database.read(lambda tx: work.due_by(tx, "batch", runtime.world.micros())):
+            await runtime.world.sleep(0.02)
+
+
+def changed(folder: Path, sql: str, *values: Any) -> None:
+    """Change a database that nobody serves."""
+    connection: Any = apsw.Connection(str(folder / "claimwire.db"))
+    connection.execute(sql, values)
+    assert connection.changes() > 0, "nothing was changed"
+    connection.close()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = tmp_path_factory.mktemp("served") / "data"
+    asyncio.run(_serve(data))
+    return data
+
+
+@pytest.fixture
+def folder(served: Path, tmp_path: Path) -> Path:
+    """A data folder that was served: with a paid claim, one that is at the payer, an answered inquiry, and payers as files."""
+    return shutil.copytree(served, tmp_path / "data")
+
+
+async def _serve(data: Path) -> None:
+    async with in_process(data) as (client, _):
+        assert 200 == (await client.post("/2024-04-01/change/medicalnetwork/eligibility/v3", eligibility_body())).status
+        claims = [await client.submit(claim_body(number)) for number in ("PAID-1", "SILENT-1")]
+        await until(client, claims[0], "received", "pending", "finalized", "remitted")
+        await until(client, claims[1], "sent", "acknowledged", "received")
+    (data / "payers").mkdir(exist_ok=True)
+    (data / "payers" / "NOTE.txt").write_text("kept")
+
+
+async def test_a_backup_made_while_claims_come_in_holds_all_that_was_acknowledged_before_it(tmp_path: Path) -> None:
+    data, file = tmp_path / "data", tmp_path / "one.backup"
+    async with in_process(data) as (client, _):
+        before = [await client.submit(claim_body(f"PAID-{n}")) for n in range(5)]
+        going_on = asyncio.gather(*(client.submit(claim_body(f"MORE-{n}")) for n in range(20)))
+        manifest = await asyncio.to_thread(lambda: asyncio.run(back_up(data, file, SystemWorld())))
+        after = await going_on
+    assert 5 <= manifest.counts["transactions"]
+    await comes_back(file, data, tmp_path / "again", nothing_since=True)
+    async with in_process(tmp_path / "again") as (client, _):
+        for claim in before:
+            assert "claim" == (await client.transaction(claim))["kind"]
+        known = [(await client.get(f"/v1/transactions/{claim}")).status for claim in after]
+        assert {200, 404} >= set(known)
+
+
+async def test_it_opens_with_its_key_only_and_shows_nothing(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "one.backup"
+    await back_up(folder, file, SystemWorld())
+    content = file.read_bytes()
+    assert 0o600 == file.stat().st_mode & 0o777
+    for word in (b"ABARA", b"SANDBOX", b"CREATE TABLE", b"claimwire.db", (folder / "master.key").read_bytes()):
+        assert word not in content
+    manifest, report = await verify_backup(file, folder / "master.key", SystemWorld())
+    assert report.sound
+    assert report.payloads_opened == report.counts["payloads"] > 0
+    assert ["payers/NOTE.txt"] == manifest.files
+    other = tmp_path / "other.key"
+    other.write_bytes(bytes(32))
+    with pytest.raises(BackupError, match="the key is another one"):
+        await verify_backup(file, other, SystemWorld())
+
+
+@pytest.mark.parametrize("where", [0, 30, 200, 0.5, -1])
+async def test_a_backup_that_was_changed_is_not_restored(folder: Path, tmp_path: Path, where: float) -> None:
+    file = tmp_path / "one.backup"
+    await back_up(folder, file, SystemWorld())
+    content = bytearray(file.read_bytes())
+    content[round(where * len(content)) if isinstance(where, float) else where] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(BackupError):
+        await restore(file, tmp_path / "again", folder / "master.key", SystemWorld())
+    assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.parametrize("left", [0, 10, 60, 0.5, -1])
+async def test_a_backup_that_was_cut_is_not_restored(folder: Path, tmp_path: Path, left: float) -> None:
+    file = tmp_path / "one.backup"
+    await back_up(folder, file, SystemWorld())
+    content = file.read_bytes()
+    file.write_bytes(content[: round(left * len(content)) if isinstance(left, float) else left])
+    with pytest.raises(BackupError):
+        await restore(file, tmp_path / "again", folder / "master.key", SystemWorld())
+    assert not (tmp_path / "again").exists()
+
+
+async def test_more_than_a_piece_and_swapped_pieces(folder: Path, tmp_path: Path) -> None:
+    (folder / "codes").mkdir(exist_ok=True)
+    (folder / "codes" / "large.codes").write_bytes(bytes(range(256)) * 14_000)
+    file, key = tmp_path / "one.backup", folder / "master.key"
+    await back_up(folder, file, SystemWorld())
+    await restore(file, tmp_path / "again", key, SystemWorld())
+    assert (folder / "codes" / "large.codes").read_bytes() == (
+        tmp_path / "again" / "codes" / "large.codes"
+    ).read_bytes()
+    content, head, piece = file.read_bytes(), 24 + 32, (1 << 20) + 16
+    first, second, rest = (
+        content[head : head + piece],
+        content[head + piece : head + 2 * piece],
+        content[head + 2 * piece :],
+    )
+    for swapped in (second + first + rest, first + rest, first + second + second + rest):
+        file.write_bytes(content[:head] + swapped)
+        with pytest.raises(BackupError, match="does not open"):
+            await verify_backup(file, key, SystemWorld())
+
+
+async def test_neither_a_backup_nor_a_folder_is_written_over(folder: Path, tmp_path: Path) -> None:
+    file, key = tmp_path / "one.backup", folder / "master.key"
+    await back_up(folder, file, SystemWorld())
+    with pytest.raises(BackupError, match="never written over"):
+        await back_up(folder, file, SystemWorld())
+    with pytest.raises(BackupError, match="is not empty"):
+        await restore(file, folder, key, SystemWorld())
+    # A restore that was cut short leaves nothing that the next one would take for its own.
+    left = tmp_path / "again.restoring"
+    left.mkdir()
+    (left / "claimwire.db").write_bytes(b"half")
+    (tmp_path / "again").mkdir()
+    await restore(file, tmp_path / "again", key, SystemWorld())
+    assert not left.exists()
+    assert (tmp_path / "again" / "payers" / "NOTE.txt").read_text() == "kept"
+    assert 0o700 == (tmp_path / "again").stat().st_mode & 0o777
+
+
+async def test_f34_what_was_sent_after_the_backup_is_found_by_asking_and_not_sent_again(tmp_path: Path) -> None:
+    before, after, file = tmp_path / "before", tmp_path / "after", tmp_path / "one.backup"
+    async with doubtful(before, status=True, window_seconds=3600) as payer:
+        await begun(payer)
+        waiting = await payer.client.submit(claim_body("PAID-1"))
+        await back_up(before, file, SystemWorld())
+        payer.passes(3700)
+        await until(payer.client, waiting, "sent", "in_doubt")
+        old = await payer.interchange(waiting, "confirmed")
+        assert 1 == await claims_at(payer)
+    await comes_back(file, before, after)
+    async with doubtful(after, status=True) as payer:
+        # The payer says by a 277 that it has the claim: that is what counts, and nothing leaves.
+        async with asyncio.timeout(60):
+            while (await payer.client.transaction(waiting))["state"] in ("accepted", "built", "in_doubt"):
+                payer.passes(30)
+                await asyncio.sleep(0.1)
+        found = await payer.interchange(waiting)
+        assert ("confirmed", 0) == (found.state, found.copies)
+        assert found.control_number > old.control_number + GUARD - 1
+        assert 1 == await claims_at(payer)
+        assert {"doubted", "doubtAsked", "delivered"} <= set(await payer.story(waiting))
+
+
+async def test_f34_what_the_payer_does_not_know_is_sent_by_a_persons_word_only(tmp_path: Path) -> None:
+    before, after, file = tmp_path / "before", tmp_path / "after", tmp_path / "one.backup"
+    async with doubtful(before, window_seconds=3600) as payer:
+        await begun(payer)
+        waiting = await payer.client.submit(claim_body("PAID-1"))
+        await back_up(before, file, SystemWorld())
+    await comes_back(file, before, after)
+    # The payer can be asked for the interchange by its number, and knows copies: neither says anything of an earlier number.
+    async with doubtful(after, probes=True, duplicates="isa13") as payer:
+        for _ in range(12):
+            payer.passes(60)
+            await asyncio.sleep(0.1)
+        held = await payer.interchange(waiting, "held")
+        assert 0 == await claims_at(payer) == held.copies
+        (doubt,) = await payer.doubts()
+        assert (
+            "backup" in (await payer.client.get(f"/v1/in-doubt/{doubt['interchangeId']}")).json["evidence"][0]["detail"]
+        )
+        await payer.decide(held.interchange_id, "resend")
+        await until(payer.client, waiting, "sent", "acknowledged", "received")
+        assert 1 == await claims_at(payer)
+
+
+async def test_f34_each_stage_of_sending_is_in_doubt_and_an_answer_to_the_old_number_counts(tmp_path: Path) -> None:
+    before, after, file = tmp_path / "before", tmp_path / "after", tmp_path / "one.backup"
+    async with doubtful(before) as payer:
+        await payer.weather("cut", "cut", "cut")
+        claims: list[str] = []
+        made: list[Interchange] = []
+        for n in range(3):
+            claims.append(await payer.client.submit(claim_body(f"PAID-{n}")))
+            made.append(await payer.interchange(claims[-1], "in_doubt", "held"))
+    stages = ("intent", "safe_to_resend", "held")
+    for one, stage in zip(made, stages, strict=True):
+        sql = "UPDATE interchanges SET state = ?, attempts = ?, copies = ? WHERE interchange_id = ?"
+        times = 0 if stage == "intent" else 1
+        changed(before, sql, stage, times, times, one.interchange_id)
+    await back_up(before, file, SystemWorld())
+    (_, done) = await restore(file, after, before / "master.key", SystemWorld())
+    assert done is not None
+    assert (3, 0, GUARD) == (done.interchanges, done.claims, done.numbers_ahead)
+    for name in ("sandbox.db", SANDBOX_KEY_FILE):
+        shutil.copy(before / name, after / name)
+    async with doubtful(after) as payer:
+        database = payer.up.runtime.database
+        assert done == await database.read(lambda tx: restorations.latest(tx, TENANT))
+        for claim in claims:
+            await payer.interchange(claim, "in_doubt", "held")
+        # What was only meant to be sent may have been: a TA1 for its number is believed.
+        first = await payer.interchange(claims[0])
+        await payer.arrives(ta1(first, "A"))
+        await until(payer.client, claims[0], "sent", "acknowledged")
+
+        async def following(tx: Transaction) -> int:
+            row = await tx.row("SELECT next FROM numbers WHERE series = $1", first.series)
+            assert row is not None
+            return row[0]
+
+        assert max(one.control_number for one in made) + GUARD < await database.read(following)
+
+
+async def test_a_series_without_room_is_refused_with_what_to_do(folder: Path, tmp_path: Path) -> None:
+    changed(folder, "UPDATE numbers SET next = 999999990")
+    file = tmp_path / "one.backup"
+    await back_up(folder, file, SystemWorld())
+    with pytest.raises(BackupError, match="--numbers-ahead"):
+        await restore(file, tmp_path / "again", folder / "master.key", SystemWorld())
+    await restore(file, tmp_path / "again", folder / "master.key", SystemWorld(), numbers_ahead=5)
+
+
+def names(folder: Path) -> list[str]:
+    """What there is beside the data folder."""
+    return sorted(path.name for path in folder.iterdir() if path.name != "data")
+
+
+# What a rule of the audit must find.
+BROKEN = {
+    "as many events as its version": "DELETE FROM events WHERE sequence = 2",
+    "was answered is kept": "UPDATE transactions SET request_id = 'gone' WHERE kind = 'claim'",
+    "bytes of an interchange": "UPDATE interchanges SET payload_id = 'gone'",
+    "bytes of a file": "UPDATE inbound_files SET payload_id = 'gone'",
+    "transactions that there are": "UPDATE members SET transaction_id = 'gone'",
+    "one interchange that may be at a payer": "INSERT INTO members SELECT tenant_id, interchange_id, control_number, ordinal + 9, transaction_id FROM members"
+    " WHERE interchange_id IN (SELECT interchange_id FROM interchanges WHERE set_id = '837')",
+    "have work that sends them": "UPDATE interchanges SET state = 'intent' WHERE set_id = '837'",
+    "have work that builds one": "UPDATE transactions SET state = 'accepted', route_id = 'other' WHERE kind = 'claim'",
+    "has work that reads it": "UPDATE inbound_files SET state = 'stored'",
+    "a date at which it is asked about": "UPDATE transactions SET follow_up_at = NULL, state = 'sent' WHERE kind = 'claim'",
+    "no control number is taken": "UPDATE numbers SET next = 1",
+    "opens with its key": "UPDATE payloads SET sealed = zeroblob(length(sealed))",
+    "as its SHA-256 says": "UPDATE interchanges SET sha256 = 'other'",
+}
+
+
+@pytest.mark.parametrize("rule", BROKEN)
+async def test_a_ledger_that_is_not_true_to_itself_is_found_and_not_backed_up(
+    folder: Path, tmp_path: Path, rule: str
+) -> None:
+    changed(folder, BROKEN[rule])
+    report = await verify_database(folder / "claimwire.db", (folder / "master.key").read_bytes(), NOW)
+    assert any(rule in fault.rule for fault in report.faults), report.told
+    with pytest.raises(BackupError, match="not sound"):
+        await back_up(folder, tmp_path / "one.backup", SystemWorld())
+    assert [] == names(tmp_path)
+
+
+async def test_damaged_pages_are_found(folder: Path) -> None:
+    path = folder / "claimwire.db"
+    content = bytearray(path.read_bytes())
+    for at in range(len(content) // 2, len(content) // 2 + 4096):
+        content[at] ^= 0xFF
+    path.write_bytes(content)
+    report = await verify_database(path, (folder / "master.key").read_bytes(), NOW)
+    assert report.damages
+
+
+def test_the_commands(tmp_path: Path) -> None:
+    data, kept = tmp_path / "data", tmp_path / "kept"
+    kept.mkdir()
+
+    async def served(act: Callable[[Client], Awaitable[None]]) -> None:
+        async with in_process(data) as (client, _):
+            await act(client)
+
+    async def submit(client: Client) -> None:
+        await until(client, await client.submit(claim_body("PAID-1")), "received", "pending", "finalized", "remitted")
+
+    asyncio.run(served(submit))
+
+    def run(*words: str, code: int = 0) -> str:
+        done = CliRunner().invoke(app, list(words))
+        assert code == done.exit_code, done.output
+        return done.output
+
+    assert "Keep master.key apart" in run("backup", str(kept), "--data", str(data))
+    (file,) = kept.iterdir()
+    assert "sound: " in run("verify", str(file), "--key", str(data / "master.key"))
+    assert "sound: " in run("verify", "--data", str(data))
+    told = msgspec.json.decode(run("verify", "--data", str(data), "--json"))
+    assert told["sound"]
+    assert 0 < told["payloadsOpened"] == told["counts"]["payloads"]
+    again = tmp_path / "again"
+    said = run("restore", str(file), "--key", str(data / "master.key"), "--data", str(again))
+    assert "10000 ahead" in said
+    assert "revoke" in said
+    assert "is not empty" in run("restore", str(file), "--key", str(data / "master.key"), "--data", str(again), code=1)
+    assert "there is no" in run("restore", str(file), "--key", str(tmp_path / "no.key"), "--data", "x", code=1)
+    assert "there is no" in run("backup", str(kept), "--data", str(tmp_path), code=1)
+    changed(again, "DELETE FROM events WHERE sequence = 1")
+    assert "not so of" in run("verify", "--data", str(again), code=1)
+
+
+async def test_a_backup_of_other_tables_is_refused(folder: Path, tmp_path: Path) -> None:
+    changed(folder, "INSERT INTO migration (name) VALUES ('ledger/9999_to_come')")
+    with pytest.raises(BackupError, match="another version"):
+        await back_up(folder, tmp_path / "one.backup", SystemWorld())
