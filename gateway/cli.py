@@ -160,12 +160,15 @@ def sandbox(
     ),
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 8090,
+    sftp_port: Annotated[
+        int | None, typer.Option(help="A port for SFTP, too; 0 takes a free one. Without it there is none.")
+    ] = None,
 ) -> None:
     """The sandbox payer by itself, to point any clearinghouse software at."""
     from adapters.sandbox.server import serve as run
 
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _run(run(data / "sandbox.db", host, port))
+    _run(run(data / "sandbox.db", host, port, sftp_port))
 
 
 @app.command()

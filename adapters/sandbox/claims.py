@@ -76,7 +76,7 @@ class Claims:
         return [j for claim, verdict in batch.claims if (j := self._take(claim, verdict, address, now)) is not None]
 
     def _take(self, claim: Submitted, verdict: Verdict | None, address: Address, now: datetime) -> Judged | None:
-        script = claim_script(claim.patient_control_number, claim.subscriber.number)
+        script = claim_script(claim.patient_control_number, claim.subscriber.number, self._state.pins)
         verdict = verdict or _scripted(claim, script)
         payee = _Payee(address, claim.payee_number, claim.tax_id, claim.payer.number or claim.payer.last_name)
         original = None
@@ -179,7 +179,7 @@ class Claims:
             self._state.change_claim(row.id, **closed, status=_VOIDED, paid="0")
             return said
         received = f"{moment(row.received_at):%Y%m%d}"
-        script = claim_script(row.patient_control_number, row.member_id)
+        script = claim_script(row.patient_control_number, row.member_id, self._state.pins)
         payment = adjudicated(claim, script, self._number(row), received, duplicate=bool(row.duplicate))
         paid = paid_amount(payment)
         denied = payment.claim_payment_info is not None and payment.claim_payment_info.claim_status_code == "4"
@@ -197,7 +197,7 @@ class Claims:
 
     def standing(self, request: ClaimStatusRequest, now: datetime) -> Standing:
         """What a 277 says to one question. A silent claim is found by it, and will be paid."""
-        member = member_script(_member_id(request))
+        member = member_script(_member_id(request), self._state.pins)
         if member == "DOWN":
             return _coded(_NO_SYSTEM)
         if member == "NOTFOUND":

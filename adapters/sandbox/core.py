@@ -18,7 +18,7 @@ __all__ = ["CoreFace"]
 # How a file's name ends -> its PayloadType. Acknowledgements and results are asked for apart.
 _ACKNOWLEDGEMENTS = {"TA1": "X12_TA1_Response_00501X231A1", "999": "X12_999_Response_005010X231A1"}
 _RESULTS = {"277CA": "X12_277CA_Response_005010X214", "835": "X12_835_Response_005010X221A1"}
-_ANSWERS = {b"*HB*": "X12_271_Response_005010X279A1", b"*HN*": "X12_277_Response_005010X212"}
+_ANSWERS = {"271": "X12_271_Response_005010X279A1", "277": "X12_277_Response_005010X212"}
 _SUBMISSIONS_MAX = 10_000
 
 
@@ -72,9 +72,7 @@ class CoreFace:
             if len(self._acknowledged) > _SUBMISSIONS_MAX:
                 del self._acknowledged[next(iter(self._acknowledged))]
             return self._said(request, RECEIPT)
-        head = taken.content[:2_000]
-        kind = next((name for mark, name in _ANSWERS.items() if b"~GS" + mark in head), _ACKNOWLEDGEMENTS["999"])
-        return self._said(request, kind, taken.content)
+        return self._said(request, _ANSWERS.get(taken.kind, _ACKNOWLEDGEMENTS["999"]), taken.content)
 
     def _give(self, request: Request, kinds: dict[str, str], none: str) -> Response:
         """The acknowledgement of the submission that the PayloadID names, else the oldest file of these kinds."""

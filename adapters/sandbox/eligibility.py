@@ -20,6 +20,7 @@ from adapters.sandbox.scenarios import (
     SERVICES,
     WRONGDOB_BORN,
     MemberScript,
+    Pins,
     Plan,
     Service,
     draw,
@@ -76,17 +77,17 @@ class _Question(msgspec.Struct):
     script: MemberScript | None
 
 
-def answers(root: Instance, today: date, header: Header) -> list[list[str]]:
+def answers(root: Instance, today: date, header: Header, pins: Pins) -> list[list[str]]:
     """A 271 for each patient of a walked 270, in order: canonical segments, ST02 counting from the header's."""
     made: list[list[str]] = []
-    for number, question in enumerate(_questions(root), int(header.control_number)):
+    for number, question in enumerate(_questions(root, pins), int(header.control_number)):
         reference = question.request.submitter_transaction_identifier or header.reference
         own = msgspec.structs.replace(header, control_number=f"{number:04d}", reference=reference)
         made.append(_traced(write_response(_answer(question, today), own).segments, question.traces))
     return made
 
 
-def _questions(root: Instance) -> Iterator[_Question]:
+def _questions(root: Instance, pins: Pins) -> Iterator[_Question]:
     for request, (subscriber, dependent) in zip(read_requests(root), patients(root), strict=True):
         asking = subscriber.near("2100B")
         rows = asking.rows().get("NM1") if asking is not None else None
@@ -100,7 +101,7 @@ def _questions(root: Instance) -> Iterator[_Question]:
             [_E.join(("TRN", "2", *trace[2:])) for trace in traces],
             request.dependents[0] if request.dependents else None,
             member_id,
-            member_script(member_id),
+            member_script(member_id, pins),
         )
 
 

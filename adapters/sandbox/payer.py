@@ -9,11 +9,12 @@ Sources: X12.5 (ISA, TA1), 005010X231A1 (999), CAQH CORE 270 to 276 (a 999 in pl
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -21,6 +22,7 @@ from adapters.sandbox import eligibility
 from adapters.sandbox.answers import Judged, claim_report, status_response
 from adapters.sandbox.claims import Address, Claims
 from adapters.sandbox.intake import Batch, read_batch
+from adapters.sandbox.scenarios import Pin
 from adapters.sandbox.state import Listed, State
 from x12.acknowledge import acknowledgement, answer_999, answer_ta1, sealed
 from x12.documents.claim_status import ClaimStatusRequest, read_status_requests
@@ -30,7 +32,7 @@ from x12.envelope import Group, Interchange, TransactionSet, read
 from x12.finding import Finding
 from x12.syntax import CANONICAL, InterchangeHeader, unwritable_character
 
-__all__ = ["KeyUsed", "NotX12", "Payer", "Receipt", "Reply"]
+__all__ = ["Habits", "KeyUsed", "NotX12", "Payer", "Receipt", "Reply"]
 
 _E = CANONICAL.element
 # ST01 of a question -> what answers it.
@@ -49,7 +51,30 @@ _NOBODY = "UNKNOWN"
 # Delimiters that an answer may need: an id of the sender that has one of them is not repeated.
 _RESERVED = frozenset("|<`~*:^")
 _KEYS_MAX = 20_000
+_PARTIAL_SECONDS = 2.0
 _MOVE_MAX, _OFFSET_MAX = timedelta(days=3_660), timedelta(days=36_600)
+
+
+Kind = Literal["TA1", "999", "277CA", "835"]
+Disorder = Literal["duplicate", "reverse", "garbage", "partial"]
+_Delay = Annotated[float, msgspec.Meta(ge=0, le=31_622_400)]
+# What lies in an outbox and is no X12, in turn.
+_GARBAGE = (b"", b"<html><body>503</body></html>", b"ISA*00*", bytes(range(256)), b"%PDF-1.7 remittance advice")
+
+
+class Habits(msgspec.Struct, rename="camel", frozen=True, forbid_unknown_fields=True):
+    """How the payer keeps its outbox: seconds by its clock until a file is there, what is wrong with the files, and their delimiters.
+
+    `delimiters` are those of elements, repetitions, components and segments; a file whose data has one of them keeps its own.
+    """
+
+    delays: dict[Kind, _Delay] = {}
+    outbox: list[Disorder] = []
+    delimiters: Annotated[str, msgspec.Meta(pattern=r"^([!-/:-@\[-`{-~]{4})?$")] = ""
+
+    def __post_init__(self) -> None:
+        if len(set(self.delimiters)) != len(self.delimiters):
+            raise ValueError("four delimiters must differ")
 
 
 class NotX12(Exception):
@@ -67,9 +92,10 @@ class Receipt(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """Questions were answered at once: interchanges."""
+    """Questions were answered at once: interchanges, and what they are: 271, 277, or 999 or TA1 for what is refused."""
 
     content: bytes
+    kind: str
 
 
 class Payer:
@@ -82,6 +108,10 @@ class Payer:
         self._claims = Claims(self._state)
         # Keys of questions: they are forgotten when the process ends, as their answers are.
         self._asked: dict[str, str] = {}
+        kept = self._state.habits()
+        self._habits = msgspec.json.decode(kept, type=Habits) if kept is not None else Habits()
+        # When files were first looked at that are not whole at first, in seconds of the machine.
+        self._looked: dict[str, float] = {}
 
     def close(self) -> None:
         with self._lock:
@@ -109,6 +139,37 @@ class Payer:
             except BaseException:
                 self._state.offset = before
                 raise
+
+    # --- how it is to be ---
+
+    @property
+    def habits(self) -> Habits:
+        return self._habits
+
+    def behave(self, habits: Habits) -> None:
+        """Have other habits from now on; they outlive the process."""
+        with self._lock, self._state.transaction():
+            self._state.set_habits(msgspec.json.encode(habits))
+        self._habits = habits
+
+    def pin(self, pins: Sequence[Pin]) -> list[Pin]:
+        """Pin scripts to members and claims, over those pinned before; none takes all away. All that are pinned then."""
+        with self._lock, self._state.transaction():
+            if not pins:
+                self._state.unpin()
+            for one in pins:
+                self._state.pin(one.identity, one.script, msgspec.json.encode(one))
+            return [msgspec.json.decode(kept, type=Pin) for kept in self._state.pinned()]
+
+    def pins(self) -> list[Pin]:
+        """What is pinned."""
+        with self._lock:
+            return [msgspec.json.decode(kept, type=Pin) for kept in self._state.pinned()]
+
+    def host_key(self, fresh: str) -> str:
+        """The private key that it is known by over SSH, kept from the first time on."""
+        with self._lock, self._state.transaction():
+            return self._state.host_key(fresh)
 
     # --- what is posted ---
 
@@ -138,6 +199,27 @@ class Payer:
                     self._state.add_post(key, sha256, reference, now)
             return Receipt(reference)
 
+    def take_file(self, name: str, content: bytes) -> None:
+        """Take a file; what answers its questions comes to the outbox, too, and what is no X12 is put aside.
+
+        KeyUsed where the name came before, with other bytes.
+        """
+        put_aside = ""
+        try:
+            taken = self.take(f"file {name}", content)
+        except NotX12:
+            taken, put_aside = None, ".error"
+        with self._lock, self._state.transaction():
+            now = self.now()
+            if isinstance(taken, Reply) and self._state.taken_file(name) is None:
+                self._lay_out(self._numbers(1), taken.kind, now, taken.content)
+            self._state.add_taken_file(name + put_aside, len(content), now)
+
+    def taken_file(self, name: str) -> tuple[int, datetime] | None:
+        """Size and time of a file that was taken under this name, one put aside with `.error` behind it; None where there is none."""
+        with self._lock:
+            return self._state.taken_file(name)
+
     def has(self, key: str) -> bool:
         """Whether a post with this key was taken."""
         with self._lock:
@@ -163,7 +245,7 @@ class Payer:
         numbers = self._numbers(max(1, len(interchange.groups)))
         text = acknowledgement(interchange, _header(address, now, numbers), numbers)
         if text:
-            kind = "999" if interchange.accepted and interchange.groups else "TA1"
+            kind: Kind = "999" if interchange.accepted and interchange.groups else "TA1"
             self._send(text, kind, now)
         if interchange.accepted:
             for group in interchange.groups:
@@ -191,10 +273,19 @@ class Payer:
             sets.append(claim_report(batch, some, header, header.date))
         self._send(_enveloped("277CA", sets, address, now, number), "277CA", now)
 
-    def _send(self, text: str, kind: str, release_at: datetime) -> None:
-        number = self._numbers(1)
+    def _send(self, text: str, kind: Kind, release_at: datetime) -> None:
+        habits = self._habits
+        there_at = release_at + timedelta(seconds=habits.delays.get(kind, 0))
+        content = _delimited(text, habits.delimiters).encode("ascii")
+        if "garbage" in habits.outbox:
+            number = self._numbers(1)
+            self._lay_out(number, kind, there_at, _GARBAGE[number % len(_GARBAGE)])
+        for _ in range(1 + ("duplicate" in habits.outbox)):
+            self._lay_out(self._numbers(1), kind, there_at, content)
+
+    def _lay_out(self, number: int, kind: str, there_at: datetime, content: bytes) -> None:
         name = f"SBX-{self._state.tag}-{number:09d}"
-        self._state.add_file(name, f"{name}.{kind}", release_at, text.encode("ascii"))
+        self._state.add_file(name, f"{name}.{kind}", there_at, content)
 
     def _numbers(self, count: int) -> int:
         """The first of so many numbers, each one more than the one before."""
@@ -224,13 +315,15 @@ class Payer:
             self._before(key, sha256)
             first, now, tag = self._fresh_numbers(wanted), self.now(), self._state.tag
         numbers = iter(range(first, first + wanted))
+        delimiters = self._habits.delimiters
         made = [self._answered(one, numbers, now, tag) for one in received]
+        text = "".join([_delimited(one, delimiters) for one, _ in made])
         if key:
             with self._lock:
                 self._asked[key] = sha256
                 if len(self._asked) > _KEYS_MAX:
                     del self._asked[next(iter(self._asked))]
-        return Reply("".join(made).encode("ascii"))
+        return Reply(text.encode("ascii"), made[0][1])
 
     def _fresh_numbers(self, count: int) -> int:
         """Numbers for answers: a commit only where the block is used up."""
@@ -239,12 +332,13 @@ class Payer:
         with self._state.transaction():
             return self._numbers(count)
 
-    def _answered(self, interchange: Interchange, numbers: Iterator[int], now: datetime, tag: str) -> str:
-        """The interchange that answers one of questions: TA1 where asked for or refused, 999 or answers for each group."""
+    def _answered(self, interchange: Interchange, numbers: Iterator[int], now: datetime, tag: str) -> tuple[str, str]:
+        """The interchange that answers one of questions, and its kind: TA1 where asked for or refused, 999 or answers for each group."""
         address, number = _address(interchange, None), next(numbers)
         header = _header(address, now, number)
         if not interchange.accepted:
-            return acknowledgement(interchange, header, number)
+            return acknowledgement(interchange, header, number), "TA1"
+        kind = "999"
         body = [answer_ta1(interchange)] if interchange.elements[13] == "1" else []
         groups = 0
         for group in interchange.groups:
@@ -259,7 +353,7 @@ class Payer:
                 body += _grouped(_GROUPS[kind], sets, own, now, control_number)
                 groups += 1
         body.append(_E.join(("IEA", str(groups), f"{number:09d}")))
-        return sealed(body, header)
+        return sealed(body, header), kind
 
     def _sets(self, taken: Sequence[TransactionSet], reference: str, now: datetime) -> list[list[str]]:
         made: list[list[str]] = []
@@ -267,7 +361,7 @@ class Payer:
             root = received.tree()
             header = Header(f"{len(made) + 1:04d}", reference, f"{now:%Y%m%d}", f"{now:%H%M}")
             if received.set_id == "270":
-                made += eligibility.answers(root, now.date(), header)
+                made += eligibility.answers(root, now.date(), header, self._state.pins)
             else:
                 asked = found(root, "BHT", 3)
                 made += self._statuses(read_status_requests(root), header, asked, now)
@@ -295,12 +389,18 @@ class Payer:
         """What is there to collect, oldest first."""
         with self._lock:
             self._pay_if_due()
-            return self._state.files(self.now())
+            listed = self._state.files(self.now())
+        return listed[::-1] if "reverse" in self._habits.outbox else listed
 
     def file(self, reference: str) -> bytes | None:
-        """A file of the outbox; None where there is none."""
+        """A file of the outbox; None where there is none. One that is partial at first is whole some seconds after the first look."""
         with self._lock:
-            return self._state.file(reference, self.now())
+            content = self._state.file(reference, self.now())
+            if content is None or "partial" not in self._habits.outbox:
+                return content
+            now = time.monotonic()
+            whole = now - self._looked.setdefault(reference, now) >= _PARTIAL_SECONDS
+        return content if whole else content[: len(content) // 2]
 
     def offer(self, name: str, content: bytes) -> None:
         """Lay a file out that no claim is behind: what a test wants collected."""
@@ -311,11 +411,20 @@ class Payer:
         """A file was collected. Again is the same as once."""
         with self._lock, self._state.transaction():
             self._state.remove_file(reference, self.now())
+            self._looked.pop(reference, None)
 
     def seen(self) -> dict[str, Any]:
         """What came: claims by key (the clearinghouse's number, else CLM01), interchanges, and what came twice."""
         with self._lock:
             return self._state.seen()
+
+
+def _delimited(text: str, delimiters: str) -> str:
+    """An interchange with these delimiters, where its data has none of them; else as it is."""
+    own = text[3:4] + text[82:83] + text[104:106]
+    if not delimiters or set(delimiters) & (set(text) - set(own)):
+        return text
+    return text.translate(str.maketrans(own, delimiters))
 
 
 def _is_question(interchange: Interchange) -> bool:

@@ -10,8 +10,9 @@ that a generic inquiry is answered with) and CORE 360 (which remark goes with wh
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -32,6 +33,8 @@ __all__ = [
     "Denial",
     "Dependent",
     "MemberScript",
+    "Pin",
+    "Pins",
     "Plan",
     "Service",
     "Verdict",
@@ -84,6 +87,40 @@ _UNSCRIPTED: tuple[ClaimScript, ...] = ("PAID", "PAID", "PAID", "COPAY", "DEDUCT
 _MARK = "SANDBOX"
 
 
+# Identifiers as `Pin.identity` writes them -> the script that was pinned to them.
+Pins = Mapping[str, str]
+_Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
+
+
+class Pin(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
+    """A script for one member or one claim, whatever its identifier begins with. A member may have a claim's script, too."""
+
+    script: MemberScript | ClaimScript
+    member_id: _Identifier | None = None
+    patient_control_number: _Identifier | None = None
+
+    def __post_init__(self) -> None:
+        if (self.member_id is None) == (self.patient_control_number is None):
+            raise ValueError("a pin is for a memberId or for a patientControlNumber")
+        if self.member_id is None and self.script not in CLAIM_SCRIPTS:
+            raise ValueError("this script is one of members: pin it to a memberId")
+
+    @property
+    def identity(self) -> str:
+        """What it is known by: of one kind and identifier there is one pin."""
+        if self.member_id is not None:
+            return _of_member(self.member_id)
+        return _of_claim(self.patient_control_number or "")
+
+
+def _of_member(member_id: str) -> str:
+    return f"member {member_id.strip().upper()}"
+
+
+def _of_claim(patient_control_number: str) -> str:
+    return f"claim {patient_control_number.strip().upper()}"
+
+
 def draw(*parts: str) -> int:
     """A number that follows from these texts: the same for the same ones, otherwise as good as any."""
     return int.from_bytes(hashlib.sha256("\x1f".join(parts).encode()).digest()[:8], "big")
@@ -94,20 +131,22 @@ def _word(identifier: str) -> str:
     return identifier.strip().upper().removeprefix(_MARK).lstrip("-_ ")
 
 
-def member_script(member_id: str) -> MemberScript | None:
-    """The script that a member id begins with, `SANDBOX-` in front of it or not."""
-    word = _word(member_id)
-    return next((s for s in MEMBER_SCRIPTS if word.startswith(s)), None)
+def member_script(member_id: str, pins: Pins) -> MemberScript | None:
+    """The script that is pinned to a member id, else the one that it begins with, `SANDBOX-` in front of it or not."""
+    pinned, word = pins.get(_of_member(member_id), ""), _word(member_id)
+    return next((s for s in MEMBER_SCRIPTS if s == pinned), None) or next(
+        (s for s in MEMBER_SCRIPTS if word.startswith(s)), None
+    )
 
 
-def claim_script(patient_control_number: str, member_id: str) -> ClaimScript:
-    """What becomes of a claim: what its CLM01 begins with decides, then its member id, then the hash."""
-    for identifier in (patient_control_number, member_id):
-        word = _word(identifier)
+def claim_script(patient_control_number: str, member_id: str, pins: Pins) -> ClaimScript:
+    """What becomes of a claim: pins decide, then what its CLM01 begins with, then its member id, then the hash."""
+    pinned = pins.get(_of_claim(patient_control_number)) or pins.get(_of_member(member_id), "")
+    for word in (pinned, _word(patient_control_number), _word(member_id)):
         found: ClaimScript | None = next((s for s in CLAIM_SCRIPTS if word.startswith(s)), None)
         if found is not None:
             return found
-    member = member_script(member_id)
+    member = member_script(member_id, pins)
     if member == "INACTIVE":
         return "INACTIVE"
     if member == "NOTFOUND":

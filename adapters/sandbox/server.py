@@ -6,32 +6,33 @@ Sources: RFC 9110 (status codes, Retry-After), RFC 6750 (bearer token).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import signal
-from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from aiohttp import web
 
 from adapters.sandbox.core import CoreFace
-from adapters.sandbox.payer import KeyUsed, NotX12, Payer, Receipt
+from adapters.sandbox.payer import Habits, KeyUsed, NotX12, Payer, Receipt
+from adapters.sandbox.scenarios import Pin
+from adapters.sandbox.weather import BEFORE, Fault, Forecast, Weather
 
-__all__ = ["Fault", "SandboxServer", "serve", "start"]
+if TYPE_CHECKING:
+    from adapters.sandbox.files import FilesFace
+
+__all__ = ["SandboxServer", "serve", "start"]
 
 T = TypeVar("T")
-Fault = Literal["ok", "refuse-429", "refuse-503", "drop", "html", "fail-500", "hang", "cut", "slow"]
-# Faults that come before anything is read, and after it was committed.
-_BEFORE = ("refuse-429", "refuse-503", "drop", "html")
 _CORE = "/core"
 _X12 = "application/edi-x12"
 _BODY_BYTES_MAX = 64 << 20
 _KEY_MAX = 255
-_FAULTS_MAX = 10_000
 _SLOW_SECONDS, _HANG_SECONDS = 1.0, 600.0
 _SHUTDOWN_SECONDS = 2.0
 _THREADS = 2
@@ -51,10 +52,10 @@ class Clock(msgspec.Struct, rename="camel"):
     offset_seconds: float
 
 
-class Weather(msgspec.Struct):
-    """What befalls the next posts of X12, in order."""
+class Pins(msgspec.Struct, forbid_unknown_fields=True):
+    """Scripts for members and claims by their identifiers; none takes all away."""
 
-    next: list[Fault]
+    pins: list[Pin]
 
 
 class SandboxServer:
@@ -66,7 +67,9 @@ class SandboxServer:
         self.port = 0
         self._payer = payer
         self._core = CoreFace(payer, token)
-        self._weather: deque[Fault] = deque()
+        self.weather = Weather(payer.now)
+        # SFTP, where it is asked for.
+        self.files: FilesFace | None = None
         self._closing = asyncio.Event()
         self._threads = ThreadPoolExecutor(_THREADS, "sandbox")
         self._runner: web.AppRunner | None = None
@@ -96,6 +99,10 @@ class SandboxServer:
                 web.get("/seen", self._seen),
                 web.get("/weather", self._forecast),
                 web.post("/weather", self._set_weather),
+                web.get("/pins", self._pins),
+                web.post("/pins", self._pin),
+                web.get("/habits", self._habits),
+                web.post("/habits", self._behave),
             ]
         )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
@@ -105,11 +112,22 @@ class SandboxServer:
         self.port = address[1]
         self.url = f"http://{f'[{address[0]}]' if ':' in address[0] else address[0]}:{self.port}"
 
+    async def listen_sftp(self, host: str, port: int) -> FilesFace:
+        """Begin to serve SFTP, too; what is returned says the port and the host's key."""
+        # Who has no use for it does not wait for what it needs.
+        from adapters.sandbox.files import FilesFace
+
+        self.files = FilesFace(self._payer, self.weather, self.token)
+        await self.files.listen(host, port, self._call)
+        return self.files
+
     async def close(self) -> None:
         """Leave: who is kept waiting is cut off, what is under way ends. Again is the same as once."""
         if self._closing.is_set():
             return
         self._closing.set()
+        if self.files is not None:
+            await self.files.close()
         if self._runner is not None:
             await self._runner.cleanup()
         await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
@@ -138,8 +156,8 @@ class SandboxServer:
     # --- X12 ---
 
     async def _post(self, request: web.Request) -> web.StreamResponse:
-        fault = self._weather.popleft() if self._weather else "ok"
-        if fault in _BEFORE:
+        fault = await self._weathered()
+        if fault in BEFORE:
             return await self._turned_away(request, fault)
         content = await request.read()
         key = request.headers.get("Idempotency-Key", "")
@@ -160,8 +178,8 @@ class SandboxServer:
         return web.Response(body=taken.content, content_type=_X12)
 
     async def _post_core(self, request: web.Request) -> web.StreamResponse:
-        fault = self._weather.popleft() if self._weather else "ok"
-        if fault in _BEFORE:
+        fault = await self._weathered()
+        if fault in BEFORE:
             return await self._turned_away(request, fault)
         content_type = request.headers.get("Content-Type", "")
         said = await self._call(self._core.respond, content_type, await request.read())
@@ -179,7 +197,7 @@ class SandboxServer:
         if fault == "html":
             return web.Response(text=_PROXY_PAGE, content_type="text/html")
         status = 429 if fault == "refuse-429" else 503
-        return _error(status, "come back later", {"Retry-After": "1"})
+        return _error(status, "come back later", {"Retry-After": str(self.weather.retry_after())})
 
     async def _struck(self, request: web.Request, fault: Fault) -> web.StreamResponse | None:
         """What was posted is committed; its answer may not get through."""
@@ -201,10 +219,14 @@ class SandboxServer:
 
     # --- outbox ---
 
-    async def _list(self, _: web.Request) -> web.Response:
+    async def _list(self, request: web.Request) -> web.StreamResponse:
+        if (fault := await self._weathered(collecting=True)) != "ok":
+            return await self._turned_away(request, fault)
         return _json(msgspec.json.encode({"files": await self._call(self._payer.files)}))
 
-    async def _file(self, request: web.Request) -> web.Response:
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        if (fault := await self._weathered(collecting=True)) != "ok":
+            return await self._turned_away(request, fault)
         content = await self._call(self._payer.file, request.match_info["reference"])
         if content is None:
             return _error(404, "no such file")
@@ -234,17 +256,49 @@ class SandboxServer:
         return _json(msgspec.json.encode(await self._call(self._payer.seen)))
 
     async def _forecast(self, _: web.Request) -> web.Response:
-        return _json(msgspec.json.encode(Weather(list(self._weather))))
+        return _json(msgspec.json.encode(self.weather.forecast))
 
     async def _set_weather(self, request: web.Request) -> web.Response:
-        try:
-            weather = msgspec.json.decode(await request.read(), type=Weather)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return _error(400, f'send {{"next": [...]}} of: {", ".join(get_args(Fault))}')
-        if len(weather.next) > _FAULTS_MAX:
-            return _error(400, f"at most {_FAULTS_MAX} faults")
-        self._weather = deque(weather.next)
+        wanted = await _told(request, Forecast)
+        if isinstance(wanted, web.Response):
+            return wanted
+        self.weather.become(wanted)
         return await self._forecast(request)
+
+    async def _weathered(self, *, collecting: bool = False) -> Fault:
+        """What befalls this request, once the answer's delay is over; the next fault of the list only befalls what is posted."""
+        fault = self.weather.outside() if collecting else self.weather.next()
+        if self.weather.latency_seconds:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), self.weather.latency_seconds)
+        return fault
+
+    async def _pins(self, _: web.Request) -> web.Response:
+        return _json(msgspec.json.encode(Pins(await self._call(self._payer.pins))))
+
+    async def _pin(self, request: web.Request) -> web.Response:
+        wanted = await _told(request, Pins)
+        if isinstance(wanted, web.Response):
+            return wanted
+        return _json(msgspec.json.encode(Pins(await self._call(self._payer.pin, wanted.pins))))
+
+    async def _habits(self, _: web.Request) -> web.Response:
+        return _json(msgspec.json.encode(self._payer.habits))
+
+    async def _behave(self, request: web.Request) -> web.Response:
+        wanted = await _told(request, Habits)
+        if isinstance(wanted, web.Response):
+            return wanted
+        await self._call(self._payer.behave, wanted)
+        return await self._habits(request)
+
+
+async def _told(request: web.Request, kind: type[T]) -> T | web.Response:
+    """What a request says, or what is wrong with it. Nothing of a patient is in these requests: what is wrong is said in full."""
+    try:
+        return msgspec.json.decode(await request.read(), type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return _error(400, str(error))
 
 
 def _json(body: bytes, status: int = 200) -> web.Response:
@@ -276,15 +330,19 @@ async def start(path: Path, host: str = "127.0.0.1", port: int = 0, token: str |
     return server
 
 
-async def serve(path: Path, host: str, port: int) -> None:
-    """Run until SIGTERM or SIGINT; the first line on standard output says where it listens."""
+async def serve(path: Path, host: str, port: int, sftp_port: int | None = None) -> None:
+    """Run until SIGTERM or SIGINT, with a port for SFTP too where one is given; what is printed first says where it listens."""
     left = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, left.set)
     server = await start(path, host, port)
     try:
-        print(f"The sandbox payer listens on {server.url}", flush=True)  # noqa: T201 - what the person who started it reads
+        lines = [f"The sandbox payer listens on {server.url}"]
+        if sftp_port is not None:
+            files = await server.listen_sftp(host, sftp_port)
+            lines.append(f"SFTP: {host} port {files.port}, folders /inbound and /outbound, {files.host_key}")
+        print("\n".join(lines), flush=True)  # noqa: T201 - what the person who started it reads
         await left.wait()
     finally:
         await server.close()

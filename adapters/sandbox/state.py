@@ -45,6 +45,8 @@ CREATE INDEX IF NOT EXISTS claims_of_day ON claims (payee, pay_day) WHERE state 
 CREATE TABLE IF NOT EXISTS outbox (
     id INTEGER PRIMARY KEY, reference TEXT NOT NULL UNIQUE, name TEXT NOT NULL, release_at REAL NOT NULL, payload BLOB NOT NULL
 );
+CREATE TABLE IF NOT EXISTS taken_files (name TEXT PRIMARY KEY, bytes INTEGER NOT NULL, taken_at REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pins (identity TEXT PRIMARY KEY, script TEXT NOT NULL, pin BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS owed (payee TEXT PRIMARY KEY, amount TEXT NOT NULL) WITHOUT ROWID;
 """
 # A block of numbers is fetched with one commit; what is left of it when the process ends is never used.
@@ -110,6 +112,7 @@ class State:
             self._connection.execute(_SCHEMA)
             self._run("INSERT INTO facts VALUES ('born', ?) ON CONFLICT DO NOTHING", int(now.timestamp()))
         self.offset = timedelta(seconds=float(self._fact("offset_seconds", 0.0)))
+        self.pins: dict[str, str] = dict(self._run("SELECT identity, script FROM pins"))
         # Numbers given out begin with when the file was made: those of a new file are never those of an old one.
         self.tag = _base36(int(self._fact("born", 0)))
 
@@ -165,6 +168,26 @@ class State:
         self._next += 1
         return self._next - 1
 
+    # --- how it is to be ---
+
+    def habits(self) -> bytes | None:
+        """The payer's habits as they were last set."""
+        return self._fact("habits", None)
+
+    def set_habits(self, habits: bytes) -> None:
+        self._run("INSERT INTO facts VALUES ('habits', ?) ON CONFLICT DO UPDATE SET value = excluded.value", habits)
+
+    def pin(self, identity: str, script: str, pin: bytes) -> None:
+        self._run("INSERT OR REPLACE INTO pins VALUES (?, ?, ?)", identity, script, pin)
+
+    def unpin(self) -> None:
+        self._run("DELETE FROM pins")
+
+    def pinned(self) -> list[bytes]:
+        """Every pin, and from now on they hold."""
+        self.pins = dict(self._run("SELECT identity, script FROM pins"))
+        return [row[0] for row in self._run("SELECT pin FROM pins ORDER BY identity")]
+
     # --- what arrived ---
 
     def post(self, key: str) -> tuple[str, str] | None:
@@ -174,6 +197,19 @@ class State:
 
     def add_post(self, key: str, sha256: str, reference: str, now: datetime) -> None:
         self._run("INSERT INTO posts VALUES (?, ?, ?, ?)", key, sha256, reference, now.timestamp())
+
+    def add_taken_file(self, name: str, size: int, now: datetime) -> None:
+        self._run("INSERT INTO taken_files VALUES (?, ?, ?) ON CONFLICT DO NOTHING", name, size, now.timestamp())
+
+    def taken_file(self, name: str) -> tuple[int, datetime] | None:
+        """(bytes, when) of a file that came under a name."""
+        found = self._run("SELECT bytes, taken_at FROM taken_files WHERE name = ?", name)
+        return (found[0][0], moment(found[0][1])) if found else None
+
+    def host_key(self, fresh: str) -> str:
+        """The key that the payer is known by over SSH; the fresh one where there was none."""
+        self._run("INSERT INTO facts VALUES ('host_key', ?) ON CONFLICT DO NOTHING", fresh)
+        return self._fact("host_key", fresh)
 
     def first_copy(self, sender: str, control_number: str) -> bool:
         """Note an interchange; False where the sender has used its number before."""

@@ -28,6 +28,7 @@ __all__ = [
     "CoreMimePeer",
     "CorePeer",
     "RestPeer",
+    "SandboxFilesPeer",
     "SandboxPeer",
     "SftpPeer",
     "openssh",
@@ -131,6 +132,28 @@ class CoreMimePeer(CorePeer):
     told: Mapping[str, str] = {"envelope": "mime"}
 
 
+class SandboxFilesPeer(SandboxPeer):
+    """The sandbox payer over SFTP."""
+
+    secrets: Mapping[str, str] = {"password": "hush-hush"}
+
+    def __init__(self, payer: _Remembering, server: SandboxServer) -> None:
+        super().__init__(payer, server)
+        assert server.files is not None
+        self.port, self._host_key = server.files.port, server.files.host_key
+
+    def settings(self, host: str, port: int) -> Mapping[str, str]:
+        folders = {"upload": "/inbound", "download": "/outbound", "processed": "/inbound/processed/{name}"}
+        return {
+            "host": host,
+            "port": str(port),
+            "user": "alderfp",
+            "host_keys": self._host_key,
+            "still_seconds": "0",
+            **folders,
+        }
+
+
 @asynccontextmanager
 async def sandbox(folder: Path, face: type[SandboxPeer] = SandboxPeer) -> AsyncGenerator[SandboxPeer, None]:
     """A sandbox payer with its state in this folder."""
@@ -138,6 +161,7 @@ async def sandbox(folder: Path, face: type[SandboxPeer] = SandboxPeer) -> AsyncG
     server = SandboxServer(payer, SandboxPeer.secrets["token"])
     try:
         await server.listen("127.0.0.1", 0)
+        await server.listen_sftp("127.0.0.1", 0)
         yield face(payer, server)
     finally:
         await server.close()

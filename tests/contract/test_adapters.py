@@ -12,7 +12,7 @@ import pytest
 
 from adapters import registry, settings
 from adapters.contract import CUTS, AdapterContract, Peer, cuts_of, serving
-from tests.contract.peers import CoreMimePeer, CorePeer, RestPeer, SftpPeer, openssh, sandbox
+from tests.contract.peers import CoreMimePeer, CorePeer, RestPeer, SandboxFilesPeer, SftpPeer, openssh, sandbox
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,15 @@ class TestCoreMime(AdapterContract):
     @asynccontextmanager
     async def peer(self, folder: Path) -> AsyncGenerator[Peer, None]:
         async with sandbox(folder, CoreMimePeer) as payer:
+            yield payer
+
+
+class TestSandboxFiles(AdapterContract):
+    adapter = registry.load("sftp")
+
+    @asynccontextmanager
+    async def peer(self, folder: Path) -> AsyncGenerator[Peer, None]:
+        async with sandbox(folder, SandboxFilesPeer) as payer:
             yield payer
 
 

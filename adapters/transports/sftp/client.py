@@ -287,10 +287,9 @@ async def _connected(way: _Way) -> AsyncGenerator[SFTPClient, None]:
     ) as connection:
         try:
             # Paths as bytes: a name that is no UTF-8 is a name too.
-            async with connection.start_sftp_client(path_encoding=None) as sftp:
-                yield sftp
+            yield await connection.start_sftp_client(path_encoding=None)
         finally:
-            # No farewell to a peer that may not answer it any more.
+            # No farewell, not of the session's either: a peer that still works on a request does not answer one.
             connection.abort()
 
 
@@ -343,6 +342,8 @@ async def _delivered(sftp: SFTPClient, way: _Way, outbound: Outbound, progress: 
         return await _known(sftp, final, outbound) or InDoubt("the file is gone before it had its name")
     except SFTPError as error:
         known = await _known(sftp, final, outbound)
+        if known is None and await _looked_up(sftp, temporary) is None:
+            return InDoubt("the rename failed, and the file is gone")
         withdrawn = await _withdrawn(sftp, temporary, type(error).__name__)
         return known or withdrawn
     # Payers take what they find at once: that it is gone again already means nothing.
