@@ -104,11 +104,13 @@ class Refused(msgspec.Struct, frozen=True):
 class NotSent(msgspec.Struct, frozen=True):
     """No byte of the body left, or the payer's answer says that it took none of it: credentials, too many requests.
 
-    `retry_after_seconds` is how long to leave the payer alone, where its answer says so.
+    `retry_after_seconds` is how long to leave the payer alone, where its answer says so. `about` says whether that is so of whatever
+    is sent to this payer, or of this interchange only.
     """
 
     reason: str
     retry_after_seconds: float | None = None
+    about: Literal["payer", "interchange"] = "payer"
 
 
 class InDoubt(_Discreet, frozen=True):

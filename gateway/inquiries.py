@@ -12,9 +12,9 @@ from typing import Literal
 import msgspec
 
 from gateway.envelopes import TRACE_ASSIGNER, commit_interchange, reference
-from gateway.ledger import idempotency, payloads, search, transactions
+from gateway.ledger import idempotency, interchanges, payloads, search, transactions
 from gateway.ledger.interchanges import Interchange, Member
-from gateway.lifecycle import Acknowledged, Answered, Built, Fact
+from gateway.lifecycle import Acknowledged, Answered, Built, Fact, Rerouted
 from gateway.payers import Payer, Route
 from gateway.retry_rules import Rejection
 from gateway.runtime import TENANT, Runtime
@@ -45,6 +45,7 @@ __all__ = [
     "Answer",
     "Prepared",
     "answer_of",
+    "carry_over",
     "commit_answer",
     "commit_inquiry",
     "meta_of",
@@ -181,30 +182,58 @@ async def commit_inquiry(
     )
     if request is not None:
         await payloads.store(tx, runtime.vault, TENANT, made.transaction_id, "request", request, now)
+    interchange, content, built = await _carried(tx, runtime, made, trace, claimed=claimed)
+    await transactions.insert(tx, subject, built, runtime.profile(made.payer_id), made.interchange_id)
+    found_by: dict[search.Scope, str | None] = {"trace_number": made.trace_number, "member_id": made.member_id}
+    await search.add(tx, runtime.vault, TENANT, made.transaction_id, found_by)
+    if hold_seconds is not None:
+        await _hold(tx, made, now, hold_seconds)
+    return interchange, content
+
+
+async def carry_over(
+    tx: Transaction, runtime: Runtime, made: Prepared, before: Interchange, reason: str
+) -> tuple[Interchange, bytes]:
+    """Let a question of which nothing has left go over another route: a new interchange for the one `before`, which never leaves."""
+    now = runtime.world.micros()
+    await interchanges.set_state(tx, before, "rejected", f"not sent, asked over another route: {reason}")
+    await work.discard(tx, TENANT, "send", before.interchange_id)
+    subject = await transactions.get(tx, TENANT, made.transaction_id)
+    interchange, content, built = await _carried(tx, runtime, made, subject.traceparent, claimed=True)
+    subject.route_id = made.route.id
+    await transactions.reroute(tx, TENANT, [made.transaction_id], made.route.id)
+    for fact in (Rerouted(made.route.id), built):
+        await transactions.apply(tx, subject, fact, runtime.profile(made.payer_id), now, made.interchange_id)
+    await _hold(tx, made, now, made.route.deadline_seconds + TAKE_OVER_SECONDS)
+    return interchange, content
+
+
+async def _carried(
+    tx: Transaction, runtime: Runtime, made: Prepared, trace: str, *, claimed: bool
+) -> tuple[Interchange, bytes, Built]:
+    """The interchange of a question, its bytes, and what that means for its transaction."""
     member = Member(made.segments[0].split(CANONICAL.element)[2], 0, made.transaction_id)
-    group = SETS[made.kind][2]
     interchange, content = await commit_interchange(
         tx,
         runtime,
         TENANT,
         made.interchange_id,
-        route,
-        group,
+        made.route,
+        SETS[made.kind][2],
         [made.segments],
         [member],
-        now,
+        runtime.world.micros(),
         trace,
         claimed=claimed,
         usage=made.usage,
     )
-    built = Built(interchange.control_number, member.control_number)
-    await transactions.insert(tx, subject, built, runtime.profile(made.payer_id), made.interchange_id)
-    found_by: dict[search.Scope, str | None] = {"trace_number": made.trace_number, "member_id": made.member_id}
-    await search.add(tx, runtime.vault, TENANT, made.transaction_id, found_by)
-    if hold_seconds is not None:
-        run_at = now + round(hold_seconds * SECOND)
-        await work.enqueue(tx, TENANT, made.interchange_id, "send", made.interchange_id, now, run_at)
-    return interchange, content
+    return interchange, content, Built(interchange.control_number, member.control_number)
+
+
+async def _hold(tx: Transaction, made: Prepared, now: int, seconds: float) -> None:
+    """Have the work at hand that takes over where nobody brings the answer home by then."""
+    run_at = now + round(seconds * SECOND)
+    await work.enqueue(tx, TENANT, made.interchange_id, "send", made.interchange_id, now, run_at)
 
 
 def answer_of(kind: Kind, meta: Meta, payload: bytes, asked: Sequence[str]) -> Answer | None:

@@ -40,6 +40,7 @@ __all__ = [
     "Refused",
     "Remitted",
     "Repeated",
+    "Rerouted",
     "Standing",
     "StatusReported",
     "WillAskAgain",
@@ -129,6 +130,15 @@ class Decided(Fact, frozen=True):
     decision: Decision
     by: str
     note_id: str
+
+
+class Rerouted(Fact, frozen=True):
+    """The way to the payer is down, and nothing of this has left on it: it goes over another one (`route`).
+
+    What was built for the way that is down never leaves; a claim waits for its interchange again.
+    """
+
+    route: str
 
 
 class Contradicted(Fact, frozen=True):
@@ -318,6 +328,8 @@ def decide(standing: Standing, fact: Fact, profile: Profile, now: int) -> Change
     """What a fact comes to for a transaction that stands so. Pure: the same arguments give the same change."""
     if isinstance(fact, Decided) and fact.decision == "rebuild":
         return Change("accepted", follow_up_at=None) if standing.state in _RELEASABLE else Change()
+    if isinstance(fact, Rerouted):
+        return Change("accepted") if standing.kind == "claim" and standing.state == "built" else Change()
     target = _target(fact)
     state, conflict = _move(standing, target)
     conflict = conflict or isinstance(fact, Contradicted)

@@ -14,11 +14,12 @@ import typer
 if TYPE_CHECKING:
     from gateway.runtime import Runtime
 
-__all__ = ["in_doubt", "unmatched"]
+__all__ = ["in_doubt", "lanes", "unmatched"]
 
 T = TypeVar("T")
 
 in_doubt = typer.Typer(no_args_is_help=True, help="Interchanges of which nobody knows whether the payer has them.")
+lanes = typer.Typer(no_args_is_help=True, help="How the routes to payers stand.")
 unmatched = typer.Typer(no_args_is_help=True, help="Files from payers that match nothing, or contradict themselves.")
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The configuration file (TOML).")]
@@ -33,6 +34,7 @@ def _beside(config: Path | None, data: Path | None, act: Callable[[Runtime], Awa
     """Do something with the ledger, beside a server that may be running on the same folder."""
     from gateway.config import ConfigError, load
     from gateway.inboxes import NotInDoubt, NotThere
+    from gateway.lanes import NoRoute
     from gateway.payers_cli import read_payers
     from gateway.runtime import open_runtime
     from observability import log
@@ -54,7 +56,7 @@ def _beside(config: Path | None, data: Path | None, act: Callable[[Runtime], Awa
 
     try:
         return asyncio.run(run())
-    except (NotThere, NotInDoubt, ValueError) as error:
+    except (NotThere, NotInDoubt, NoRoute, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
 
 
@@ -210,3 +212,56 @@ def unmatched_handled(
         _print_json(made)
     else:
         typer.echo(f"handled at {made.handled_at} by {made.handled_by}")
+
+
+@lanes.command("list")
+def lanes_list(config: ConfigOption = None, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """How each route stands."""
+    from gateway.lanes import Lanes
+
+    page = _beside(config, data, lambda runtime: Lanes(runtime).all())
+    if as_json:
+        _print_json(page)
+        return
+    rows = [
+        (i.route_id, i.state, str(i.failures), i.since or "", i.until or "", i.reason or "", i.paused_by or "")
+        for i in page.items
+    ]
+    _table(("route", "state", "failures", "since", "until", "reason", "paused by"), rows)
+
+
+@lanes.command("pause")
+def lanes_pause(
+    route: str,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", min=0.1, help="For how long; until it is resumed by itself.")
+    ] = None,
+    by: ByOption = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send nothing over a route."""
+    from gateway.lanes import Lanes
+
+    view = _beside(
+        config,
+        data,
+        lambda runtime: runtime.database.write(lambda tx: Lanes(runtime).pause(tx, route, minutes, _who(by))),
+    )
+    if as_json:
+        _print_json(view)
+    else:
+        typer.echo(f"paused until {view.until or 'it is resumed'}")
+
+
+@lanes.command("resume")
+def lanes_resume(route: str, config: ConfigOption = None, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """End a pause, and close the circuit."""
+    from gateway.lanes import Lanes
+
+    view = _beside(config, data, lambda runtime: runtime.database.write(lambda tx: Lanes(runtime).resume(tx, route)))
+    if as_json:
+        _print_json(view)
+    else:
+        typer.echo("it goes on")

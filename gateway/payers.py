@@ -60,6 +60,10 @@ class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     requests_per_second: Annotated[float, msgspec.Meta(gt=0, le=10_000)] | None = None
     burst: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
     concurrent: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
+    # After so many failures in a row nothing is tried for so long, twice as long after each attempt that fails then, up to a bound.
+    circuit_failures: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 5
+    circuit_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 30
+    circuit_seconds_max: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 900
     # Hours in which nothing is sent, and by when batches must be there.
     maintenance: list[Maintenance] = []
     cut_offs: list[CutOff] = []
@@ -179,6 +183,11 @@ class Directory:
             raise
 
     def route(self, payer: Payer, usage: str = "P") -> Route:
-        """The way to a payer: the first one, of test where something is for test (`usage` is ISA15) and there is such a way."""
+        """The way to a payer: the first of its ways."""
+        return self.ways(payer, usage)[0]
+
+    def ways(self, payer: Payer, usage: str = "P") -> list[Route]:
+        """The ways to a payer, in order: those of the usage (ISA15) of the first, of test where something is for test and there are any."""
         routes = [self.routes[name] for name in payer.routes]
-        return next((r for r in routes if r.usage == "T"), routes[0]) if usage == "T" else routes[0]
+        wanted = "T" if usage == "T" and any(r.usage == "T" for r in routes) else routes[0].usage
+        return [r for r in routes if r.usage == wanted]

@@ -7,7 +7,7 @@ something was taken is made after the commit that made it durable.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -25,6 +25,7 @@ from gateway.inquiries import (
     Kind,
     Prepared,
     answer_of,
+    carry_over,
     commit_answer,
     commit_inquiry,
     meta_of,
@@ -37,12 +38,12 @@ from gateway.ledger.interchanges import Interchange
 from gateway.lifecycle import Doubted
 from gateway.lifecycle import Refused as WasRefused
 from gateway.messages import ErrorResponse, Pending, X12Body, error_items, not_answered
-from gateway.payers import UnknownPayer
+from gateway.payers import Route, UnknownPayer
 from gateway.preferences import Patience
 from gateway.replies import KeyTaken, Reply, envelope_findings, failed, replayed
 from gateway.runtime import TENANT, Runtime
 from gateway.steps.send import apply_to_members, attempt, outbound_of
-from gateway.ways import over
+from gateway.ways import over, way_to
 from gateway.world import dated
 from gateway.x12_answers import Answering, acknowledgements
 from observability import log, tracing
@@ -174,6 +175,7 @@ class Service:
         if before is not None:
             return before
         runtime = self.runtime
+        prepared.route = await self._way(prepared) or prepared.route
         hold = prepared.route.deadline_seconds + TAKE_OVER_SECONDS
 
         async def commit(tx: Transaction) -> tuple[Interchange, bytes]:
@@ -195,6 +197,14 @@ class Service:
         done, _ = await asyncio.wait((task,), timeout=patience.waits(runtime.config.answer_seconds))
         return patience.applied(task.result() if done else _pending(prepared))
 
+    async def _way(self, prepared: Prepared, beside: Collection[str] = ()) -> Route | None:
+        """The way that a question takes; None where all are shut, or it has been over those that there are."""
+        payer = self.runtime.directory.payers.get(prepared.payer_id)
+        if payer is None:
+            return None
+        set_id = SETS[prepared.kind][0]
+        return await way_to(self.runtime, payer, prepared.usage or prepared.route.usage, set_id, beside=beside)
+
     async def _bring_home(self, prepared: Prepared, interchange: Interchange, content: bytes, *, later: bool) -> Reply:
         """Send an inquiry until it is answered, refused, in doubt, or its deadline has passed.
 
@@ -202,7 +212,7 @@ class Service:
         """
         runtime, route = self.runtime, prepared.route
         outbound = outbound_of(interchange, content)
-        meta = meta_of(prepared.transaction_id, route.usage, route.id)
+        been = {route.id}
         until = runtime.world.monotonic() + runtime.config.answer_seconds
         tries = iter(_RETRY_SECONDS)
         while True:
@@ -214,10 +224,20 @@ class Service:
                     outcome = shut or await attempt(runtime, route, outbound)
             match outcome:
                 case Replied(payload=reply):
+                    meta = meta_of(prepared.transaction_id, route.usage, route.id)
                     answer = await runtime.judges.call(answer_of, prepared.kind, meta, reply, prepared.asked)
                     return await runtime.database.write(
-                        lambda tx, r=reply, a=answer: self._home(tx, prepared, interchange, r, a)
+                        lambda tx, p=prepared, i=interchange, r=reply, a=answer: self._home(tx, p, i, r, a)
                     )
+                case NotSent() if (other := await self._way(prepared, been)) is not None:
+                    # A question that has not left may go over another road.
+                    prepared, before = msgspec.structs.replace(prepared, route=other), interchange
+                    prepared.interchange_id = runtime.world.new_id()
+                    interchange, content = await runtime.database.write(
+                        lambda tx, p=prepared, b=before, r=outcome.reason: carry_over(tx, runtime, p, b, r)
+                    )
+                    route, outbound = other, outbound_of(interchange, content)
+                    been.add(other.id)
                 case NotSent():
                     pause = (
                         outcome.retry_after_seconds if outcome.retry_after_seconds is not None else next(tries, None)
@@ -228,20 +248,22 @@ class Service:
                     wait = outcome.retry_after_seconds or 60.0
                     if later:
                         return await runtime.database.write(
-                            lambda tx, r=outcome.reason, w=wait: self._left_to_worker(tx, prepared, interchange, r, w)
+                            lambda tx, p=prepared, i=interchange, r=outcome.reason, w=wait: self._left_to_worker(
+                                tx, p, i, r, w
+                            )
                         )
                     refused = Refused(_NOT_SENT, outcome.reason)
                     return await runtime.database.write(
-                        lambda tx, r=refused, w=wait: self._not_home(tx, prepared, interchange, r, w)
+                        lambda tx, p=prepared, i=interchange, r=refused, w=wait: self._not_home(tx, p, i, r, w)
                     )
                 case Refused():
                     return await runtime.database.write(
-                        lambda tx, r=outcome: self._not_home(tx, prepared, interchange, r, None)
+                        lambda tx, p=prepared, i=interchange, r=outcome: self._not_home(tx, p, i, r, None)
                     )
                 case _:
                     reason = outcome.reason if isinstance(outcome, InDoubt) else "the payer answers later"
                     return await runtime.database.write(
-                        lambda tx, r=reason: self._in_doubt(tx, prepared, interchange, r)
+                        lambda tx, p=prepared, i=interchange, r=reason: self._in_doubt(tx, p, i, r)
                     )
 
     async def _home(

@@ -44,6 +44,12 @@ class Metrics:
         self.work_oldest_seconds = Gauge(
             "claimwire_work_oldest_seconds", "How long the most overdue work has been due", registry=registry
         )
+        self.lanes_shut = Gauge(
+            "claimwire_lanes_shut",
+            "Routes that nothing leaves on: open, half-open or paused",
+            ("route_id", "state"),
+            registry=registry,
+        )
         self.judges = Gauge("claimwire_judges", "Judges that can be asked now", registry=registry)
 
     def text(self) -> bytes:

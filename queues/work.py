@@ -5,6 +5,7 @@ Every function takes the caller's transaction, so that what a piece of work did 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ __all__ = [
     "enqueue",
     "finish",
     "guard",
+    "hasten",
     "lease",
     "next_run_at",
     "postpone",
@@ -168,6 +170,16 @@ async def postpone(tx: Transaction, work: Work, run_at: int, reason: str = "") -
     )
     if not changed:
         raise LeaseLost(f"{work.kind} {work.work_id}: the lease has passed to another worker")
+
+
+async def hasten(tx: Transaction, reasons: Sequence[str], now: int) -> int:
+    """Make work due now that was postponed for one of these reasons; how much."""
+    places = ", ".join(f"${n}" for n in range(2, len(reasons) + 2))
+    return await tx.execute(
+        f"UPDATE work SET run_at = $1 WHERE owner IS NULL AND buried_at IS NULL AND run_at > $1 AND reason IN ({places})",
+        now,
+        *reasons,
+    )
 
 
 async def bury(tx: Transaction, work: Work, now: int, reason: str) -> None:

@@ -22,6 +22,7 @@ from gateway.inbox_messages import (
     UnmatchedPage,
 )
 from gateway.inboxes import Inboxes, NotInDoubt, NotThere, decision_of, reason
+from gateway.lanes import NoRoute
 from gateway.messages import ErrorItem, error_items
 from gateway.replies import Reply
 from queues.database import Transaction
@@ -74,7 +75,7 @@ async def committed(
     async def take(tx: Transaction) -> Reply:
         try:
             made = await act(tx)
-        except NotThere as error:
+        except (NotThere, NoRoute) as error:
             raise _Refused(problem(404, f"{str(error).capitalize()}.")) from error
         except NotInDoubt as error:
             raise _Refused(problem(409, "There is nothing to decide.", f"{error}", {"Retry-After": "5"})) from error

@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from gateway.api import batch_eligibility, core, dialect, inboxes, oauth, payers, sdk, sdk_events, v1
+from gateway.api import batch_eligibility, core, dialect, inboxes, lanes, oauth, payers, sdk, sdk_events, v1
 from gateway.api.bodies import Bodies, Unread
 from gateway.api.docs import Documentation
 from gateway.api.openapi import document
@@ -23,10 +23,11 @@ from gateway.ledger import api_keys, transactions
 from gateway.ledger.api_keys import ApiKey
 from gateway.limits import CONCURRENT, Excess, Meter, Meters
 from gateway.replies import Reply
-from gateway.runtime import Runtime
+from gateway.runtime import TENANT, Runtime
 from gateway.service import Service
 from gateway.views import Views
 from observability import log, tracing
+from queues import circuits
 from queues.database import DatabaseError, DatabaseFull, Transaction
 
 __all__ = ["OPERATIONS", "SECURITY_HEADERS", "application"]
@@ -37,6 +38,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *dialect.OPERATIONS,
     *batch_eligibility.OPERATIONS,
     *inboxes.OPERATIONS,
+    *lanes.OPERATIONS,
     *oauth.OPERATIONS,
     *payers.OPERATIONS,
     *sdk.OPERATIONS,
@@ -371,6 +373,10 @@ class _Pages:
             metrics.work_waiting.labels(kind, "waiting" if waiting else "buried").set(count)
         oldest = min((r[3] for r in rows if r[1]), default=now)
         metrics.work_oldest_seconds.set(max(0, (now - oldest) / 1_000_000))
+        metrics.lanes_shut.clear()
+        for standing in await circuits.unwell(tx, TENANT):
+            if (state := standing.state(now)) != "closed":
+                metrics.lanes_shut.labels(standing.lane, state).set(1)
 
     async def openapi(self, _: web.Request) -> web.Response:
         return web.Response(body=(await self.documentation())[0], content_type=_JSON)

@@ -23,6 +23,7 @@ __all__ = [
     "get",
     "insert",
     "page",
+    "reroute",
     "waiting_claims",
 ]
 
@@ -239,6 +240,14 @@ def _happen(
     if change.conflict:
         data["conflict"] = True
     return change, _event(subject, event_kind(fact), data, now, interchange_id, inbound_id, traceparent)
+
+
+async def reroute(tx: Tx, tenant_id: str, transaction_ids: Sequence[str], route_id: str) -> None:
+    """Let transactions go over another route."""
+    await tx.many(
+        "UPDATE transactions SET route_id = $1 WHERE tenant_id = $2 AND transaction_id = $3",
+        [(route_id, tenant_id, transaction_id) for transaction_id in transaction_ids],
+    )
 
 
 async def events(tx: Tx, tenant_id: str, transaction_id: str) -> list[Event]:

@@ -16,8 +16,10 @@ from gateway.ledger.interchanges import Member
 from gateway.lifecycle import Built
 from gateway.payers import Route
 from gateway.runtime import Runtime
+from gateway.steps.rerouting import elsewhere, others_of
 from gateway.steps.settling import doubt
 from gateway.steps.waiting import later
+from gateway.ways import SHUT, down_until
 from gateway.world import dated
 from observability import log, tracing
 from queues import work
@@ -31,6 +33,8 @@ __all__ = ["run"]
 _LOG = log.get("gateway.batch")
 # GS01 of claims of any kind.
 _CLAIMS = "HC"
+# A route that is down is looked at again so soon, if it is not said to be down for less.
+_LOOK_SECONDS = 60
 
 
 class _Gathered(NamedTuple):
@@ -53,6 +57,10 @@ async def run(runtime: Runtime, item: Work) -> None:
         when = later(runtime, item, 60)
         await runtime.database.write(lambda tx: work.postpone(tx, item, when, "the route is not configured"))
         return
+    down = await down_until(runtime, route)
+    if down is not None:
+        await _wait_or_move(runtime, item, route, down)
+        return
     claims, texts, doubted = await runtime.database.read(lambda tx: _load(tx, runtime, item, route))
     if not claims:
         await runtime.database.write(lambda tx: work.finish(tx, item))
@@ -74,6 +82,29 @@ async def run(runtime: Runtime, item: Work) -> None:
                 claims=len(one.claims),
                 sets=len(one.sets),
             )
+    runtime.wake.set()
+
+
+async def _wait_or_move(runtime: Runtime, item: Work, route: Route, until: int) -> None:
+    """The route is down: claims that have another way take it, the others wait, in no interchange, for this one."""
+    waiting = await runtime.database.read(
+        lambda tx: transactions.waiting_claims(tx, item.tenant_id, route.id, route.batch_claims_max)
+    )
+    doubted = await runtime.database.read(lambda tx: restorations.claims_in_doubt(tx, item.tenant_id))
+    others = await others_of(runtime, [c for c in waiting if c.transaction_id not in doubted], route)
+    moving = [claim for claim in waiting if claim.transaction_id in others]
+
+    async def commit(tx: Transaction) -> None:
+        await work.guard(tx, item)
+        await elsewhere(tx, runtime, moving, others)
+        if len(moving) == len(waiting) < route.batch_claims_max:
+            await work.finish(tx, item)
+        else:
+            # A pause of a person's may end at any time.
+            run_at = min(until, runtime.world.micros() + _LOOK_SECONDS * SECOND) if not moving else 0
+            await work.postpone(tx, item, max(run_at, runtime.world.micros() + SECOND // 100), SHUT[-1])
+
+    await runtime.database.write(commit)
     runtime.wake.set()
 
 

@@ -12,6 +12,7 @@ from gateway.ledger.inbound import InboundFile
 from gateway.payers import Route
 from gateway.runtime import Runtime
 from gateway.steps.waiting import later
+from gateway.ways import heard_of
 from observability import log, tracing
 from queues import work
 from queues.database import Transaction
@@ -73,6 +74,7 @@ async def _again(tx: Transaction, runtime: Runtime, item: Work, route: Route, re
     if reason:
         await work.postpone(tx, item, later(runtime, item, min(route.poll_seconds, 1.0)), reason)
         return
+    await heard_of(tx, runtime, route)
     now = runtime.world.micros()
     await work.finish(tx, item)
     await work.enqueue(

@@ -14,6 +14,7 @@ from gateway.ledger import idempotency, transactions
 from gateway.lifecycle import FollowUpAsked, FollowUpLeftToPerson
 from gateway.runtime import Runtime
 from gateway.submissions import claim_of
+from gateway.ways import way_to
 from observability import log, tracing
 from queues import work
 from queues.database import Transaction
@@ -55,6 +56,8 @@ async def _ask(runtime: Runtime, item: Work, subject: transactions.Transaction) 
     reason = "the payer is not configured"
     if payer is not None:
         prepared, reason = prepare_about(runtime, payer, subject, segments, _WIDER * asked_before)
+        if prepared is not None:
+            prepared.route = await way_to(runtime, payer, subject.usage, "276") or prepared.route
     await runtime.database.write(lambda tx: _commit(tx, runtime, item, subject, prepared, reason))
 
 

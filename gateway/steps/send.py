@@ -21,9 +21,10 @@ from gateway.lifecycle import Refused as WasRefused
 from gateway.payers import Route
 from gateway.retry_rules import repeat_seconds
 from gateway.runtime import Runtime
+from gateway.steps.rerouting import moved
 from gateway.steps.settling import SETTLED, apply_to_members, doubt, hold, keep, may_send_again, settle
 from gateway.steps.waiting import later
-from gateway.ways import over
+from gateway.ways import feel, over
 from observability import log, tracing
 from queues import work
 from queues.database import Transaction
@@ -70,7 +71,8 @@ async def run(runtime: Runtime, item: Work) -> None:
             loaded = replace(loaded, interchange=structs.replace(interchange, state="safe_to_resend"))
         async with over(runtime, route, interchange.interchange_id, _PATIENCE_SECONDS) as shut:
             if shut is not None:
-                await runtime.database.write(lambda tx: _wait(tx, runtime, item, shut))
+                if not await moved(runtime, item, interchange, route):
+                    await runtime.database.write(lambda tx: _wait(tx, runtime, item, shut))
                 return
             await runtime.database.write(lambda tx: _begin(tx, runtime, item, interchange))
             outcome = await attempt(runtime, route, outbound)
@@ -102,6 +104,7 @@ async def attempt(runtime: Runtime, route: Route, outbound: Outbound) -> Outcome
         outcome = InDoubt(type(error).__name__)
     runtime.metrics.outcomes(route.id, outbound.set_id, type(outcome).__name__).inc()
     runtime.metrics.delivery_seconds(route.id, outbound.set_id).observe(runtime.world.monotonic() - started)
+    await feel(runtime, route, outcome)
     return outcome
 
 

@@ -74,7 +74,7 @@ async def test_a_name_that_is_taken_is_never_overwritten(sshd: int, tmp_path: Pa
     async with payer(sshd, tmp_path) as on:
         (tmp_path / "in" / NAME).write_bytes(content)
         outcome = await on.send(outbound("837"))
-        assert NotSent("the name is taken by another file at the payer", 3600.0) == outcome
+        assert NotSent("the name is taken by another file at the payer", 3600.0, "interchange") == outcome
     assert {NAME: content} == listed(tmp_path / "in")
 
 

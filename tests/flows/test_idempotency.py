@@ -216,6 +216,8 @@ async def test_a_key_is_free_again_when_the_payer_could_not_be_reached(tmp_path:
             away = await client.post(operation.path, operation.body(1), Idempotency_Key="key")
             assert (name, 503) == (name, away.status)
             assert 1 <= int(away.headers["Retry-After"])
+            # The payer asked to be left alone for a second.
+            assert 200 == (await client.post("/v1/lanes/sandbox/resume", {})).status
             again = await client.post(operation.path, operation.body(1), Idempotency_Key="key")
             assert (name, 200) == (name, again.status), again.body
             same(again, await client.post(operation.path, operation.body(1), Idempotency_Key="key"))

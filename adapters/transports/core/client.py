@@ -317,7 +317,7 @@ def _refused(envelope: Envelope, answer: Answer) -> Outcome:
     if code.lower() == "unauthorized":
         return NotSent(f"{code}: credentials refused", CREDENTIALS_RETRY_SECONDS)
     if code.lower().startswith("checksummismatch"):
-        return NotSent(f"{code}: damaged on the way")
+        return NotSent(f"{code}: damaged on the way", about="interchange")
     if code == "Sender" or code.endswith(_NOT_OURS):
         return Refused(code, f"ErrorCode {code}")
     return InDoubt(f"ErrorCode {code}", answer.body)

@@ -193,7 +193,10 @@ class Sftp:
             return NotSent(str(error))
         name = names.name_of(way.told.name, outbound)
         if len(name) > way.told.name_length_max:
-            return NotSent(f"name: the template makes a name longer than {way.told.name_length_max} characters")
+            return NotSent(
+                f"name: the template makes a name longer than {way.told.name_length_max} characters",
+                about="interchange",
+            )
         progress = _Progress()
         try:
             async with asyncio.timeout(context.deadline_seconds), _connected(way) as sftp:
@@ -357,7 +360,7 @@ async def _known(sftp: SFTPClient, final: bytes, outbound: Outbound) -> Outcome 
         return None
     if await _is_ours(sftp, final, there, outbound):
         return Delivered(names.label(final.rpartition(b"/")[2]))
-    return NotSent("the name is taken by another file at the payer", _NAME_TAKEN_RETRY_SECONDS)
+    return NotSent("the name is taken by another file at the payer", _NAME_TAKEN_RETRY_SECONDS, "interchange")
 
 
 async def _written(sftp: SFTPClient, path: bytes, payload: bytes, progress: _Progress) -> None:

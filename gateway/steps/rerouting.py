@@ -1,0 +1,83 @@
+"""Claims whose way is down go over another one, as long as nothing of them can have left on the first.
+
+A claim that waits for its interchange may move; one in an interchange of which no byte ever left moves with it, and that interchange is
+never sent. What is on the wire, in doubt, or was ever so, stays where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.ledger import interchanges, transactions
+from gateway.ledger.interchanges import Interchange
+from gateway.lifecycle import Rerouted
+from gateway.payers import Route
+from gateway.runtime import TENANT, Runtime
+from gateway.ways import down_until, way_to
+from observability import log
+from queues import work
+from queues.database import Transaction
+from queues.work import Work
+
+__all__ = ["elsewhere", "moved", "others_of"]
+
+_LOG = log.get("gateway.rerouting")
+
+
+async def others_of(runtime: Runtime, claims: Sequence[transactions.Transaction], route: Route) -> dict[str, Route]:
+    """The ways that claims may take instead of a route, by their transaction ids; those that have none are left out."""
+    ways: dict[tuple[str, str], Route | None] = {}
+    found: dict[str, Route] = {}
+    for claim in claims:
+        payer = runtime.directory.payers.get(claim.payer_id)
+        if payer is None:
+            continue
+        key = (claim.payer_id, claim.usage)
+        if key not in ways:
+            ways[key] = await way_to(runtime, payer, claim.usage, "837", beside=(route.id,))
+        if (other := ways[key]) is not None:
+            found[claim.transaction_id] = other
+    return found
+
+
+async def elsewhere(
+    tx: Transaction, runtime: Runtime, claims: Sequence[transactions.Transaction], others: dict[str, Route]
+) -> None:
+    """Let claims wait for their interchanges on other ways."""
+    now = runtime.world.micros()
+    moving = [(claim, Rerouted(others[claim.transaction_id].id)) for claim in claims]
+    await transactions.apply_all(tx, moving, runtime.profile, now)
+    for other in {route.id: route for route in others.values()}.values():
+        ids = [claim.transaction_id for claim in claims if others[claim.transaction_id] == other]
+        await transactions.reroute(tx, TENANT, ids, other.id)
+        await work.enqueue(tx, TENANT, runtime.world.new_id(), "batch", other.id, now)
+        _LOG.warning("claims rerouted", route_id=other.id, claims=len(ids))
+
+
+async def moved(runtime: Runtime, item: Work, interchange: Interchange, route: Route) -> bool:
+    """Whether the claims of an interchange that cannot leave now went elsewhere: all of them, or none."""
+    if interchange.set_id != "837" or interchange.state != "intent" or interchange.copies:
+        return False
+    if await down_until(runtime, route) is None:
+        return False
+    tenant_id, interchange_id = interchange.tenant_id, interchange.interchange_id
+    claims = await runtime.database.read(lambda tx: transactions.of_interchange(tx, tenant_id, interchange_id))
+    others = await others_of(runtime, claims, route)
+    if len(others) < len(claims):
+        return False
+
+    async def commit(tx: Transaction) -> bool:
+        await work.guard(tx, item)
+        current = await interchanges.get(tx, tenant_id, interchange_id)
+        # Nothing of it may have left, at the moment at which that is settled.
+        if current is None or current.state != "intent" or current.copies:
+            return False
+        await work.finish(tx, item)
+        await interchanges.set_state(tx, current, "released", "never sent: its route is down")
+        fresh = await transactions.of_interchange(tx, tenant_id, interchange_id)
+        await elsewhere(tx, runtime, fresh, others)
+        return True
+
+    done = await runtime.database.write(commit)
+    runtime.wake.set()
+    return done
