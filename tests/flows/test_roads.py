@@ -178,7 +178,7 @@ async def test_claims_of_which_nothing_has_left_go_over_the_next_road_and_arrive
 
 
 async def test_a_claim_in_doubt_on_the_first_road_stays_there(tmp_path: Path) -> None:
-    async with roads(tmp_path, dead=False) as on:
+    async with roads(tmp_path, dead=False, poll_seconds=3600.0) as on:
         await on.weather(next=["cut"])
         claim = await on.submit("PAID-1")
         await until(on.client, claim, "in_doubt", "held", "sent")
@@ -249,7 +249,9 @@ async def test_f46_an_adapter_that_raises_opens_its_own_circuit_and_no_other(tmp
         directory.routes["FIRST"] = msgspec.structs.replace(directory.routes["FIRST"], adapter="broken")
         for _ in range(3):
             assert (await on.check()).status in (202, 503)
-        assert "open" == (await on.lane())["state"]
+        # It collects well, so that it may be tried again at once.
+        assert (await on.lane())["state"] in ("open", "half-open")
+        assert 2 <= (await on.lane())["failures"]
         assert 200 == (await on.client.post(ELIGIBILITY, eligibility_body())).status
         assert "closed" == (await on.lane("sandbox"))["state"]
 
