@@ -45,6 +45,7 @@ __all__ = [
     "StatusReported",
     "WillAskAgain",
     "decide",
+    "rejecter",
 ]
 
 Kind = Literal["eligibility", "claim_status", "claim", "claim_report", "remittance"]
@@ -61,12 +62,13 @@ class Profile(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """Where a transaction stands. Times are microseconds."""
+    """Where a transaction stands. Times are microseconds. `rejected_by` is whose word ended it: TA1, 999, 277CA, 277 or transport."""
 
     kind: str
     state: str
     outcome: str | None = None
     follow_up_at: int | None = None
+    rejected_by: str | None = None
 
 
 class Fact(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
@@ -342,6 +344,19 @@ def decide(standing: Standing, fact: Fact, profile: Profile, now: int) -> Change
     return Change(state, outcome, conflict, _follow_up(standing, state or standing.state, fact, profile, now))
 
 
+def rejecter(fact: Fact) -> str:
+    """Whose word a fact is that rejects."""
+    match fact:
+        case Acknowledged(by=by):
+            return by
+        case ClaimAcknowledged():
+            return "277CA"
+        case StatusReported():
+            return "277"
+        case _:
+            return "transport"
+
+
 def _move(standing: Standing, target: str | None) -> tuple[str | None, bool]:
     """(new state or None, conflict)."""
     ladder = LADDERS[standing.kind]
@@ -355,6 +370,9 @@ def _move(standing: Standing, target: str | None) -> tuple[str | None, bool]:
     if target not in ladder:
         return None, False
     if here not in ladder:
+        # Who rejects a claim has read it: that its envelope was in order is no contradiction, and may be said later.
+        if target == "acknowledged" and standing.rejected_by in ("277CA", "277"):
+            return None, False
         # What was rejected or quarantined and is then spoken of as alive: both cannot be true.
         return None, "sent" not in ladder or ladder.index(target) > ladder.index("sent")
     return (target, False) if ladder.index(target) > ladder.index(here) else (None, False)

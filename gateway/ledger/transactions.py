@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from gateway.ledger import notices
-from gateway.lifecycle import KEEP, Change, Fact, Profile, Standing, decide, event_data, event_kind
+from gateway.lifecycle import KEEP, Change, Fact, Profile, Standing, decide, event_data, event_kind, rejecter
 from queues.database import Row, Value
 from queues.database import Transaction as Tx
 
@@ -58,10 +58,11 @@ class Transaction(msgspec.Struct):
     sent_at: int | None = None
     follow_up_at: int | None = None
     claim_kind: str | None = None
+    rejected_by: str | None = None
 
     @property
     def standing(self) -> Standing:
-        return Standing(self.kind, self.state, self.outcome, self.follow_up_at)
+        return Standing(self.kind, self.state, self.outcome, self.follow_up_at, self.rejected_by)
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -153,6 +154,8 @@ def _change(subject: Transaction, fact: Fact, profile: Profile, now: int) -> Cha
     subject.version += 1
     subject.updated_at = now
     subject.state = change.state or subject.state
+    if change.state == "rejected":
+        subject.rejected_by = rejecter(fact)
     subject.outcome = change.outcome or subject.outcome
     subject.conflict = change.conflict or subject.conflict
     if subject.state == "sent" and subject.sent_at is None:
@@ -206,7 +209,7 @@ async def apply_all(
 
 _UPDATE = (
     "UPDATE transactions SET state = $1, outcome = $2, conflict = $3, version = $4, updated_at = $5, sent_at = $6, follow_up_at = $7,"
-    " answer_id = $8 WHERE tenant_id = $9 AND transaction_id = $10"
+    " answer_id = $8, rejected_by = $9 WHERE tenant_id = $10 AND transaction_id = $11"
 )
 
 
@@ -220,6 +223,7 @@ def _changed(subject: Transaction) -> tuple[Value, ...]:
         subject.sent_at,
         subject.follow_up_at,
         subject.answer_id,
+        subject.rejected_by,
         subject.tenant_id,
         subject.transaction_id,
     )

@@ -129,6 +129,22 @@ async def test_f24_a_number_that_the_payer_had_before_our_only_sending_is_held_a
         assert "decided" in await payer.story(claim)
 
 
+async def test_f20_an_outbox_in_the_wrong_order_and_twice_comes_to_the_same(tmp_path: Path) -> None:
+    async with doubtful(tmp_path, collects=True) as payer:
+        assert payer.up.sandbox is not None
+        at_payer = Client(payer.up.sandbox.url, None)
+        assert 200 == (await at_payer.post("/habits", {"outbox": ["reverse", "duplicate", "garbage"]})).status
+        await at_payer.close()
+        claims = await asyncio.gather(*(payer.client.submit(claim_body(n)) for n in ("REJECT-1", "PAID-1")))
+        for claim, state in zip(claims, ("rejected", "received"), strict=True):
+            await until(payer.client, claim, state)
+            async with asyncio.timeout(30):
+                while "acknowledged" not in (story := await payer.story(claim)):
+                    await payer.up.runtime.world.sleep(0.05)
+            assert "conflict" not in await payer.client.transaction(claim)
+            assert 1 == story.count("claimAcknowledged")
+
+
 async def test_f22_an_interchange_refused_by_ta1_and_taken_by_999_is_a_conflict(tmp_path: Path) -> None:
     async with doubtful(tmp_path) as payer:
         (claim,) = await sent(payer, "PAID-1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
@@ -35,6 +36,7 @@ from gateway.lifecycle import (
     Standing,
     StatusReported,
     decide,
+    rejecter,
 )
 
 DAY = 86_400_000_000
@@ -62,6 +64,7 @@ CLAIM_FACTS: tuple[Fact, ...] = (
 )
 OTHER_FACTS: tuple[Fact, ...] = (Answered(), Posted(1), Quarantined(["x"]))
 STATES = {kind: [*ladder, "rejected", "quarantined"] for kind, ladder in LADDERS.items()}
+ACCEPTED_TA1, ACCEPTED_999 = Acknowledged("TA1", True), Acknowledged("999", True)
 facts = st.sampled_from([*CLAIM_FACTS, *OTHER_FACTS])
 
 
@@ -76,6 +79,45 @@ def test_a_state_never_moves_back(kind: str) -> None:
         change = decide(Standing(kind, state), fact, PROFILE, NOW)
         if change.state is not None:
             assert rank(kind, change.state) > rank(kind, state), (state, fact)
+
+
+def told(facts_in_order: Iterable[Fact]) -> tuple[str, str | None, bool]:
+    """Where a claim that was sent ends up when it hears these: its state, its outcome, and whether something contradicted."""
+    standing, conflict = Standing("claim", "sent"), False
+    for fact in facts_in_order:
+        change = decide(standing, fact, PROFILE, NOW)
+        conflict = conflict or change.conflict
+        state = change.state or standing.state
+        by = rejecter(fact) if change.state == "rejected" else standing.rejected_by
+        standing = Standing("claim", state, change.outcome or standing.outcome, rejected_by=by)
+    return standing.state, standing.outcome, conflict
+
+
+@pytest.mark.parametrize(
+    ("heard", "ends"),
+    [
+        ((ACCEPTED_TA1, ACCEPTED_999, ClaimAcknowledged(False)), ("rejected", None, False)),
+        ((ACCEPTED_TA1, ACCEPTED_999, StatusReported("A7")), ("rejected", None, False)),
+        (
+            (ACCEPTED_TA1, ACCEPTED_999, ClaimAcknowledged(True), StatusReported("P1"), Remitted("1", "paid", "r")),
+            ("remitted", "paid", False),
+        ),
+    ],
+)
+def test_f20_answers_come_in_any_order_and_end_the_same(
+    heard: tuple[Fact, ...], ends: tuple[str, str | None, bool]
+) -> None:
+    for order in itertools.permutations([*heard, heard[0]]):
+        assert ends == told(order)
+
+
+def test_f20_words_that_contradict_are_a_conflict_in_any_order() -> None:
+    for heard in (
+        (Acknowledged("TA1", False), ACCEPTED_999),
+        (Acknowledged("999", False), ClaimAcknowledged(True)),
+        (ClaimAcknowledged(False), Remitted("1", "paid", "r")),
+    ):
+        assert told(heard)[2]
 
 
 @pytest.mark.parametrize("kind", LADDERS)
