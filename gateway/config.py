@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -13,11 +13,30 @@ from gateway.limits import Limits
 from gateway.payers import Directory, Payer, Route
 from gateway.tables import read_table
 
-__all__ = ["Config", "ConfigError", "load"]
+__all__ = ["Config", "ConfigError", "Mail", "load"]
 
 
 class ConfigError(ValueError):
     """The configuration cannot be used; the message says which key and what to do."""
+
+
+class Mail(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who is written to about alarms, and by which server (SMTP)."""
+
+    host: str
+    sender: str
+    to: Annotated[list[str], msgspec.Meta(min_length=1)]
+    port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: str = ""
+    password: str = ""
+
+    def __repr__(self) -> str:
+        return f"<Mail {self.host}>"
+
+    def __rich_repr__(self) -> list[tuple[str, str]]:
+        # Rich, which tracebacks are printed with, would else show the password.
+        return [("host", self.host)]
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -39,6 +58,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     work_concurrency: int = 16
     # Processes that write and read X12 beside the server; by default one for each core but one, at most four.
     judges: Annotated[int, msgspec.Meta(ge=0, le=64)] | None = None
+    # Who is written to about alarms; nobody by itself.
+    mail: Mail | None = None
     # Networks inside which webhooks may go to, also without TLS: by default none but public ones are reached.
     webhook_networks: list[str] = []
     # One file a payer, read again when one changes; in the data folder where the path is relative.

@@ -34,6 +34,7 @@ __all__ = [
     "Held",
     "NotSent",
     "NumberTaken",
+    "Overdue",
     "Posted",
     "Profile",
     "Quarantined",
@@ -41,14 +42,18 @@ __all__ = [
     "Remitted",
     "Repeated",
     "Rerouted",
+    "Rung",
     "Standing",
     "StatusReported",
     "WillAskAgain",
     "decide",
     "rejecter",
+    "silent_states",
 ]
 
 Kind = Literal["eligibility", "claim_status", "claim", "claim_report", "remittance"]
+# What a payer is expected to say of a claim that was sent, in its order.
+Rung = Literal["999", "277CA", "835"]
 Decision = Literal["confirmed", "resend", "rebuild", "keep_waiting"]
 KEEP: Final = -1
 _MICROSECOND = timedelta(microseconds=1)
@@ -174,6 +179,13 @@ class ClaimAcknowledged(Fact, frozen=True):
     statuses: list[str] = []
     report_id: str = ""
     source: Literal["payer", "clearinghouse"] = "payer"
+
+
+class Overdue(Fact, frozen=True):
+    """The payer has said nothing on this rung within its time; `asks` says that it is asked at once, for the first time."""
+
+    rung: Rung
+    asks: bool = False
 
 
 class FollowUpAsked(Fact, frozen=True):
@@ -344,6 +356,19 @@ def decide(standing: Standing, fact: Fact, profile: Profile, now: int) -> Change
     return Change(state, outcome, conflict, _follow_up(standing, state or standing.state, fact, profile, now))
 
 
+# A rung -> the states of a claim in which the payer has not spoken on it.
+_SILENT: Mapping[Rung, tuple[str, ...]] = {
+    "999": ("sent",),
+    "277CA": ("sent", "acknowledged"),
+    "835": ("sent", "acknowledged", "received", "pending", "finalized"),
+}
+
+
+def silent_states(rung: Rung) -> tuple[str, ...]:
+    """The states in which a payer has not spoken on a rung."""
+    return _SILENT[rung]
+
+
 def rejecter(fact: Fact) -> str:
     """Whose word a fact is that rejects."""
     match fact:
@@ -386,6 +411,8 @@ def _follow_up(standing: Standing, state: str, fact: Fact, profile: Profile, now
         return None
     if isinstance(fact, (Delivered, Held, Decided)) and standing.follow_up_at is None:
         return now + profile.follow_up_after // _MICROSECOND
+    if isinstance(fact, Overdue):
+        return min(standing.follow_up_at, now) if fact.asks and standing.follow_up_at is not None else KEEP
     if isinstance(fact, (FollowUpAsked, FollowUpLeftToPerson)):
         return now + profile.follow_up_every // _MICROSECOND
     return KEEP

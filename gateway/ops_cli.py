@@ -14,11 +14,12 @@ import typer
 if TYPE_CHECKING:
     from gateway.runtime import Runtime
 
-__all__ = ["in_doubt", "lanes", "unmatched"]
+__all__ = ["alarms", "in_doubt", "lanes", "unmatched"]
 
 T = TypeVar("T")
 
 in_doubt = typer.Typer(no_args_is_help=True, help="Interchanges of which nobody knows whether the payer has them.")
+alarms = typer.Typer(no_args_is_help=True, help="What a person should look at.")
 lanes = typer.Typer(no_args_is_help=True, help="How the routes to payers stand.")
 unmatched = typer.Typer(no_args_is_help=True, help="Files from payers that match nothing, or contradict themselves.")
 
@@ -32,6 +33,7 @@ LimitOption = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="Ho
 
 def _beside(config: Path | None, data: Path | None, act: Callable[[Runtime], Awaitable[T]]) -> T:
     """Do something with the ledger, beside a server that may be running on the same folder."""
+    from gateway.alarms import NoAlarm
     from gateway.config import ConfigError, load
     from gateway.inboxes import NotInDoubt, NotThere
     from gateway.lanes import NoRoute
@@ -56,7 +58,7 @@ def _beside(config: Path | None, data: Path | None, act: Callable[[Runtime], Awa
 
     try:
         return asyncio.run(run())
-    except (NotThere, NotInDoubt, NoRoute, ValueError) as error:
+    except (NotThere, NotInDoubt, NoRoute, NoAlarm, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
 
 
@@ -265,3 +267,44 @@ def lanes_resume(route: str, config: ConfigOption = None, data: DataOption = Non
         _print_json(view)
     else:
         typer.echo("it goes on")
+
+
+@alarms.command("list")
+def alarms_list(
+    config: ConfigOption = None,
+    data: DataOption = None,
+    limit: LimitOption = 200,
+    closed: Annotated[bool, typer.Option("--closed", help="Those whose cause is gone.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """What a person should look at, oldest first, each with what to do next."""
+    from gateway.alarms import Alarms
+
+    page = _beside(config, data, lambda runtime: Alarms(runtime).page(limit=limit, closed=closed))
+    if as_json:
+        _print_json(page)
+        return
+    rows = [(i.alarm_id, i.raised_at, i.says, i.advice, i.acknowledged_by or "") for i in page.items]
+    _table(("alarm", "since", "what", "next", "seen by"), rows)
+
+
+@alarms.command("acknowledge")
+def alarms_acknowledge(
+    alarm_id: str,
+    by: ByOption = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say that an alarm was seen; it closes by itself when its cause is gone."""
+    from gateway.alarms import Alarms
+
+    view = _beside(
+        config,
+        data,
+        lambda runtime: runtime.database.write(lambda tx: Alarms(runtime).acknowledge(tx, alarm_id, _who(by))),
+    )
+    if as_json:
+        _print_json(view)
+    else:
+        typer.echo(f"seen by {view.acknowledged_by}")

@@ -13,7 +13,7 @@ from gateway.hours import CutOff, Maintenance
 from gateway.lifecycle import Profile
 from gateway.retry_rules import RetryRule, unknown_codes
 
-__all__ = ["Directory", "NotSupported", "Payer", "Route", "Support", "Transactions", "UnknownPayer"]
+__all__ = ["Directory", "Expects", "NotSupported", "Payer", "Route", "Support", "Transactions", "UnknownPayer"]
 
 
 class UnknownPayer(LookupError):
@@ -25,6 +25,17 @@ class NotSupported(UnknownPayer):
 
 
 Support = Literal["supported", "not_supported", "enrollment_required"]
+
+
+_Hours = Annotated[float, msgspec.Meta(ge=0, le=8_784)]
+
+
+class Expects(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """Within what time of the sending of a claim its payer is expected to speak; 0 is never. Past it there is an alarm."""
+
+    acknowledgement_hours: _Hours = 24
+    claim_acknowledgement_hours: _Hours = 48
+    remittance_days: Annotated[float, msgspec.Meta(ge=0, le=366)] = 45
 
 
 class Transactions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -98,6 +109,7 @@ class Payer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     transactions: Transactions = Transactions()
     follow_up_days: int = 14
     follow_up_every_days: int = 14
+    expects: Expects = Expects()
     # Of rejected eligibility checks that may wait; before the common rules.
     eligibility_retries: list[RetryRule] = []
     # SNIP levels above syntax and guide at which what is wrong with a claim only warns: what is not X12 can never be sent.

@@ -21,7 +21,7 @@ from gateway.config import Config
 from gateway.judges import count_for, make_ready
 from gateway.ledger import api_keys
 from gateway.payer_folder import PayerFolder
-from gateway.payers import Payer, Route
+from gateway.payers import Expects, Payer, Route
 from gateway.runtime import TENANT, Runtime, open_runtime
 from gateway.service import Service
 from gateway.worker import Worker
@@ -91,7 +91,13 @@ def with_sandbox(config: Config, url: str, token: str) -> Config:
     )
     # Who tries things out sends the same example again and again: it is told, and the payer denies it as the duplicate that it is.
     payer = Payer(
-        id="SANDBOX", name="SANDBOX HEALTH PLAN", routes=["sandbox"], aliases=["CWSBX"], repeated_claims="warn"
+        id="SANDBOX",
+        name="SANDBOX HEALTH PLAN",
+        routes=["sandbox"],
+        aliases=["CWSBX"],
+        repeated_claims="warn",
+        # Its scripts are silent on purpose, until the follow-up asks.
+        expects=Expects(acknowledgement_hours=0, claim_acknowledgement_hours=0, remittance_days=0),
     )
     return msgspec.structs.replace(config, payers=[*config.payers, payer], routes=[*config.routes, route])
 

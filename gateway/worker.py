@@ -74,12 +74,13 @@ class Worker:
             waiting.cancel()
 
     async def _standing_work(self, tx: Transaction) -> None:
-        """Work that always exists: collecting from each route, the follow-up, and whatever waits to be batched."""
+        """Work that always exists: collecting from each route, the follow-up, the watch, and whatever waits to be batched."""
         runtime, now = self.runtime, self.runtime.world.micros()
         for route_id in runtime.directory.routes:
             for kind in STANDING:
                 await work.enqueue(tx, TENANT, runtime.world.new_id(), kind, route_id, now)
-        await work.enqueue(tx, TENANT, runtime.world.new_id(), "follow_up", TENANT, now)
+        for kind in ("follow_up", "watch"):
+            await work.enqueue(tx, TENANT, runtime.world.new_id(), kind, TENANT, now)
 
     def _free(self) -> int:
         return self.runtime.config.work_concurrency - len(self._placed)
@@ -129,7 +130,7 @@ class Worker:
             self.runtime.metrics.work_done(item.kind, outcome).inc()
 
     async def _failed(self, tx: Transaction, item: Work, reason: str) -> None:
-        if item.attempts >= ATTEMPTS_MAX and item.kind not in ("collect", "follow_up", "batch"):
+        if item.attempts >= ATTEMPTS_MAX and item.kind not in ("collect", "follow_up", "batch", "watch", "mail"):
             await work.bury(tx, item, self.runtime.world.micros(), reason)
         else:
             await work.postpone(tx, item, later(self.runtime, item), reason)

@@ -15,6 +15,7 @@ from queues.database import Database, Transaction
 __all__ = [
     "LeaseLost",
     "Work",
+    "buried",
     "bury",
     "discard",
     "due_by",
@@ -194,6 +195,15 @@ async def bury(tx: Transaction, work: Work, now: int, reason: str) -> None:
     )
     if not changed:
         raise LeaseLost(f"{work.kind} {work.work_id}: the lease has passed to another worker")
+
+
+async def buried(tx: Transaction, tenant_id: str) -> list[tuple[str, int]]:
+    """(kind, number) of work that was set aside for a person."""
+    rows = await tx.fetch(
+        "SELECT kind, count(*) FROM work WHERE tenant_id = $1 AND buried_at IS NOT NULL GROUP BY kind ORDER BY kind",
+        tenant_id,
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 async def revive(tx: Transaction, tenant_id: str, work_id: str, now: int) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from aiohttp import web
 
+from gateway.alarms import NoAlarm
 from gateway.api.operations import Call, Operation, Outcome
 from gateway.api.parameters import WrongParameter, number
 from gateway.api.refusals import Problem, problem
@@ -29,7 +30,7 @@ from queues.database import Transaction
 from x12.documents.binding import Document
 from x12.documents.lenient import decode
 
-__all__ = ["OPERATIONS", "by_of", "committed", "page_of"]
+__all__ = ["OPERATIONS", "PAGED", "by_of", "committed", "page_of"]
 
 _PROBLEM = "application/problem+json"
 _PAGE_MAX = 200
@@ -75,7 +76,7 @@ async def committed(
     async def take(tx: Transaction) -> Reply:
         try:
             made = await act(tx)
-        except (NotThere, NoRoute) as error:
+        except (NotThere, NoRoute, NoAlarm) as error:
             raise _Refused(problem(404, f"{str(error).capitalize()}.")) from error
         except NotInDoubt as error:
             raise _Refused(problem(409, "There is nothing to decide.", f"{error}", {"Retry-After": "5"})) from error
@@ -171,7 +172,7 @@ _SETTLED = Outcome("It is not in doubt any more, or the Idempotency-Key is in us
 _BUSY = Outcome("The Idempotency-Key is in use and unanswered.", Problem, _PROBLEM)
 _DOUBT = {"interchangeId": "The interchangeId of an item of the list."}
 _FILE = {"inboundId": "The inboundId of an item of the list."}
-_PAGED = {
+PAGED = {
     "pageToken": "The nextPageToken of the page before.",
     "pageSize": f"How many at most, 1 to {_PAGE_MAX}; 100 by itself.",
 }
@@ -180,7 +181,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "listInDoubt", "GET", ("/v1/in-doubt",),
         "Interchanges of claims of which nobody knows whether the payer has them.",
-        "claims:read", _list_doubts, {200: Outcome("A page of them.", InDoubtPage), 400: _BAD}, query=_PAGED, tag="inboxes",
+        "claims:read", _list_doubts, {200: Outcome("A page of them.", InDoubtPage), 400: _BAD}, query=PAGED, tag="inboxes",
     ),
     Operation(
         "readInDoubt", "GET", ("/v1/in-doubt/{interchangeId}",),
@@ -198,7 +199,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "listUnmatched", "GET", ("/v1/unmatched",), "Files from payers that match nothing, or contradict themselves.",
         "claims:read", _list_unmatched, {200: Outcome("A page of them.", UnmatchedPage), 400: _BAD},
-        query={**_PAGED, "handled": "`true` for those that were looked after; `false` by itself."}, tag="inboxes",
+        query={**PAGED, "handled": "`true` for those that were looked after; `false` by itself."}, tag="inboxes",
     ),
     Operation(
         "readUnmatched", "GET", ("/v1/unmatched/{inboundId}",), "One of them; raw segments for callers with raw:read.",

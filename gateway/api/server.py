@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from gateway.api import batch_eligibility, core, dialect, inboxes, lanes, oauth, payers, sdk, sdk_events, v1
+from gateway.api import alarms, batch_eligibility, core, dialect, inboxes, lanes, oauth, payers, sdk, sdk_events, v1
 from gateway.api.bodies import Bodies, Unread
 from gateway.api.docs import Documentation
 from gateway.api.openapi import document
@@ -39,6 +39,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *batch_eligibility.OPERATIONS,
     *inboxes.OPERATIONS,
     *lanes.OPERATIONS,
+    *alarms.OPERATIONS,
     *oauth.OPERATIONS,
     *payers.OPERATIONS,
     *sdk.OPERATIONS,

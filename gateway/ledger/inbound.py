@@ -10,7 +10,7 @@ from gateway.ledger import payloads
 from gateway.ledger.vault import Vault
 from queues.database import Row, Transaction
 
-__all__ = ["InboundFile", "claim_effect", "get", "handled", "set_state", "settled", "store", "to_handle"]
+__all__ = ["InboundFile", "claim_effect", "get", "handled", "set_state", "settled", "store", "to_handle", "waiting"]
 
 
 class InboundFile(msgspec.Struct, frozen=True):
@@ -97,6 +97,16 @@ async def settled(tx: Transaction, file: InboundFile, now: int) -> None:
         file.tenant_id,
         file.inbound_id,
     )
+
+
+async def waiting(tx: Transaction, tenant_id: str) -> list[tuple[str, int]]:
+    """(route, number) of files that match nothing or contradict themselves, and that nobody has looked after."""
+    rows = await tx.fetch(
+        "SELECT route_id, count(*) FROM inbound_files WHERE tenant_id = $1 AND state IN ('unmatched', 'quarantined')"
+        " AND handled_at IS NULL GROUP BY route_id ORDER BY route_id",
+        tenant_id,
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 async def to_handle(

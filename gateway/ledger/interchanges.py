@@ -21,6 +21,7 @@ __all__ = [
     "of_transaction",
     "record_attempt",
     "set_state",
+    "undecided",
     "unsettled",
 ]
 
@@ -196,6 +197,17 @@ async def set_state(tx: Transaction, made: Interchange, state: str, reason: str 
         made.tenant_id,
         made.interchange_id,
     )
+
+
+async def undecided(tx: Transaction, tenant_id: str, now: int) -> list[tuple[str, int]]:
+    """(route, number) of interchanges of claims that a person should have decided on by now."""
+    rows = await tx.fetch(
+        "SELECT route_id, count(*) FROM interchanges WHERE tenant_id = $1 AND set_id = '837' AND state IN ('in_doubt', 'held')"
+        " AND decide_by <= $2 GROUP BY route_id ORDER BY route_id",
+        tenant_id,
+        now,
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 async def in_doubt(

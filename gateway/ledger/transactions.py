@@ -8,7 +8,20 @@ from typing import Any
 import msgspec
 
 from gateway.ledger import notices
-from gateway.lifecycle import KEEP, Change, Fact, Profile, Standing, decide, event_data, event_kind, rejecter
+from gateway.lifecycle import (
+    KEEP,
+    Change,
+    Fact,
+    Overdue,
+    Profile,
+    Rung,
+    Standing,
+    decide,
+    event_data,
+    event_kind,
+    rejecter,
+    silent_states,
+)
 from queues.database import Row, Value
 from queues.database import Transaction as Tx
 
@@ -59,6 +72,7 @@ class Transaction(msgspec.Struct):
     follow_up_at: int | None = None
     claim_kind: str | None = None
     rejected_by: str | None = None
+    overdue: Rung | None = None
 
     @property
     def standing(self) -> Standing:
@@ -154,6 +168,10 @@ def _change(subject: Transaction, fact: Fact, profile: Profile, now: int) -> Cha
     subject.version += 1
     subject.updated_at = now
     subject.state = change.state or subject.state
+    if isinstance(fact, Overdue):
+        subject.overdue = fact.rung
+    elif subject.overdue is not None and subject.state not in silent_states(subject.overdue):
+        subject.overdue = None
     if change.state == "rejected":
         subject.rejected_by = rejecter(fact)
     subject.outcome = change.outcome or subject.outcome
@@ -209,7 +227,7 @@ async def apply_all(
 
 _UPDATE = (
     "UPDATE transactions SET state = $1, outcome = $2, conflict = $3, version = $4, updated_at = $5, sent_at = $6, follow_up_at = $7,"
-    " answer_id = $8, rejected_by = $9 WHERE tenant_id = $10 AND transaction_id = $11"
+    " answer_id = $8, rejected_by = $9, overdue = $10 WHERE tenant_id = $11 AND transaction_id = $12"
 )
 
 
@@ -224,6 +242,7 @@ def _changed(subject: Transaction) -> tuple[Value, ...]:
         subject.follow_up_at,
         subject.answer_id,
         subject.rejected_by,
+        subject.overdue,
         subject.tenant_id,
         subject.transaction_id,
     )
@@ -307,6 +326,38 @@ async def due_for_follow_up(tx: Tx, tenant_id: str, now: int, limit: int) -> lis
         limit,
     )
     return [_transaction(row) for row in rows]
+
+
+# The rungs below one: who is silent on those already is told of this one, too.
+_BELOW: dict[Rung, tuple[Rung, ...]] = {"999": (), "277CA": ("999",), "835": ("999", "277CA")}
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Words of ours as a list in SQL."""
+    return ", ".join(f"'{name}'" for name in names)
+
+
+_SILENT = {
+    rung: f"{_SELECT} WHERE tenant_id = $1 AND payer_id = $2 AND kind = 'claim' AND state IN ({_listed(silent_states(rung))})"
+    f" AND sent_at <= $3 AND (overdue IS NULL OR overdue IN ({_listed(below)})) ORDER BY sent_at LIMIT $4"
+    for rung, below in _BELOW.items()
+}
+
+
+async def silent(tx: Tx, tenant_id: str, payer_id: str, rung: Rung, sent_by: int, limit: int) -> list[Transaction]:
+    """Claims that were sent to a payer by that time, of which it has not spoken on a rung and that are not told so yet, longest first."""
+    rows = await tx.fetch(_SILENT[rung], tenant_id, payer_id, sent_by, limit)
+    return [_transaction(row) for row in rows]
+
+
+async def overdue(tx: Tx, tenant_id: str) -> list[tuple[str, Rung, int]]:
+    """(payer, rung, number) of claims on which a payer is silent beyond its time."""
+    rows = await tx.fetch(
+        "SELECT payer_id, overdue, count(*) FROM transactions WHERE tenant_id = $1 AND overdue IS NOT NULL"
+        " GROUP BY payer_id, overdue ORDER BY payer_id",
+        tenant_id,
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 async def next_follow_up(tx: Tx, tenant_id: str) -> int | None:

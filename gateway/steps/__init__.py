@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from gateway.runtime import Runtime
-from gateway.steps import apply, batch, check, check_feed, collect, follow_up, notify, send
+from gateway.steps import apply, batch, check, check_feed, collect, follow_up, mail, notify, send, watch
 from queues.work import Work
 
 __all__ = ["STEPS", "Step"]
@@ -19,6 +19,8 @@ STEPS: Mapping[str, Step] = {
     "check_feed": check_feed.run,
     "collect": collect.run,
     "follow_up": follow_up.run,
+    "mail": mail.run,
     "notify": notify.run,
     "send": send.run,
+    "watch": watch.run,
 }

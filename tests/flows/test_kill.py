@@ -245,7 +245,7 @@ class Campaign:
             for line in text.splitlines()
             if line.startswith("claimwire_work_waiting{")
         }
-        return kinds <= {"collect", "follow_up"}
+        return kinds <= {"collect", "follow_up", "watch"}
 
     def log_tail(self) -> str:
         return self.process.log.read_text("utf-8", "replace")[-6_000:]
@@ -368,7 +368,7 @@ def the_ledger_is_whole(run: Campaign) -> dict[str, int]:
         # What a proxy said in the payer's place is kept as it came, and is no file to collect.
         collected = "NOT (state = 'quarantined' AND reason = 'no interchange')"
         assert 0 == count(database, "inbound_files", f"state <> 'applied' AND {collected}")
-        assert 0 == count(database, "work", "buried_at IS NOT NULL OR kind NOT IN ('collect', 'follow_up')")
+        assert 0 == count(database, "work", "buried_at IS NOT NULL OR kind NOT IN ('collect', 'follow_up', 'watch')")
         once = {"accepted": 1, "built": 1, "claimAcknowledged": 1, "remitted": 1}
         for kind, times in once.items():
             held = (

@@ -19,7 +19,15 @@ from tests.flows.service import Answer, Client, Process, free_port, in_process, 
 # What the sandbox payer needs before there is a report of a claim.
 _DAYS = 3
 # What there is nothing to ask about in a service whose payer behaves: their examples run in test_in_doubt.
-_ELSEWHERE = ("readInDoubt", "decideInDoubt", "readUnmatched", "handleUnmatched", "pauseLane", "resumeLane")
+_ELSEWHERE = (
+    "readInDoubt",
+    "decideInDoubt",
+    "readUnmatched",
+    "handleUnmatched",
+    "pauseLane",
+    "resumeLane",
+    "acknowledgeAlarm",
+)
 
 
 def described() -> dict[str, Any]:

@@ -1,0 +1,112 @@
+"""Looks once a minute for what a person should know: claims on which a payer is silent, doubts, routes that are down, work given up.
+
+Alarms are made out of what the ledger says, so that a crash, a second worker or a restart raises none twice and forgets none. A claim that
+is silent beyond its payer's time is told so once for each rung of its ladder, and is asked about at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from gateway.ledger import alarms, inbound, interchanges, transactions
+from gateway.ledger.alarms import Cause
+from gateway.lifecycle import Overdue, Rung
+from gateway.payers import Payer
+from gateway.runtime import TENANT, Runtime
+from observability import log
+from queues import circuits, work
+from queues.database import Transaction
+from queues.work import SECOND, Work
+
+__all__ = ["run"]
+
+_LOG = log.get("gateway.watch")
+_EVERY_SECONDS = 60
+_PAGE = 500
+_HOUR = 3600 * SECOND
+# A route that is down for less is no reason to wake anybody.
+_DOWN_SECONDS = 300
+# Alarms that come together are written about together.
+_GATHER_SECONDS = 30
+
+
+async def run(runtime: Runtime, item: Work) -> None:
+    """Tell claims that are silent, make the alarms those that have a cause, and come back in a minute."""
+    for payer in list(runtime.directory.payers.values()):
+        for rung, span in _clocks(payer):
+            while await runtime.database.write(lambda tx, p=payer, r=rung, s=span: _silent(tx, runtime, item, p, r, s)):
+                pass
+    await runtime.database.write(lambda tx: _alarms(tx, runtime, item))
+    runtime.wake.set()
+
+
+def _clocks(payer: Payer) -> Iterator[tuple[Rung, int]]:
+    """The rungs on which a payer is expected to speak, the highest first, and within what time (microseconds) of the sending.
+
+    Who is silent on a higher rung is told so once, and not of each below.
+    """
+    expects = payer.expects
+    hours: tuple[tuple[Rung, float], ...] = (
+        ("835", expects.remittance_days * 24),
+        ("277CA", expects.claim_acknowledgement_hours),
+        ("999", expects.acknowledgement_hours),
+    )
+    for rung, span in hours:
+        if span:
+            yield rung, round(span * _HOUR)
+
+
+async def _silent(tx: Transaction, runtime: Runtime, item: Work, payer: Payer, rung: Rung, span: int) -> bool:
+    """Tell a page of claims that their payer is silent on this rung; whether there may be more."""
+    await work.guard(tx, item)
+    now = runtime.world.micros()
+    found = await transactions.silent(tx, TENANT, payer.id, rung, now - span, _PAGE)
+    if not found:
+        return False
+    after = payer.profile.follow_up_after // timedelta(microseconds=1)
+    facts = [(one, Overdue(rung, asks=rung != "835" and _never_asked(one, after))) for one in found]
+    changes = await transactions.apply_all(tx, facts, runtime.profile, now)
+    if any(change.follow_up_at == now for change in changes):
+        await work.enqueue(tx, TENANT, runtime.world.new_id(), "follow_up", TENANT, now)
+    _LOG.warning("payer silent", payer_id=payer.id, set_id=rung, claims=len(found))
+    return len(found) == _PAGE
+
+
+def _never_asked(claim: transactions.Transaction, after: int) -> bool:
+    """Whether a claim's date is still the one that it got when it was sent: then nobody has asked about it."""
+    return claim.sent_at is not None and claim.follow_up_at == claim.sent_at + after
+
+
+async def _alarms(tx: Transaction, runtime: Runtime, item: Work) -> None:
+    now = runtime.world.micros()
+    causes: dict[str, list[Cause]] = {f"silent {rung}": [] for rung in ("999", "277CA", "835")}
+    for payer_id, rung, count in await transactions.overdue(tx, TENANT):
+        causes[f"silent {rung}"].append(Cause(payer_id, count, payer_id=payer_id))
+    causes["in doubt"] = [
+        Cause(route_id, count, route_id=route_id) for route_id, count in await interchanges.undecided(tx, TENANT, now)
+    ]
+    causes["unmatched"] = [
+        Cause(route_id, count, route_id=route_id) for route_id, count in await inbound.waiting(tx, TENANT)
+    ]
+    causes["route down"] = [
+        Cause(one.lane, one.failures, route_id=one.lane, detail=one.reason)
+        for one in await circuits.unwell(tx, TENANT)
+        if one.open_until and one.since <= now - _DOWN_SECONDS * SECOND
+    ]
+    causes["work buried"] = [Cause(kind, count, detail=kind) for kind, count in await work.buried(tx, TENANT)]
+    for kind, found in causes.items():
+        for raised in await alarms.refresh(tx, TENANT, kind, found, now, runtime.world.new_id):
+            _LOG.warning(
+                "alarm",
+                kind=kind,
+                count=raised.count,
+                payer_id=raised.payer_id or None,
+                route_id=raised.route_id or None,
+            )
+    if runtime.config.mail is not None and await alarms.to_mail(tx, TENANT, 1):
+        run_at = now + _GATHER_SECONDS * SECOND
+        await work.enqueue(tx, TENANT, runtime.world.new_id(), "mail", TENANT, now, run_at)
+    await work.finish(tx, item)
+    again = now + _EVERY_SECONDS * SECOND
+    await work.enqueue(tx, TENANT, runtime.world.new_id(), "watch", TENANT, now, again)
