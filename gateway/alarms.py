@@ -19,7 +19,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     "silent 277CA": (
         "{payer_id}: {count} claims without a 277CA in time",
-        "The payer is being asked by 276 where it takes that; else call it with the numbers of claimwire follow-ups.",
+        "The payer is being asked by 276 where it takes that; else call it with what claimwire follow-up worklist shows.",
     ),
     "silent 835": (
         "{payer_id}: {count} claims without a remittance in time",

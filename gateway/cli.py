@@ -16,6 +16,7 @@ import typer
 from gateway.adapters_cli import app as adapters
 from gateway.backup_cli import add_to as add_backups
 from gateway.codes_cli import app as codes
+from gateway.follow_up_cli import app as follow_up
 from gateway.ops_cli import alarms, in_doubt, lanes, unmatched
 from gateway.payers_cli import app as payers
 from gateway.x12_cli import app as x12
@@ -42,6 +43,7 @@ app.add_typer(in_doubt, name="in-doubt")
 app.add_typer(unmatched, name="unmatched")
 app.add_typer(lanes, name="lanes")
 app.add_typer(alarms, name="alarms")
+app.add_typer(follow_up, name="follow-up")
 add_backups(app)
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The configuration file (TOML).")]

@@ -30,6 +30,9 @@ __all__ = [
     "Doubted",
     "Fact",
     "FollowUpAsked",
+    "FollowUpLeftToPerson",
+    "FollowUpResumed",
+    "FollowUpStopped",
     "GivenUp",
     "Held",
     "NotSent",
@@ -195,9 +198,26 @@ class FollowUpAsked(Fact, frozen=True):
 
 
 class FollowUpLeftToPerson(Fact, frozen=True):
-    """The claim was due, and cannot be asked about from here."""
+    """The claim was due, and a person must act: it cannot be asked about from here, or asking is not enough any more.
+
+    `act_by` is the day by which (ISO 8601); where it is near, the payer is not asked again.
+    """
 
     reason: str
+    act_by: str | None = None
+
+
+class FollowUpStopped(Fact, frozen=True):
+    """A person looks after the claim, and the payer is not asked; what they said lies sealed under `note_id`."""
+
+    by: str
+    note_id: str
+
+
+class FollowUpResumed(Fact, frozen=True):
+    """A person lets the payer be asked again, at once."""
+
+    by: str
 
 
 class StatusReported(Fact, frozen=True):
@@ -413,6 +433,10 @@ def _follow_up(standing: Standing, state: str, fact: Fact, profile: Profile, now
         return now + profile.follow_up_after // _MICROSECOND
     if isinstance(fact, Overdue):
         return min(standing.follow_up_at, now) if fact.asks and standing.follow_up_at is not None else KEEP
+    if isinstance(fact, FollowUpStopped) or (isinstance(fact, FollowUpLeftToPerson) and fact.act_by is not None):
+        return None
+    if isinstance(fact, FollowUpResumed):
+        return now
     if isinstance(fact, (FollowUpAsked, FollowUpLeftToPerson)):
         return now + profile.follow_up_every // _MICROSECOND
     return KEEP

@@ -14,7 +14,22 @@ import typer
 if TYPE_CHECKING:
     from gateway.runtime import Runtime
 
-__all__ = ["alarms", "in_doubt", "lanes", "unmatched"]
+__all__ = [
+    "ByOption",
+    "ConfigOption",
+    "DataOption",
+    "JsonOption",
+    "LimitOption",
+    "WhyOption",
+    "alarms",
+    "beside",
+    "in_doubt",
+    "lanes",
+    "print_json",
+    "table",
+    "unmatched",
+    "who",
+]
 
 T = TypeVar("T")
 
@@ -31,10 +46,11 @@ ByOption = Annotated[str | None, typer.Option("--by", help="Who decides; the use
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many at most.")]
 
 
-def _beside(config: Path | None, data: Path | None, act: Callable[[Runtime], Awaitable[T]]) -> T:
+def beside(config: Path | None, data: Path | None, act: Callable[[Runtime], Awaitable[T]]) -> T:
     """Do something with the ledger, beside a server that may be running on the same folder."""
     from gateway.alarms import NoAlarm
     from gateway.config import ConfigError, load
+    from gateway.follow_ups import NoClaim, NotOpen
     from gateway.inboxes import NotInDoubt, NotThere
     from gateway.lanes import NoRoute
     from gateway.payers_cli import read_payers
@@ -58,15 +74,17 @@ def _beside(config: Path | None, data: Path | None, act: Callable[[Runtime], Awa
 
     try:
         return asyncio.run(run())
-    except (NotThere, NotInDoubt, NoRoute, NoAlarm, ValueError) as error:
+    except (NotThere, NotInDoubt, NoRoute, NoAlarm, NoClaim, NotOpen, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
 
 
-def _print_json(value: object) -> None:
+def print_json(value: object) -> None:
+    """Print something as JSON."""
     typer.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
 
 
-def _table(names: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def table(names: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Print rows under their names."""
     from rich.console import Console
     from rich.table import Table
 
@@ -76,7 +94,8 @@ def _table(names: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     Console().print(table)
 
 
-def _who(by: str | None) -> str:
+def who(by: str | None) -> str:
+    """Who decides: the user of the machine where nobody is named."""
     return by or getpass.getuser()
 
 
@@ -87,9 +106,9 @@ def in_doubt_list(
     """What is in doubt or held, longest first; those whose time to decide has passed are marked."""
     from gateway.inboxes import Inboxes
 
-    page = _beside(config, data, lambda runtime: Inboxes(runtime).in_doubt(limit=limit))
+    page = beside(config, data, lambda runtime: Inboxes(runtime).in_doubt(limit=limit))
     if as_json:
-        _print_json(page)
+        print_json(page)
         return
     rows = [
         (
@@ -103,7 +122,7 @@ def in_doubt_list(
         )
         for i in page.items
     ]
-    _table(("interchange", "ISA13", "route", "state", "claims", "since", "decide by"), rows)
+    table(("interchange", "ISA13", "route", "state", "claims", "since", "decide by"), rows)
 
 
 @in_doubt.command("show")
@@ -113,15 +132,15 @@ def in_doubt_show(
     """All that is known of one, and what can be decided."""
     from gateway.inboxes import Inboxes
 
-    found = _beside(config, data, lambda runtime: Inboxes(runtime).doubt(interchange_id))
+    found = beside(config, data, lambda runtime: Inboxes(runtime).doubt(interchange_id))
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     typer.echo(
         f"ISA13 {found.control_number} on {found.route_id}: {found.state}, {found.claims} claims. {found.reason}"
     )
     rows = [(k.at, k.source, k.says, " ".join(t for t in (k.detail, k.by, k.why) if t)) for k in found.evidence]
-    _table(("when", "source", "says", "details"), rows)
+    table(("when", "source", "says", "details"), rows)
     for decision, meaning in found.can.items():
         typer.echo(f"  {decision}: {meaning}")
 
@@ -139,15 +158,15 @@ def in_doubt_decide(
     """Decide what becomes of one. A server that runs on the folder goes on from there."""
     from gateway.inboxes import Inboxes, decision_of, reason
 
-    made = _beside(
+    made = beside(
         config,
         data,
         lambda runtime: runtime.database.write(
-            lambda tx: Inboxes(runtime).decide(tx, interchange_id, decision_of(decision), _who(by), reason(why))
+            lambda tx: Inboxes(runtime).decide(tx, interchange_id, decision_of(decision), who(by), reason(why))
         ),
     )
     if as_json:
-        _print_json(made)
+        print_json(made)
     else:
         typer.echo(f"{made.state.replace('_', ' ')}: {made.claims} claims")
 
@@ -163,12 +182,12 @@ def unmatched_list(
     """Files that match nothing or contradict themselves, oldest first."""
     from gateway.inboxes import Inboxes
 
-    page = _beside(config, data, lambda runtime: Inboxes(runtime).unmatched(limit=limit, handled=handled))
+    page = beside(config, data, lambda runtime: Inboxes(runtime).unmatched(limit=limit, handled=handled))
     if as_json:
-        _print_json(page)
+        print_json(page)
         return
     rows = [(i.inbound_id, i.received_at, i.route_id, i.state, i.reason) for i in page.items]
-    _table(("file", "received", "route", "state", "reason"), rows)
+    table(("file", "received", "route", "state", "reason"), rows)
 
 
 @unmatched.command("show")
@@ -182,9 +201,9 @@ def unmatched_show(
     """One of them; with --reveal its raw segments."""
     from gateway.inboxes import Inboxes
 
-    found = _beside(config, data, lambda runtime: Inboxes(runtime).file(inbound_id, reveal=reveal))
+    found = beside(config, data, lambda runtime: Inboxes(runtime).file(inbound_id, reveal=reveal))
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     typer.echo(f"{found.state} on {found.route_id} at {found.received_at}: {found.reason} ({', '.join(found.sets)})")
     for segment in found.segments or ():
@@ -203,15 +222,15 @@ def unmatched_handled(
     """Say that one was looked after, and how."""
     from gateway.inboxes import Inboxes, reason
 
-    made = _beside(
+    made = beside(
         config,
         data,
         lambda runtime: runtime.database.write(
-            lambda tx: Inboxes(runtime).handle(tx, inbound_id, _who(by), reason(why))
+            lambda tx: Inboxes(runtime).handle(tx, inbound_id, who(by), reason(why))
         ),
     )
     if as_json:
-        _print_json(made)
+        print_json(made)
     else:
         typer.echo(f"handled at {made.handled_at} by {made.handled_by}")
 
@@ -221,15 +240,15 @@ def lanes_list(config: ConfigOption = None, data: DataOption = None, as_json: Js
     """How each route stands."""
     from gateway.lanes import Lanes
 
-    page = _beside(config, data, lambda runtime: Lanes(runtime).all())
+    page = beside(config, data, lambda runtime: Lanes(runtime).all())
     if as_json:
-        _print_json(page)
+        print_json(page)
         return
     rows = [
         (i.route_id, i.state, str(i.failures), i.since or "", i.until or "", i.reason or "", i.paused_by or "")
         for i in page.items
     ]
-    _table(("route", "state", "failures", "since", "until", "reason", "paused by"), rows)
+    table(("route", "state", "failures", "since", "until", "reason", "paused by"), rows)
 
 
 @lanes.command("pause")
@@ -246,13 +265,13 @@ def lanes_pause(
     """Send nothing over a route."""
     from gateway.lanes import Lanes
 
-    view = _beside(
+    view = beside(
         config,
         data,
-        lambda runtime: runtime.database.write(lambda tx: Lanes(runtime).pause(tx, route, minutes, _who(by))),
+        lambda runtime: runtime.database.write(lambda tx: Lanes(runtime).pause(tx, route, minutes, who(by))),
     )
     if as_json:
-        _print_json(view)
+        print_json(view)
     else:
         typer.echo(f"paused until {view.until or 'it is resumed'}")
 
@@ -262,9 +281,9 @@ def lanes_resume(route: str, config: ConfigOption = None, data: DataOption = Non
     """End a pause, and close the circuit."""
     from gateway.lanes import Lanes
 
-    view = _beside(config, data, lambda runtime: runtime.database.write(lambda tx: Lanes(runtime).resume(tx, route)))
+    view = beside(config, data, lambda runtime: runtime.database.write(lambda tx: Lanes(runtime).resume(tx, route)))
     if as_json:
-        _print_json(view)
+        print_json(view)
     else:
         typer.echo("it goes on")
 
@@ -280,12 +299,12 @@ def alarms_list(
     """What a person should look at, oldest first, each with what to do next."""
     from gateway.alarms import Alarms
 
-    page = _beside(config, data, lambda runtime: Alarms(runtime).page(limit=limit, closed=closed))
+    page = beside(config, data, lambda runtime: Alarms(runtime).page(limit=limit, closed=closed))
     if as_json:
-        _print_json(page)
+        print_json(page)
         return
     rows = [(i.alarm_id, i.raised_at, i.says, i.advice, i.acknowledged_by or "") for i in page.items]
-    _table(("alarm", "since", "what", "next", "seen by"), rows)
+    table(("alarm", "since", "what", "next", "seen by"), rows)
 
 
 @alarms.command("acknowledge")
@@ -299,12 +318,12 @@ def alarms_acknowledge(
     """Say that an alarm was seen; it closes by itself when its cause is gone."""
     from gateway.alarms import Alarms
 
-    view = _beside(
+    view = beside(
         config,
         data,
-        lambda runtime: runtime.database.write(lambda tx: Alarms(runtime).acknowledge(tx, alarm_id, _who(by))),
+        lambda runtime: runtime.database.write(lambda tx: Alarms(runtime).acknowledge(tx, alarm_id, who(by))),
     )
     if as_json:
-        _print_json(view)
+        print_json(view)
     else:
         typer.echo(f"seen by {view.acknowledged_by}")

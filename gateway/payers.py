@@ -109,6 +109,9 @@ class Payer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     transactions: Transactions = Transactions()
     follow_up_days: int = 14
     follow_up_every_days: int = 14
+    # Days from the last day of service within which a claim must have come, and how many before that a person must act.
+    timely_filing_days: Annotated[int, msgspec.Meta(ge=1, le=1_500)] | None = None
+    timely_filing_notice_days: Annotated[int, msgspec.Meta(ge=1, le=365)] = 30
     expects: Expects = Expects()
     # Of rejected eligibility checks that may wait; before the common rules.
     eligibility_retries: list[RetryRule] = []

@@ -12,6 +12,7 @@ from gateway.alarms import NoAlarm
 from gateway.api.operations import Call, Operation, Outcome
 from gateway.api.parameters import WrongParameter, number
 from gateway.api.refusals import Problem, problem
+from gateway.follow_ups import NoClaim, NotOpen
 from gateway.inbox_messages import (
     DoubtDecided,
     DoubtDecision,
@@ -30,7 +31,7 @@ from queues.database import Transaction
 from x12.documents.binding import Document
 from x12.documents.lenient import decode
 
-__all__ = ["OPERATIONS", "PAGED", "by_of", "committed", "page_of"]
+__all__ = ["OPERATIONS", "PAGED", "by_of", "committed", "page_of", "why_of"]
 
 _PROBLEM = "application/problem+json"
 _PAGE_MAX = 200
@@ -60,7 +61,8 @@ def by_of(call: Call) -> str:
     return f"{call.caller.key_id} {call.caller.name}"[:200]
 
 
-def _why(text: str | None) -> str | web.Response:
+def why_of(text: str | None) -> str | web.Response:
+    """What a person says of a decision, or the answer where it is nothing."""
     try:
         return reason(text)
     except ValueError as error:
@@ -76,9 +78,9 @@ async def committed(
     async def take(tx: Transaction) -> Reply:
         try:
             made = await act(tx)
-        except (NotThere, NoRoute, NoAlarm) as error:
+        except (NotThere, NoRoute, NoAlarm, NoClaim) as error:
             raise _Refused(problem(404, f"{str(error).capitalize()}.")) from error
-        except NotInDoubt as error:
+        except (NotInDoubt, NotOpen) as error:
             raise _Refused(problem(409, "There is nothing to decide.", f"{error}", {"Retry-After": "5"})) from error
         return Reply(200, msgspec.json.encode(made))
 
@@ -119,7 +121,7 @@ async def _decide(call: Call) -> Reply | web.Response:
     except ValueError as error:
         item = ErrorItem(code="400", description=f"{error}.", field="decision")
         return problem(400, "The decision cannot be understood.", errors=[item])
-    why = _why(asked.why)
+    why = why_of(asked.why)
     if isinstance(why, web.Response):
         return why
     interchange_id, inboxes = call.part("interchangeId"), Inboxes(call.service.runtime)
@@ -155,7 +157,7 @@ async def _handle(call: Call) -> Reply | web.Response:
     asked, findings = decode(HandledBecause, call.body)
     if asked is None:
         return problem(400, "The request cannot be understood.", errors=error_items(findings))
-    why = _why(asked.why)
+    why = why_of(asked.why)
     if isinstance(why, web.Response):
         return why
     inbound_id, inboxes = call.part("inboundId"), Inboxes(call.service.runtime)

@@ -29,6 +29,7 @@ TAGS = {
     "authorization": "Tokens of limited life for keys (OAuth 2.0 client credentials).",
     "v1": "What the dialect lacks: where a transaction stands and its whole story, benefits in order, estimates.",
     "inboxes": "What waits for a person: interchanges in doubt, files that match nothing.",
+    "follow-ups": "Which open claims payers are asked about, and which a person must act on.",
     "alarms": "What a person should look at, and what to do next.",
     "lanes": "How the routes to payers stand, and pausing one by hand.",
     "sandbox": "Only where the gateway runs with its own sandbox payer.",

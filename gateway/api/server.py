@@ -13,7 +13,20 @@ import msgspec
 from aiohttp import web
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from gateway.api import alarms, batch_eligibility, core, dialect, inboxes, lanes, oauth, payers, sdk, sdk_events, v1
+from gateway.api import (
+    alarms,
+    batch_eligibility,
+    core,
+    dialect,
+    follow_ups,
+    inboxes,
+    lanes,
+    oauth,
+    payers,
+    sdk,
+    sdk_events,
+    v1,
+)
 from gateway.api.bodies import Bodies, Unread
 from gateway.api.docs import Documentation
 from gateway.api.openapi import document
@@ -40,6 +53,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *inboxes.OPERATIONS,
     *lanes.OPERATIONS,
     *alarms.OPERATIONS,
+    *follow_ups.OPERATIONS,
     *oauth.OPERATIONS,
     *payers.OPERATIONS,
     *sdk.OPERATIONS,

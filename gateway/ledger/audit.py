@@ -118,7 +118,7 @@ _RULES: tuple[tuple[str, str], ...] = (
         "a claim that was sent and is not at its end has a date at which it is asked about",
         (
             "SELECT t.transaction_id FROM transactions t WHERE t.kind = 'claim' AND t.follow_up_at IS NULL"
-            " AND t.state IN ('sent', 'acknowledged', 'received', 'pending')"
+            " AND t.worklist IS NULL AND t.state IN ('sent', 'acknowledged', 'received', 'pending')"
         ),
     ),
     (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -12,6 +13,10 @@ from gateway.lifecycle import (
     KEEP,
     Change,
     Fact,
+    FollowUpAsked,
+    FollowUpLeftToPerson,
+    FollowUpResumed,
+    FollowUpStopped,
     Overdue,
     Profile,
     Rung,
@@ -22,6 +27,7 @@ from gateway.lifecycle import (
     rejecter,
     silent_states,
 )
+from gateway.world import to_micros
 from queues.database import Row, Value
 from queues.database import Transaction as Tx
 
@@ -73,6 +79,8 @@ class Transaction(msgspec.Struct):
     claim_kind: str | None = None
     rejected_by: str | None = None
     overdue: Rung | None = None
+    worklist: str | None = None
+    act_by: int | None = None
 
     @property
     def standing(self) -> Standing:
@@ -172,6 +180,7 @@ def _change(subject: Transaction, fact: Fact, profile: Profile, now: int) -> Cha
         subject.overdue = fact.rung
     elif subject.overdue is not None and subject.state not in silent_states(subject.overdue):
         subject.overdue = None
+    _list(subject, fact)
     if change.state == "rejected":
         subject.rejected_by = rejecter(fact)
     subject.outcome = change.outcome or subject.outcome
@@ -181,6 +190,22 @@ def _change(subject: Transaction, fact: Fact, profile: Profile, now: int) -> Cha
     if change.follow_up_at != KEEP:
         subject.follow_up_at = change.follow_up_at
     return change
+
+
+def _list(subject: Transaction, fact: Fact) -> None:
+    """Put a claim on the worklist of persons, or take it off."""
+    match fact:
+        case FollowUpLeftToPerson(reason=reason, act_by=act_by):
+            subject.worklist = reason
+            subject.act_by = to_micros(datetime.fromisoformat(act_by).replace(tzinfo=UTC)) if act_by else None
+        case FollowUpStopped():
+            subject.worklist = "a person looks after it"
+        case FollowUpResumed() | FollowUpAsked():
+            subject.worklist = subject.act_by = None
+        case _ if subject.state in ("rejected", "finalized", "remitted"):
+            subject.worklist = subject.act_by = None
+        case _:
+            pass
 
 
 async def apply(
@@ -227,7 +252,8 @@ async def apply_all(
 
 _UPDATE = (
     "UPDATE transactions SET state = $1, outcome = $2, conflict = $3, version = $4, updated_at = $5, sent_at = $6, follow_up_at = $7,"
-    " answer_id = $8, rejected_by = $9, overdue = $10 WHERE tenant_id = $11 AND transaction_id = $12"
+    " answer_id = $8, rejected_by = $9, overdue = $10, worklist = $11, act_by = $12"
+    " WHERE tenant_id = $13 AND transaction_id = $14"
 )
 
 
@@ -243,6 +269,8 @@ def _changed(subject: Transaction) -> tuple[Value, ...]:
         subject.answer_id,
         subject.rejected_by,
         subject.overdue,
+        subject.worklist,
+        subject.act_by,
         subject.tenant_id,
         subject.transaction_id,
     )
@@ -358,6 +386,59 @@ async def overdue(tx: Tx, tenant_id: str) -> list[tuple[str, Rung, int]]:
         tenant_id,
     )
     return [(row[0], row[1], row[2]) for row in rows]
+
+
+async def follow_ups(tx: Tx, tenant_id: str, until: int, after: tuple[int, str], limit: int) -> list[Transaction]:
+    """Claims that will be asked about by that time, soonest first, behind a time and an id."""
+    rows = await tx.fetch(
+        f"{_SELECT} WHERE tenant_id = $1 AND follow_up_at IS NOT NULL AND follow_up_at <= $2"
+        " AND (follow_up_at > $3 OR (follow_up_at = $3 AND transaction_id > $4)) ORDER BY follow_up_at, transaction_id LIMIT $5",
+        tenant_id,
+        until,
+        after[0],
+        after[1],
+        limit,
+    )
+    return [_transaction(row) for row in rows]
+
+
+# Behind those that must be acted on by a day.
+_NO_DAY = 1 << 60
+
+
+async def worklist(tx: Tx, tenant_id: str, after: tuple[int, str], limit: int) -> list[Transaction]:
+    """Claims that a person must act on, those with the nearest day first, behind a day (those without one come last) and an id."""
+    rows = await tx.fetch(
+        f"{_SELECT} WHERE tenant_id = $1 AND worklist IS NOT NULL AND (coalesce(act_by, $2) > $3"
+        " OR (coalesce(act_by, $2) = $3 AND transaction_id > $4)) ORDER BY coalesce(act_by, $2), transaction_id LIMIT $5",
+        tenant_id,
+        _NO_DAY,
+        after[0],
+        after[1],
+        limit,
+    )
+    return [_transaction(row) for row in rows]
+
+
+def worklist_place(claim: Transaction) -> tuple[int, str]:
+    """Behind which a page of the worklist begins."""
+    return (claim.act_by if claim.act_by is not None else _NO_DAY), claim.transaction_id
+
+
+async def follow_up_counts(tx: Tx, tenant_id: str, now: int, soon: int) -> tuple[int, int, int, int]:
+    """How many claims are due now, are due by `soon`, are asked about and unanswered, and are on the worklist."""
+    row = await tx.row(
+        "SELECT (SELECT count(*) FROM transactions WHERE tenant_id = $1 AND follow_up_at IS NOT NULL AND follow_up_at <= $2),"
+        " (SELECT count(*) FROM transactions WHERE tenant_id = $1 AND follow_up_at IS NOT NULL AND follow_up_at <= $3),"
+        " (SELECT count(*) FROM transactions WHERE tenant_id = $1 AND kind = 'claim_status' AND parent_id IS NOT NULL"
+        " AND state IN ('accepted', 'built', 'in_doubt', 'sent')),"
+        " (SELECT count(*) FROM transactions WHERE tenant_id = $1 AND worklist IS NOT NULL)",
+        tenant_id,
+        now,
+        soon,
+    )
+    assert row is not None
+    return row[0], row[1], row[2], row[3]
 
 
 async def next_follow_up(tx: Tx, tenant_id: str) -> int | None:

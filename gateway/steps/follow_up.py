@@ -6,12 +6,14 @@ payer that finds nothing is asked with wider dates the next time; a payer withou
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from gateway.asking import prepare_about
+from gateway.claim_kinds import kept_claim, span_of
 from gateway.inquiries import Prepared, commit_inquiry
 from gateway.ledger import idempotency, transactions
 from gateway.lifecycle import FollowUpAsked, FollowUpLeftToPerson
+from gateway.payers import Payer
 from gateway.runtime import Runtime
 from gateway.submissions import claim_of
 from gateway.ways import way_to
@@ -53,12 +55,36 @@ async def _ask(runtime: Runtime, item: Work, subject: transactions.Transaction) 
     segments = await runtime.database.read(lambda tx: claim_of(tx, runtime, subject))
     asked_before = await runtime.database.read(lambda tx: _asked(tx, subject))
     prepared: Prepared | None = None
-    reason = "the payer is not configured"
+    why: tuple[str, date | None] = "the payer is not configured", None
     if payer is not None:
-        prepared, reason = prepare_about(runtime, payer, subject, segments, _WIDER * asked_before)
+        prepared, why = _weighed(runtime, payer, subject, segments, asked_before)
         if prepared is not None:
             prepared.route = await way_to(runtime, payer, subject.usage, "276") or prepared.route
-    await runtime.database.write(lambda tx: _commit(tx, runtime, item, subject, prepared, reason))
+    await runtime.database.write(lambda tx: _commit(tx, runtime, item, subject, prepared, why))
+
+
+def _weighed(
+    runtime: Runtime, payer: Payer, subject: transactions.Transaction, segments: list[str], asked_before: int
+) -> tuple[Prepared | None, tuple[str, date | None]]:
+    """The question about a claim; or why there is none, and by which day a person must act where that is near."""
+    ends, today = _filing_ends(payer, segments), runtime.world.now().date()
+    if ends is not None and ends - today <= timedelta(days=payer.timely_filing_notice_days):
+        # Its payer may never have had it: a claim that comes too late is not paid, whatever a 277 says by then.
+        left = (ends - today).days
+        return None, ("the time for filing is over" if left < 0 else "the time for filing ends soon", ends)
+    prepared, reason = prepare_about(runtime, payer, subject, segments, _WIDER * asked_before)
+    return prepared, (reason, None)
+
+
+def _filing_ends(payer: Payer, segments: list[str]) -> date | None:
+    """The last day on which a claim may come to its payer; None where the payer or the claim says none."""
+    _, last = span_of(kept_claim(segments))
+    if payer.timely_filing_days is None or not last:
+        return None
+    try:
+        return date(int(last[:4]), int(last[4:6]), int(last[6:])) + timedelta(days=payer.timely_filing_days)
+    except ValueError:
+        return None
 
 
 async def _asked(tx: Transaction, subject: transactions.Transaction) -> int:
@@ -72,7 +98,7 @@ async def _commit(
     item: Work,
     subject: transactions.Transaction,
     prepared: Prepared | None,
-    reason: str,
+    why: tuple[str, date | None],
 ) -> None:
     await work.guard(tx, item)
     now = runtime.world.micros()
@@ -81,7 +107,9 @@ async def _commit(
         return
     profile = runtime.profile(subject.payer_id)
     if prepared is None:
-        await transactions.apply(tx, current, FollowUpLeftToPerson(reason), profile, now)
+        reason, act_by = why
+        left = FollowUpLeftToPerson(reason, act_by.isoformat() if act_by is not None else None)
+        await transactions.apply(tx, current, left, profile, now)
         _LOG.warning("follow-up left to a person", transaction_id=subject.transaction_id, payer_id=subject.payer_id)
         return
     await commit_inquiry(tx, runtime, prepared, b"", hold_seconds=0, claimed=False)

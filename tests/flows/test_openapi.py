@@ -27,6 +27,8 @@ _ELSEWHERE = (
     "pauseLane",
     "resumeLane",
     "acknowledgeAlarm",
+    "stopFollowUp",
+    "resumeFollowUp",
 )
 
 

@@ -1,0 +1,153 @@
+"""Open claims are chased: what is asked about next is seen, what asking cannot do is on a person's list in time, and a person's word holds."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from typer.testing import CliRunner
+
+from gateway.cli import app
+from queues import work
+from tests.flows.contract import Contract
+from tests.flows.doubtful import Doubtful, doubtful
+from tests.flows.service import claim_body, until
+
+DAY = 86_400.0
+
+
+async def swept(payer: Doubtful, days: float = 0.0) -> None:
+    """Days pass, and the sweep has looked since."""
+    runtime = payer.up.runtime
+    payer.passes(days * DAY + 1)
+    async with asyncio.timeout(30):
+        while await runtime.database.read(lambda tx: work.due_by(tx, "follow_up", runtime.world.micros())):
+            await runtime.world.sleep(0.02)
+
+
+async def seen(payer: Doubtful, path: str = "") -> Any:
+    return (await payer.client.get(f"/v1/follow-ups{path}")).json
+
+
+def payer_says(payer: Doubtful, **data: Any) -> None:
+    directory = payer.up.runtime.directory
+    directory.payers["SANDBOX"] = msgspec.structs.replace(directory.payers["SANDBOX"], **data)
+
+
+def served(body: dict[str, Any], days_ago: int) -> dict[str, Any]:
+    """A claim whose service was so many days ago."""
+    day = datetime.now(UTC) - timedelta(days=days_ago)
+    body["claimInformation"]["serviceLines"][0]["serviceDate"] = f"{day:%Y%m%d}"
+    return body
+
+
+async def test_what_is_due_is_seen_before_it_is_asked_and_asked_once(tmp_path: Path) -> None:
+    async with doubtful(tmp_path, status=True) as payer:
+        claim = await payer.client.submit(claim_body("SILENT-1"))
+        await until(payer.client, claim, "sent")
+        assert {"due": 0, "dueSoon": 0, "asked": 0, "worklist": 0} == await seen(payer)
+        assert [] == (await seen(payer, "/due"))["items"]
+        (soon,) = (await seen(payer, "/due?days=15"))["items"]
+        assert (claim, "SANDBOX", "sent") == (soon["transactionId"], soon["payerId"], soon["state"])
+        await swept(payer, 7.5)
+        assert 1 == (await seen(payer))["dueSoon"]
+        await swept(payer, 7)
+        await until(payer.client, claim, "pending")
+        for _ in range(3):
+            await swept(payer)
+        assert 1 == (await payer.story(claim)).count("followUpAsked")
+        contract = Contract((await payer.client.get("/openapi.json")).json)
+        for name, path in (("countFollowUps", ""), ("listFollowUps", "/due?days=30"), ("listWorklist", "/worklist")):
+            answer = await payer.client.get(f"/v1/follow-ups{path}")
+            assert (200, []) == (answer.status, contract.faults(contract.operation(name), answer))
+        assert 400 == (await payer.client.get("/v1/follow-ups/due?days=never")).status
+
+
+async def test_a_payer_that_takes_no_276_leaves_claims_on_the_worklist(tmp_path: Path) -> None:
+    async with doubtful(tmp_path) as payer:
+        claim = await payer.client.submit(claim_body("PAID-1"))
+        await until(payer.client, claim, "sent")
+        await swept(payer, 14.5)
+        (item,) = (await seen(payer, "/worklist"))["items"]
+        assert (claim, "the payer takes no status inquiries: call it") == (item["transactionId"], item["reason"])
+        assert "daysLeft" not in item
+        assert item["followUpAt"]
+
+
+async def test_a_claim_whose_time_for_filing_ends_is_a_persons_with_the_days_left(tmp_path: Path) -> None:
+    async with doubtful(tmp_path, status=True) as payer:
+        payer_says(payer, timely_filing_days=90, timely_filing_notice_days=30)
+        late = await payer.client.submit(served(claim_body("SILENT-1"), 70))
+        early = await payer.client.submit(served(claim_body("SILENT-2"), 10))
+        for claim in (late, early):
+            await until(payer.client, claim, "sent")
+        await swept(payer, 14.5)
+        await until(payer.client, early, "pending")
+        (item,) = (await seen(payer, "/worklist"))["items"]
+        assert (late, "the time for filing ends soon") == (item["transactionId"], item["reason"])
+        assert 4 <= item["daysLeft"] <= 6
+        # It is not asked about any more: what a 277 says does not help it.
+        assert "followUpAt" not in item
+        assert "followUpAsked" not in await payer.story(late)
+        # Nor does it leave the list by itself.
+        await swept(payer, 14)
+        assert [late] == [i["transactionId"] for i in (await seen(payer, "/worklist"))["items"]]
+
+
+async def test_a_person_stops_and_resumes_a_claim(tmp_path: Path) -> None:
+    async with doubtful(tmp_path, status=True) as payer:
+        claim = await payer.client.submit(claim_body("SILENT-1"))
+        await until(payer.client, claim, "sent")
+        contract = Contract((await payer.client.get("/openapi.json")).json)
+        operation = contract.operation("stopFollowUp")
+        (sample,) = operation.samples()
+        path = f"/v1/follow-ups/{claim}"
+        for _ in range(2):
+            stopped = await payer.client.post(f"{path}/stop", sample.value, Idempotency_Key="k")
+            assert (200, []) == (stopped.status, contract.faults(operation, stopped))
+        assert 1 == (await payer.story(claim)).count("followUpStopped")
+        await swept(payer, 30)
+        assert "followUpAsked" not in await payer.story(claim)
+        (item,) = (await seen(payer, "/worklist"))["items"]
+        assert "a person looks after it" == item["reason"]
+        resumed = await payer.client.post(f"{path}/resume", {})
+        assert (200, []) == (resumed.status, contract.faults(contract.operation("resumeFollowUp"), resumed))
+        await until(payer.client, claim, "pending")
+        assert [] == (await seen(payer, "/worklist"))["items"]
+        assert 400 == (await payer.client.post(f"{path}/stop", {})).status
+        assert 404 == (await payer.client.post("/v1/follow-ups/none/resume", {})).status
+
+
+async def test_a_claim_at_its_end_is_followed_up_no_more(tmp_path: Path) -> None:
+    async with doubtful(tmp_path, status=True, collects=True) as payer:
+        claim = await payer.client.submit(claim_body("REJECT-1"))
+        await until(payer.client, claim, "rejected")
+        assert 409 == (await payer.client.post(f"/v1/follow-ups/{claim}/stop", {"why": "called"})).status
+
+
+async def test_the_commands(tmp_path: Path) -> None:
+    async with doubtful(tmp_path, status=True) as payer:
+        claim = await payer.client.submit(claim_body("SILENT-1"))
+        await until(payer.client, claim, "sent")
+
+        async def run(*words: str, code: int = 0) -> Any:
+            command = ["follow-up", *words, "--data", str(tmp_path), "--json"]
+            done = await asyncio.to_thread(lambda: CliRunner().invoke(app, command))
+            assert code == done.exit_code, done.output
+            return json.loads(done.output) if code == 0 else None
+
+        assert {"due": 0, "dueSoon": 0, "asked": 0, "worklist": 0} == await run("show")
+        assert [claim] == [i["transactionId"] for i in (await run("due", "--days", "15"))["items"]]
+        assert [] == (await run("run", "--dry-run"))["items"]
+        assert "a person looks after it" == (await run("stop", claim, "--why", "called", "--by", "ADA"))["reason"]
+        assert [claim] == [i["transactionId"] for i in (await run("worklist"))["items"]]
+        await run("resume", claim)
+        payer.up.runtime.wake.set()
+        await until(payer.client, claim, "pending")
+        assert [] == (await run("worklist"))["items"]
+        assert [] == (await run("run"))["items"]
+        await run("stop", "none", "--why", "x", code=2)
