@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+_LINE_MAX = 10_000
 
 in_doubt = typer.Typer(no_args_is_help=True, help="Interchanges of which nobody knows whether the payer has them.")
 alarms = typer.Typer(no_args_is_help=True, help="What a person should look at.")
@@ -84,14 +85,17 @@ def print_json(value: object) -> None:
 
 
 def table(names: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """Print rows under their names."""
+    """Print rows under their names: what does not fit a terminal is folded, never cut; elsewhere each row is a line."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*names, box=None, pad_edge=False)
+    made = Table(box=None, pad_edge=False)
+    for name in names:
+        made.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*row)
-    Console().print(table)
+        made.add_row(*row)
+    terminal = Console()
+    (terminal if terminal.is_terminal else Console(width=_LINE_MAX)).print(made)
 
 
 def who(by: str | None) -> str:

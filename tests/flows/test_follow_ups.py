@@ -151,3 +151,8 @@ async def test_the_commands(tmp_path: Path) -> None:
         assert [] == (await run("worklist"))["items"]
         assert [] == (await run("run"))["items"]
         await run("stop", "none", "--why", "x", code=2)
+
+        # What is no terminal gets each claim on a line, its id whole.
+        words = ["follow-up", "due", "--days", "60", "--data", str(tmp_path)]
+        told = await asyncio.to_thread(lambda: CliRunner().invoke(app, words))
+        assert any(line.startswith(claim) and "SANDBOX" in line for line in told.output.splitlines()), told.output
