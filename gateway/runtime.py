@@ -22,6 +22,7 @@ from gateway.ledger.vault import Vault, master_key_from
 from gateway.lifecycle import Profile
 from gateway.payer_files import PayerFile
 from gateway.payers import Directory, Route
+from gateway.places import Places
 from gateway.world import SystemWorld, World
 from observability import log
 from observability.metrics import Metrics
@@ -55,7 +56,11 @@ class Runtime:
     companions: dict[str, str] = field(default_factory=dict[str, str])
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
+    places: Places = field(init=False)
     _adapters: dict[str, Adapter] = field(default_factory=dict[str, Adapter])
+
+    def __post_init__(self) -> None:
+        self.places = Places(self.config.work_concurrency)
 
     def adapter(self, route: Route) -> Adapter:
         """The adapter of a route."""

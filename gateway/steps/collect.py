@@ -29,6 +29,16 @@ async def run(runtime: Runtime, item: Work) -> None:
     if route is None or not runtime.adapter(route).capabilities.collects:
         await runtime.database.write(lambda tx: work.finish(tx, item))
         return
+    # Payers that are away keep a collection until its deadline: all of them together take half of the places.
+    with runtime.places.one("collect", runtime.places.total // 2) as has_place:
+        if not has_place:
+            again = runtime.world.micros() + round(SECOND * (1 + runtime.world.random()))
+            await runtime.database.write(lambda tx: work.postpone(tx, item, again, "other collections are under way"))
+            return
+        await _collect(runtime, item, route)
+
+
+async def _collect(runtime: Runtime, item: Work, route: Route) -> None:
     adapter, context = runtime.adapter(route), runtime.adapter_context(route)
     reason = ""
     try:

@@ -37,6 +37,8 @@ _LOG = log.get("gateway.send")
 _INQUIRY_SPAN = 24 * 3600 * SECOND
 # Longer than this a place of the worker is not held for a place on the way.
 _PATIENCE_SECONDS = 0.5
+# How soon a route that has its share of the places looks again.
+_CROWDED_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,18 @@ async def run(runtime: Runtime, item: Work) -> None:
     if interchange.set_id != "837" and runtime.world.micros() > interchange.created_at + _INQUIRY_SPAN:
         await runtime.database.write(lambda tx: _ask_no_more(tx, runtime, item, interchange))
         return
+    with runtime.places.one(route.id, runtime.places.total // 4) as has_place:
+        if has_place:
+            await _sent(runtime, item, loaded)
+            return
+    # A slow payer has its share of the worker: the rest is for the others.
+    wait = NotSent("the route has its share of the worker", _CROWDED_SECONDS * (1 + runtime.world.random()))
+    await runtime.database.write(lambda tx: _wait(tx, runtime, item, wait))
+
+
+async def _sent(runtime: Runtime, item: Work, loaded: _Loaded) -> None:
+    """Send an interchange, or find out what became of it before."""
+    interchange, route = loaded.interchange, loaded.route
     outbound = outbound_of(interchange, loaded.payload)
     with tracing.span(
         "send",

@@ -19,7 +19,7 @@ from statistics import median
 import msgspec
 
 from tests import synthetic
-from tests.bench import files, roads, scale, service
+from tests.bench import files, lanes, roads, scale, service
 from tests.bench.processes import result_of
 from tests.bench.validation import Judged
 
@@ -246,6 +246,9 @@ def roads_rows(effort: Effort) -> Iterator[Row]:
     batch = claims.make(max(1, round(5_000 * effort.share)), False).encode()
     ours, peer = roads.sftp(batch, 2 * effort.rounds)
     yield Row("SFTP, a batch of 5,000 claims", ours, peer, "per second", roads.SFTP_BAR if effort.judged else None)
+    ours, peer = lanes.isolation(effort.rounds, effort.seconds)
+    bar = lanes.ISOLATION_BAR if effort.judged else None
+    yield Row("checks beside a dead and a slow payer, against alone", ours, peer, "per second", bar)
 
 
 def all_rows(effort: Effort) -> Iterator[tuple[str, Iterator[Row]]]:

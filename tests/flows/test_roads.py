@@ -256,6 +256,28 @@ async def test_f46_an_adapter_that_raises_opens_its_own_circuit_and_no_other(tmp
         assert "closed" == (await on.lane("sandbox"))["state"]
 
 
+async def test_f46_a_payer_that_hangs_leaves_places_of_the_worker_to_the_others(tmp_path: Path) -> None:
+    async with roads(
+        tmp_path,
+        dead=False,
+        ways=1,
+        batch_claims_max=1,
+        circuit_failures=1_000,
+        deadline_seconds=8.0,
+        poll_seconds=3600.0,
+    ) as on:
+        await on.weather(next=["hang"] * 100)
+        slow = [await on.submit(f"PAID-{n}") for n in range(40)]
+        await asyncio.sleep(1.0)
+        # Every place that one payer may have is taken by an attempt that hangs.
+        quick = [await on.client.submit(claim_body(f"PAID-Q{n}")) for n in range(3)]
+        for claim in quick:
+            await until(on.client, claim, "received", "pending", "finalized", "remitted")
+        assert {"built", "accepted"} >= {(await on.client.transaction(claim))["state"] for claim in slow}
+        states = [i.state for claim in slow for i in await on.carried(claim)]
+        assert 4 <= states.count("on_wire") <= 12
+
+
 # --- by hand ---
 
 
