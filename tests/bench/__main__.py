@@ -19,11 +19,11 @@ from statistics import median
 import msgspec
 
 from tests import synthetic
-from tests.bench import files, lanes, roads, scale, service
+from tests.bench import files, lanes, ledger, roads, scale, service
 from tests.bench.processes import result_of
 from tests.bench.validation import Judged
 
-__all__ = ["Effort", "Row", "all_rows", "roads_rows", "scale_rows", "validation_rows"]
+__all__ = ["Effort", "Row", "all_rows", "ledger_rows", "roads_rows", "scale_rows", "validation_rows"]
 
 # Times as many segments a second as pyx12, at levels 1 to 5 and at 1 to 3; with an error in each claim; and the 271 as the prototype of a walk does the 837P.
 VALIDATION_BARS = {"835": 40.0, "837P": 40.0, "277CA": 60.0}
@@ -251,6 +251,18 @@ def roads_rows(effort: Effort) -> Iterator[Row]:
     yield Row("checks beside a dead and a slow payer, against alone", ours, peer, "per second", bar)
 
 
+def ledger_rows(effort: Effort) -> Iterator[Row]:
+    """The same claims beside few others and beside many."""
+    few, many = (ledger.FEW, ledger.MANY) if effort.judged else (200, 2_000)
+    small, large = ledger.sized(few), ledger.sized(many)
+    bar = ledger.GROWTH_BAR if effort.judged else None
+    beside = f"beside {many:,} claims, against beside {few:,}"
+    yield Row(f"a 999 applied, {beside}", large.acknowledged, small.acknowledged, "us a claim", bar, limit=True)
+    yield Row(f"follow-up, {beside}", large.followed_up, small.followed_up, "us a claim", bar, limit=True)
+    bar = 1.0 if effort.judged else None
+    yield Row("memory of both above the ledger's", large.megabytes, ledger.MEMORY_BAR, "MB", bar, limit=True)
+
+
 def all_rows(effort: Effort) -> Iterator[tuple[str, Iterator[Row]]]:
     """Each bench with its title."""
     with tempfile.TemporaryDirectory(prefix="claimwire-bench-") as folder:
@@ -262,6 +274,7 @@ def all_rows(effort: Effort) -> Iterator[tuple[str, Iterator[Row]]]:
     )
     yield title, service_rows(effort)
     yield "Roads, ours against bare aiohttp (CORE) and bare asyncssh (SFTP)", roads_rows(effort)
+    yield "The ledger: as quick when it is full", ledger_rows(effort)
 
 
 def sync_milliseconds() -> float:

@@ -21,7 +21,7 @@ from gateway.serving import running, sandbox_key
 from observability import log
 from tests.flows.service import NETWORK, Client, claim_body, eligibility_body, free_port
 
-__all__ = ["ISOLATION_BAR", "isolation"]
+__all__ = ["ISOLATION_BAR", "isolation", "rest_route", "upstream_process"]
 
 ISOLATION_BAR = 0.95
 _GOOD_SECONDS, _SLOW_SECONDS = "0.05", "10"
@@ -29,7 +29,8 @@ _AT_ONCE, _OTHERS_PER_SECOND = 4, 10
 
 
 @contextmanager
-def _upstream(seconds: str) -> Generator[str]:
+def upstream_process(seconds: str) -> Generator[str]:
+    """A payer in a process of its own that takes so many seconds; its URL."""
     command = [sys.executable, "-m", "tests.bench.servers", "upstream", seconds]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
@@ -39,7 +40,8 @@ def _upstream(seconds: str) -> Generator[str]:
             server.terminate()
 
 
-def _route(name: str, url: str) -> Route:
+def rest_route(name: str, url: str) -> Route:
+    """A route to such a payer; each claim leaves in an interchange of its own."""
     return Route(
         id=name, adapter="rest", usage="T", sender_id="CLAIMWIRE", receiver_id=name, settings={"url": url},
         batch_window_seconds=0.1, batch_claims_max=1, poll_seconds=3_600.0, deadline_seconds=5.0,
@@ -91,7 +93,7 @@ async def _measured(folder: Path, good: str, slow: str, rounds: int, seconds: fl
     config = Config(
         port=0,
         answer_seconds=6,
-        routes=[_route(name, url) for name, url in names.items()],
+        routes=[rest_route(name, url) for name, url in names.items()],
         payers=[Payer(id=n, name=f"{n} HEALTH PLAN", routes=[n], repeated_claims="allow") for n in names],
     )
     alone: list[float] = []
@@ -116,7 +118,7 @@ def isolation(rounds: int, seconds: float) -> tuple[float, float]:
     log.configure("ERROR")
     with (
         tempfile.TemporaryDirectory(prefix="claimwire-bench-") as name,
-        _upstream(_GOOD_SECONDS) as good,
-        _upstream(_SLOW_SECONDS) as slow,
+        upstream_process(_GOOD_SECONDS) as good,
+        upstream_process(_SLOW_SECONDS) as slow,
     ):
         return asyncio.run(_measured(Path(name), good, slow, rounds, seconds))

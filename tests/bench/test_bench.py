@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from tests.bench import files, service
-from tests.bench.__main__ import QUICK, roads_rows, scale_rows, validation_rows
+from tests.bench.__main__ import QUICK, ledger_rows, roads_rows, scale_rows, validation_rows
 from tests.bench.processes import result_of
 from tests.bench.validation import Judged
 
@@ -40,6 +40,12 @@ def test_every_answer_that_is_counted_is_in_the_ledger() -> None:
         assert 0 <= done.ours.answered <= done.told
         assert 0 < done.told == done.kept
         assert 0 < done.peer.answered <= done.peer.answers["200"]
+
+
+def test_the_benches_of_the_ledger_run() -> None:
+    rows = list(ledger_rows(QUICK))
+    assert 3 == len(rows)
+    assert all(row.ours >= 0 and row.peer > 0 and row.good for row in rows)
 
 
 def test_the_benches_of_roads_run() -> None:
