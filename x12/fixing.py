@@ -256,6 +256,11 @@ def _without_empty(text: str, delimiters: Delimiters) -> str:
     return kept if e in kept else text
 
 
+def _repeatable(number: str) -> str:
+    """A control number as a trailer can repeat it: at the end of a segment white space does not stand."""
+    return number.rstrip(_ENDS)
+
+
 def _name(text: str, element: str) -> str:
     """The id of a segment where it looks like one: anything else may be somebody's data."""
     name = text.split(element, 1)[0]
@@ -295,6 +300,9 @@ class _Envelope:
 
     def isa(self, parts: list[str]) -> str:
         """The ISA with its fixed lengths."""
+        if len(parts) <= ISA_ELEMENTS:
+            self.fixer.leave("ISA length", "ISA", "The ISA has fewer than 16 elements.")
+            return self.join(parts)
         was = list(parts)
         for number, width in enumerate(_WIDTHS, 1):
             value = parts[number]
@@ -311,14 +319,17 @@ class _Envelope:
                 self.fixer.leave("ISA length", f"ISA{number:02d}", f"ISA{number:02d} is not {width} characters long.")
         if parts != was:
             self.fixer.change("ISA length", "ISA", "The fields of the ISA were given their fixed lengths.")
-        self.control_number = parts[_ISA_CONTROL_NUMBER]
-        return self.join(parts[: ISA_ELEMENTS + 1])
+        if len(parts) > ISA_ELEMENTS + 1:
+            # What stands behind ISA16 may be what says the separators: without it another file would be read.
+            self.fixer.leave("ISA length", "ISA", "The ISA has more than 16 elements.")
+        self.control_number = _repeatable(parts[_ISA_CONTROL_NUMBER])
+        return self.join(parts)
 
     def gs(self, parts: list[str]) -> str:
         if self.group is not None:
             self.fixer.leave("missing trailer", "GE", "A functional group begins before the one before it has its GE.")
         self.groups += 1
-        self.group = parts[6] if len(parts) > 6 else ""
+        self.group = _repeatable(parts[6]) if len(parts) > 6 else ""
         self.sets, self.numbers, self.set = 0, set(), None
         return self.join(parts)
 
@@ -327,7 +338,7 @@ class _Envelope:
             self.fixer.leave("missing trailer", "SE", "A transaction set begins before the one before it has its SE.")
         self.astray = self.astray or self.group is None
         self.sets += 1
-        number = parts[2] if len(parts) > 2 else ""
+        number = _repeatable(parts[2]) if len(parts) > 2 else ""
         if self.fixer.renumber and number in self.numbers and len(parts) > 2:
             number = parts[2] = self.free(number)
             message = "The control number occurred before in its group: the set got the next free one."
@@ -382,7 +393,8 @@ class _Envelope:
         if number and parts[2] != number:
             self.fixer.change("control number", f"{name}02", f"{name}02 did not repeat {repeated}: now it does.")
             parts[2] = number
-        return self.join(parts)
+        # Without a number to repeat there is no separator before it either.
+        return self.join(parts if parts[2:] != [""] else parts[:2])
 
     def join(self, parts: Sequence[str]) -> str:
         return self.delimiters.element.join(parts)

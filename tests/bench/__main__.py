@@ -254,7 +254,8 @@ def roads_rows(effort: Effort) -> Iterator[Row]:
 def ledger_rows(effort: Effort) -> Iterator[Row]:
     """The same claims beside few others and beside many."""
     few, many = (ledger.FEW, ledger.MANY) if effort.judged else (200, 2_000)
-    small, large = ledger.sized(few), ledger.sized(many)
+    pairs = [(ledger.sized(few), ledger.sized(many)) for _ in range(effort.rounds)]
+    small, large = (ledger.middle([pair[n] for pair in pairs]) for n in (0, 1))
     bar = ledger.GROWTH_BAR if effort.judged else None
     beside = f"beside {many:,} claims, against beside {few:,}"
     yield Row(f"a 999 applied, {beside}", large.acknowledged, small.acknowledged, "us a claim", bar, limit=True)

@@ -11,7 +11,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 
 import msgspec
 
@@ -31,7 +33,7 @@ from tests.bench.processes import ROOT, peak_megabytes
 from tests.flows.doubtful import functional
 from tests.flows.service import Client, claim_body, until
 
-__all__ = ["FEW", "GROWTH_BAR", "MANY", "MEMORY_BAR", "Sized", "sized"]
+__all__ = ["FEW", "GROWTH_BAR", "MANY", "MEMORY_BAR", "Sized", "middle", "sized"]
 
 FEW, MANY = 10_000, 1_000_000
 GROWTH_BAR, MEMORY_BAR = 1.3, 150.0
@@ -177,6 +179,11 @@ def sized(rows: int) -> Sized:
     command = [sys.executable, "-m", "tests.bench.ledger", str(rows)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return msgspec.json.decode(done.stdout.splitlines()[-1], type=Sized)
+
+
+def middle(measured: Sequence[Sized]) -> Sized:
+    """The median of each figure."""
+    return Sized(*(median(getattr(one, name) for one in measured) for name in Sized.__struct_fields__))
 
 
 def main(rows: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import x12
@@ -133,6 +133,10 @@ def damaged(seed: int) -> bytes:
 
 
 @settings(max_examples=150, deadline=None)
+# A number in ST02 that ends in white space, which no SE02 can repeat; a group without a number; an ISA with a seventeenth element.
+@example(1764)
+@example(14617)
+@example(17012)
 @given(st.integers(0, 1 << 32))
 def test_mending_again_changes_nothing_and_never_makes_it_worse(seed: int) -> None:
     data = damaged(seed)
