@@ -37,6 +37,10 @@ _WORDS: dict[str, tuple[str, str]] = {
         "{route_id}: nothing leaves on this route ({detail})",
         "Look at claimwire lanes list. Work waits and goes on by itself; a certificate, a password or a network may need mending.",
     ),
+    "clock": (
+        "the machine's clock went {detail}; interchanges that bear dates to come: {count}",
+        "Look at the machine's time service. After a leap ahead no claim is asked about for an hour: set the clock right within it.",
+    ),
     "work buried": (
         "{count} pieces of work of kind {detail} were given up after errors of ours",
         "Look for `step failed` in the log, and report it: nothing is lost, and it goes on once it is mended.",

@@ -26,7 +26,7 @@ from gateway.places import Places
 from gateway.world import SystemWorld, World
 from observability import log
 from observability.metrics import Metrics
-from queues import work
+from queues import circuits, lanes, work
 from queues.database import Database, SQLite, Transaction, migrations_in
 from x12.codes.lists import Lists, shipped
 
@@ -110,6 +110,8 @@ async def open_runtime(config: Config, data: Path, world: World | None = None, *
         if exclusive:
             # The folder is ours alone, so whoever held a lease has died: what it had begun goes on at once.
             await database.write(lambda tx: work.release(tx, world.micros()))
+            await database.write(lanes.release)
+            await database.write(circuits.release)
             await database.write(_drop_unfinished)
     except BaseException:
         await database.close()

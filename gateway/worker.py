@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+from gateway import clock
 from gateway.payer_folder import STANDING
 from gateway.runtime import TENANT, Runtime
 from gateway.steps import STEPS
@@ -42,7 +43,18 @@ class Worker:
 
     async def run(self) -> None:
         runtime = self.runtime
+        await clock.look(runtime)
         await runtime.database.write(self._standing_work)
+        keeping = asyncio.create_task(clock.keep(runtime), name="clock")
+        try:
+            await self._work()
+        finally:
+            keeping.cancel()
+        await self._drain()
+
+    async def _work(self) -> None:
+        """Lease and start what is due, until the process leaves."""
+        runtime = self.runtime
         while not runtime.leaving.is_set():
             runtime.wake.clear()
             try:
@@ -60,7 +72,6 @@ class Worker:
                 task.add_done_callback(self._done)
             if not due:
                 await self._wait(next_at)
-        await self._drain()
 
     async def _wait(self, next_at: int | None) -> None:
         """Until there is new work, a place for it, something due, or the end."""

@@ -43,7 +43,10 @@ def _dated(minute: int) -> tuple[str, str]:
 
 
 class World(Protocol):
-    """Time, chance, identity and threads."""
+    """Time, chance, identity and threads. `ahead` is by how many microseconds its clock is meant to run ahead of the machine's."""
+
+    @property
+    def ahead(self) -> int: ...
 
     def now(self) -> datetime:
         """Aware UTC."""
@@ -80,18 +83,17 @@ class SystemWorld:
     """The real one. Its clock may run ahead of the machine's by an offset, so that the sandbox can live through weeks."""
 
     def __init__(self, offset: timedelta = timedelta(0)) -> None:
-        self.offset = offset
-        self._ahead = offset // timedelta(microseconds=1)
+        self.ahead = offset // timedelta(microseconds=1)
         self._jitter = Random(secrets.randbits(64))  # noqa: S311 - jitter is no secret
         self._moved = asyncio.Event()
         # Asking the system for chance costs more than an id: it is asked for many at once.
         self._tails: list[bytes] = []
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + self.offset
+        return from_micros(self.micros())
 
     def micros(self) -> int:
-        return time.time_ns() // 1000 + self._ahead
+        return time.time_ns() // 1000 + self.ahead
 
     def monotonic(self) -> float:
         return time.monotonic()
@@ -110,8 +112,7 @@ class SystemWorld:
 
     def forward(self, by: timedelta) -> None:
         """Move the clock ahead; whoever waits for a time looks at it again."""
-        self.offset += by
-        self._ahead = self.offset // timedelta(microseconds=1)
+        self.ahead += by // timedelta(microseconds=1)
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
 

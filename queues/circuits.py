@@ -22,6 +22,8 @@ __all__ = [
     "health",
     "pass_through",
     "pause",
+    "pull_back",
+    "release",
     "resume",
     "sign",
     "unwell",
@@ -149,6 +151,19 @@ async def pause(tx: Transaction, tenant_id: str, lane: str, now: int, until: int
 async def resume(tx: Transaction, tenant_id: str, lane: str) -> bool:
     """End a pause and close the circuit; False where all was well."""
     return bool(await tx.execute("DELETE FROM lane_health WHERE tenant_id = $1 AND lane = $2", tenant_id, lane))
+
+
+async def release(tx: Transaction) -> int:
+    """Nobody tries a lane now; how many were tried. Only for whoever has the database alone: those who did are gone."""
+    return await tx.execute("UPDATE lane_health SET probe_until = 0 WHERE probe_until > 0")
+
+
+async def pull_back(tx: Transaction, now: int) -> None:
+    """The clock went back to `now`: each lane may be tried, but for those that a person paused."""
+    await tx.execute("UPDATE lane_health SET since = $1 WHERE since > $1", now)
+    await tx.execute("UPDATE lane_health SET open_until = $1 WHERE open_until > $1", now)
+    await tx.execute("UPDATE lane_health SET probe_until = 0 WHERE probe_until > $1", now)
+    await tx.execute("UPDATE lane_health SET pause_until = $1 WHERE pause_until > $1 AND paused_by = ''", now)
 
 
 async def _put(tx: Transaction, tenant_id: str, standing: Health) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from queues.database import Transaction
 
-__all__ = ["Entry", "Limits", "enter", "leave"]
+__all__ = ["Entry", "Limits", "enter", "leave", "pull_back", "release"]
 
 _SECOND = 1_000_000
 # How soon a full lane is worth another look.
@@ -96,3 +96,14 @@ async def leave(tx: Transaction, tenant_id: str, lane: str, holder: str) -> None
     await tx.execute(
         "DELETE FROM lane_holds WHERE tenant_id = $1 AND lane = $2 AND holder = $3", tenant_id, lane, holder
     )
+
+
+async def release(tx: Transaction) -> int:
+    """Give all places back; how many. Only for whoever has the database alone: those who held them are gone."""
+    return await tx.execute("DELETE FROM lane_holds")
+
+
+async def pull_back(tx: Transaction, now: int, longest: int) -> None:
+    """The clock went back to `now`: no lane owes time that was never let through, no place is held for longer than `longest`."""
+    await tx.execute("UPDATE lanes SET paid_at = $1 WHERE paid_at > $1", now)
+    await tx.execute("UPDATE lane_holds SET until = $1 WHERE until > $1", now + longest)

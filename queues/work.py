@@ -26,6 +26,7 @@ __all__ = [
     "lease",
     "next_run_at",
     "postpone",
+    "pull_back",
     "release",
     "renew",
     "revive",
@@ -180,6 +181,13 @@ async def hasten(tx: Transaction, reasons: Sequence[str], now: int) -> int:
         f"UPDATE work SET run_at = $1 WHERE owner IS NULL AND buried_at IS NULL AND run_at > $1 AND reason IN ({places})",
         now,
         *reasons,
+    )
+
+
+async def pull_back(tx: Transaction, now: int, beyond: int) -> int:
+    """The clock went back to `now`: all that waits for later than `beyond` is due, and decides anew when it goes on; how much."""
+    return await tx.execute(
+        "UPDATE work SET run_at = $1 WHERE run_at > $2 AND owner IS NULL AND buried_at IS NULL", now, beyond
     )
 
 

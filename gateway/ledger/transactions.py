@@ -378,6 +378,20 @@ async def silent(tx: Tx, tenant_id: str, payer_id: str, rung: Rung, sent_by: int
     return [_transaction(row) for row in rows]
 
 
+async def asked(tx: Tx, tenant_id: str, transaction_ids: Sequence[str]) -> set[str]:
+    """Those of these claims that their payer was asked about."""
+    found: set[str] = set()
+    for transaction_id in transaction_ids:
+        row = await tx.row(
+            "SELECT 1 FROM events WHERE tenant_id = $1 AND transaction_id = $2 AND kind = 'followUpAsked' LIMIT 1",
+            tenant_id,
+            transaction_id,
+        )
+        if row is not None:
+            found.add(transaction_id)
+    return found
+
+
 async def overdue(tx: Tx, tenant_id: str) -> list[tuple[str, Rung, int]]:
     """(payer, rung, number) of claims on which a payer is silent beyond its time."""
     rows = await tx.fetch(

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 
 from gateway.asking import prepare_about
 from gateway.claim_kinds import kept_claim, span_of
+from gateway.clock import doubted_until
 from gateway.inquiries import Prepared, commit_inquiry
 from gateway.ledger import idempotency, transactions
 from gateway.lifecycle import FollowUpAsked, FollowUpLeftToPerson
@@ -35,6 +36,10 @@ async def run(runtime: Runtime, item: Work) -> None:
 
     Coming by daily, it also drops the idempotency keys that are kept no longer.
     """
+    doubted = await runtime.database.read(lambda tx: doubted_until(tx, runtime))
+    if doubted is not None:
+        await runtime.database.write(lambda tx: work.postpone(tx, item, doubted, "the clock leapt ahead"))
+        return
     due = await runtime.database.read(lambda tx: _due(tx, runtime, item))
     for subject in due:
         with tracing.span(

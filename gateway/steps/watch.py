@@ -7,15 +7,15 @@ is silent beyond its payer's time is told so once for each rung of its ladder, a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
-from gateway.ledger import alarms, inbound, interchanges, transactions
+from gateway.clock import DOUBTED_SECONDS, doubted_until
+from gateway.ledger import alarms, dates, inbound, interchanges, transactions
 from gateway.ledger.alarms import Cause
 from gateway.lifecycle import Overdue, Rung
 from gateway.payers import Payer
 from gateway.runtime import TENANT, Runtime
 from observability import log
-from queues import circuits, work
+from queues import circuits, clock, work
 from queues.database import Transaction
 from queues.work import SECOND, Work
 
@@ -33,7 +33,8 @@ _GATHER_SECONDS = 30
 
 async def run(runtime: Runtime, item: Work) -> None:
     """Tell claims that are silent, make the alarms those that have a cause, and come back in a minute."""
-    for payer in list(runtime.directory.payers.values()):
+    doubted = await runtime.database.read(lambda tx: doubted_until(tx, runtime))
+    for payer in list(runtime.directory.payers.values()) if doubted is None else ():
         for rung, span in _clocks(payer):
             while await runtime.database.write(lambda tx, p=payer, r=rung, s=span: _silent(tx, runtime, item, p, r, s)):
                 pass
@@ -64,18 +65,13 @@ async def _silent(tx: Transaction, runtime: Runtime, item: Work, payer: Payer, r
     found = await transactions.silent(tx, TENANT, payer.id, rung, now - span, _PAGE)
     if not found:
         return False
-    after = payer.profile.follow_up_after // timedelta(microseconds=1)
-    facts = [(one, Overdue(rung, asks=rung != "835" and _never_asked(one, after))) for one in found]
+    asked = await transactions.asked(tx, TENANT, [one.transaction_id for one in found])
+    facts = [(one, Overdue(rung, asks=rung != "835" and one.transaction_id not in asked)) for one in found]
     changes = await transactions.apply_all(tx, facts, runtime.profile, now)
     if any(change.follow_up_at == now for change in changes):
         await work.enqueue(tx, TENANT, runtime.world.new_id(), "follow_up", TENANT, now)
     _LOG.warning("payer silent", payer_id=payer.id, set_id=rung, claims=len(found))
     return len(found) == _PAGE
-
-
-def _never_asked(claim: transactions.Transaction, after: int) -> bool:
-    """Whether a claim's date is still the one that it got when it was sent: then nobody has asked about it."""
-    return claim.sent_at is not None and claim.follow_up_at == claim.sent_at + after
 
 
 async def _alarms(tx: Transaction, runtime: Runtime, item: Work) -> None:
@@ -94,6 +90,7 @@ async def _alarms(tx: Transaction, runtime: Runtime, item: Work) -> None:
         for one in await circuits.unwell(tx, TENANT)
         if one.open_until and one.since <= now - _DOWN_SECONDS * SECOND
     ]
+    causes["clock"] = await _jumped(tx, runtime)
     causes["work buried"] = [Cause(kind, count, detail=kind) for kind, count in await work.buried(tx, TENANT)]
     for kind, found in causes.items():
         for raised in await alarms.refresh(tx, TENANT, kind, found, now, runtime.world.new_id):
@@ -110,3 +107,15 @@ async def _alarms(tx: Transaction, runtime: Runtime, item: Work) -> None:
     await work.finish(tx, item)
     again = now + _EVERY_SECONDS * SECOND
     await work.enqueue(tx, TENANT, runtime.world.new_id(), "watch", TENANT, now, again)
+
+
+async def _jumped(tx: Transaction, runtime: Runtime) -> list[Cause]:
+    """A jump of the clock within the hour, or after one interchanges whose dates are still to come."""
+    kept, now = await clock.standing(tx, TENANT), runtime.world.micros()
+    if kept is None or not kept.jump:
+        return []
+    written = await dates.written_ahead(tx, TENANT, now) if kept.jump < 0 else 0
+    if not written and now - runtime.world.ahead >= kept.jumped_at + DOUBTED_SECONDS * SECOND:
+        return []
+    how = "back" if kept.jump < 0 else "ahead"
+    return [Cause("clock", written, detail=f"{how} by {round(abs(kept.jump) / SECOND)} seconds")]

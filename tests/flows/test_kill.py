@@ -215,6 +215,8 @@ class Campaign:
     async def come_to_rest(self) -> None:
         """Good weather, and days that pass, until every claim is remitted and every interchange has its end."""
         await self.at_payer("/weather", {"next": []})
+        # The payer's weather may have opened the circuit for minutes: a person knows that it is well again.
+        assert 200 == (await self.gateway.post("/v1/lanes/sandbox/resume", {})).status
         deadline = time.monotonic() + PATIENCE_SECONDS
         moved = 0.0
         while (states := await self.states()) != {"remitted": len(self.claims)}:
