@@ -2,7 +2,7 @@
 
 Callers write `async def body(tx)` functions that await nothing but `tx`, and hand them to `Database.write` or `.read`. The
 embedded database runs bodies on the event loop's thread, one after the other, and syncs many of them with one COMMIT in a
-thread of its own: a result is returned only after that COMMIT is on disk. Statements use `$1`, `$2` placeholders, times are integer microseconds UTC, ids are text: what PostgreSQL and SQLite both take.
+thread of its own: a result is returned only after that COMMIT is on disk. `queues.postgres` is the other engine. Statements use `$1`, `$2` placeholders, times are integer microseconds UTC, ids are text: what PostgreSQL and SQLite both take.
 
 Sources: sqlite.org/wal.html, sqlite.org/pragma.html#pragma_synchronous (FULL syncs the WAL at every commit).
 """
@@ -87,6 +87,10 @@ class Transaction(Protocol):
         """Call this once the transaction is durable; not at all when it fails."""
         ...
 
+    def announce(self) -> None:
+        """Tell those who listen that there is work, once the transaction is durable."""
+        ...
+
 
 Body = Callable[[Transaction], Coroutine[Any, Any, T]]
 
@@ -97,7 +101,11 @@ class Database(Protocol):
     skip_locked: str
 
     async def write(self, body: Body[T]) -> T:
-        """Run a body; returns when its changes are durable. Raises what the body raised, after undoing it."""
+        """Run a body; returns when its changes are durable. Raises what the body raised, after undoing it.
+
+        Bodies run one after the other, whoever else writes. One may run more than once, each time on what is committed by then:
+        it changes nothing in memory that it did not make itself.
+        """
         ...
 
     async def read(self, body: Body[T]) -> T:
@@ -106,6 +114,10 @@ class Database(Protocol):
 
     async def migrate(self, migrations: Sequence[Migration]) -> list[str]:
         """Apply those not yet applied, in order; their names."""
+        ...
+
+    def listen(self, call: Callable[[], None]) -> None:
+        """Call this whenever work was announced: by this process, and by others where the engine carries the word."""
         ...
 
     async def close(self) -> None: ...
@@ -147,11 +159,12 @@ _Done = tuple[asyncio.Future[Any], Any, BaseException | None, list[Callable[[], 
 class _Statements:
     """A transaction on one SQLite connection, by its one cursor. Its coroutines never suspend."""
 
-    __slots__ = ("_connection", "_cursor", "callbacks")
+    __slots__ = ("_announced", "_connection", "_cursor", "callbacks")
 
-    def __init__(self, connection: Any, cursor: Any) -> None:
+    def __init__(self, connection: Any, cursor: Any, announced: Callable[[], None]) -> None:
         self._connection = connection
         self._cursor = cursor
+        self._announced = announced
         self.callbacks: list[Callable[[], None]] = []
 
     async def fetch(self, sql: str, *values: Value) -> list[Row]:
@@ -170,6 +183,10 @@ class _Statements:
 
     def after_commit(self, call: Callable[[], None]) -> None:
         self.callbacks.append(call)
+
+    def announce(self) -> None:
+        if self._announced not in self.callbacks:
+            self.callbacks.append(self._announced)
 
 
 def _drive(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -242,6 +259,7 @@ class SQLite:
         self._waiting: list[_Waiting] = []
         self._flushing: asyncio.Task[None] | None = None
         self._syncer = _Syncer()
+        self._listeners: list[Callable[[], None]] = []
         self._closed = False
 
     async def write(self, body: Body[T]) -> T:
@@ -259,7 +277,7 @@ class SQLite:
             while self._flushing is not None:
                 await asyncio.wait([self._flushing])
         try:
-            return _drive(body(_Statements(self._reader, self._reading)))
+            return _drive(body(_Statements(self._reader, self._reading, self._announced)))
         except apsw.Error as error:
             raise translated(error) from error
 
@@ -274,6 +292,13 @@ class SQLite:
             return [name for name, _ in new]
 
         return await self.write(body)
+
+    def listen(self, call: Callable[[], None]) -> None:
+        self._listeners.append(call)
+
+    def _announced(self) -> None:
+        for call in self._listeners:
+            call()
 
     async def close(self) -> None:
         while self._flushing is not None:
@@ -331,7 +356,7 @@ class SQLite:
 
     def _one(self, body: Body[Any], future: asyncio.Future[Any], kept: bool) -> _Done:
         """Run a body. `kept` says that the transaction holds what other bodies did: then this one has a savepoint to go back to."""
-        statements = _Statements(self._writer, self._writing)
+        statements = _Statements(self._writer, self._writing, self._announced)
         if kept:
             self._say("SAVEPOINT body")
         try:

@@ -77,6 +77,7 @@ async def enqueue(
     Work that is leased at this moment runs again after it has finished, so that what this transaction adds is not overlooked.
     """
     due = now if run_at is None else run_at
+    tx.announce()
     rows = await tx.fetch(
         "INSERT INTO work (tenant_id, work_id, kind, subject, data, created_at, run_at, attempts, fence) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0)"
         " ON CONFLICT (tenant_id, kind, subject) DO UPDATE SET"
@@ -100,9 +101,10 @@ async def lease(
     """Take up to `limit` due pieces of work, earliest first, for `seconds`; those whose lease has passed are due again."""
     kind = f" AND kind IN ({', '.join(f'${5 + i}' for i in range(len(kinds)))})" if kinds else ""
     due = f"SELECT tenant_id, work_id FROM work WHERE run_at <= $3 AND buried_at IS NULL{kind} ORDER BY run_at LIMIT $4 {database.skip_locked}"
+    # Looked up once: PostgreSQL may run a subquery again for each row, and lock others then.
     rows = await tx.fetch(
-        "UPDATE work SET owner = $1, lease_until = $2, run_at = $2, attempts = attempts + 1, fence = fence + 1"
-        f" WHERE (tenant_id, work_id) IN ({due}) RETURNING {_COLUMNS}",
+        f"WITH due AS MATERIALIZED ({due}) UPDATE work SET owner = $1, lease_until = $2, run_at = $2, attempts = attempts + 1, fence = fence + 1"
+        f" WHERE (tenant_id, work_id) IN (SELECT tenant_id, work_id FROM due) RETURNING {_COLUMNS}",
         owner,
         now + round(seconds * SECOND),
         now,

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from random import Random
 
 import pytest
 
-import queues
 from queues import circuits
 from queues.circuits import FOREVER, Circuit, Health
-from queues.database import SQLite, migrations_in
+from queues.database import Database
+from tests.engines import Engine
 
 SECOND = 1_000_000
-SCHEMA = Path(next(iter(queues.__path__))) / "schema"
 CIRCUIT = Circuit(failures=5, wait=30 * SECOND, longest=900 * SECOND)
 
 
 @pytest.fixture
-async def database() -> AsyncIterator[SQLite]:
-    made = SQLite(None)
-    await made.migrate(migrations_in(SCHEMA, "queues"))
-    yield made
-    await made.close()
+async def database(engine: Engine) -> Database:
+    return await engine.open()
 
 
-async def fails(database: SQLite, now: int, times: int = 1, chance: float = 0.0) -> Health:
+async def fails(database: Database, now: int, times: int = 1, chance: float = 0.0) -> Health:
     standing = Health("lane")
     for _ in range(times):
         standing = await database.write(
@@ -36,15 +30,15 @@ async def fails(database: SQLite, now: int, times: int = 1, chance: float = 0.0)
     return standing
 
 
-async def well(database: SQLite, now: int) -> None:
+async def well(database: Database, now: int) -> None:
     await database.write(lambda tx: circuits.well(tx, "t", "lane", now))
 
 
-async def passes(database: SQLite, now: int, hold: int = 50 * SECOND) -> int | None:
+async def passes(database: Database, now: int, hold: int = 50 * SECOND) -> int | None:
     return await database.write(lambda tx: circuits.pass_through(tx, "t", "lane", now, hold))
 
 
-async def test_a_circuit_opens_after_failures_in_a_row_and_not_after_as_many_in_all(database: SQLite) -> None:
+async def test_a_circuit_opens_after_failures_in_a_row_and_not_after_as_many_in_all(database: Database) -> None:
     assert 0 == (await fails(database, 0, 4)).open_until
     await database.write(lambda tx: circuits.well(tx, "t", "lane", 0))
     assert [] == await database.read(lambda tx: circuits.unwell(tx, "t"))
@@ -54,12 +48,12 @@ async def test_a_circuit_opens_after_failures_in_a_row_and_not_after_as_many_in_
     assert 30 * SECOND == await passes(database, SECOND)
 
 
-async def test_what_was_under_way_when_it_opened_does_not_open_it_for_longer(database: SQLite) -> None:
+async def test_what_was_under_way_when_it_opened_does_not_open_it_for_longer(database: Database) -> None:
     first = await fails(database, 0, 5)
     assert first == await fails(database, SECOND, 20)
 
 
-async def test_one_tries_it_then_and_its_failure_opens_it_for_twice_as_long(database: SQLite) -> None:
+async def test_one_tries_it_then_and_its_failure_opens_it_for_twice_as_long(database: Database) -> None:
     await fails(database, 0, 5)
     at = 31 * SECOND
     tried = await asyncio.gather(*(passes(database, at) for _ in range(50)))
@@ -75,25 +69,25 @@ async def test_one_tries_it_then_and_its_failure_opens_it_for_twice_as_long(data
     assert [60, 120, 240, 480, 900, 900, 900, 900] == [wait // SECOND for wait in waits]
 
 
-async def test_a_sign_that_the_peer_is_back_lets_one_try_at_once(database: SQLite) -> None:
+async def test_a_sign_that_the_peer_is_back_lets_one_try_at_once(database: Database) -> None:
     await fails(database, 0, 5)
     await database.write(lambda tx: circuits.sign(tx, "t", "lane", SECOND))
     assert [None, 51 * SECOND] == [await passes(database, SECOND) for _ in range(2)]
     assert 61 * SECOND == (await fails(database, SECOND)).open_until
 
 
-async def test_its_success_closes_it(database: SQLite) -> None:
+async def test_its_success_closes_it(database: Database) -> None:
     await fails(database, 0, 5)
     assert None is await passes(database, 31 * SECOND)
     await database.write(lambda tx: circuits.well(tx, "t", "lane", 32 * SECOND))
     assert {None} == {await passes(database, 32 * SECOND) for _ in range(3)}
 
 
-async def test_the_wait_is_spread_by_chance(database: SQLite) -> None:
+async def test_the_wait_is_spread_by_chance(database: Database) -> None:
     assert 30 * SECOND < (await fails(database, 0, 5, 0.999)).open_until < 37.5 * SECOND
 
 
-async def test_a_pause_of_the_payers_passes_and_the_longest_holds(database: SQLite) -> None:
+async def test_a_pause_of_the_payers_passes_and_the_longest_holds(database: Database) -> None:
     for until in (10, 60, 20):
         await database.write(lambda tx, u=until: circuits.pause(tx, "t", "lane", 0, u * SECOND, "HTTP 429"))
     assert 60 * SECOND == await passes(database, SECOND)
@@ -103,7 +97,7 @@ async def test_a_pause_of_the_payers_passes_and_the_longest_holds(database: SQLi
     assert None is await passes(database, 61 * SECOND)
 
 
-async def test_a_persons_pause_ends_by_a_persons_word_only(database: SQLite) -> None:
+async def test_a_persons_pause_ends_by_a_persons_word_only(database: Database) -> None:
     await database.write(lambda tx: circuits.pause(tx, "t", "lane", 0, FOREVER, "a person paused it", "ADA"))
     await database.write(lambda tx: circuits.pause(tx, "t", "lane", 0, SECOND, "HTTP 429"))
     await database.write(lambda tx: circuits.well(tx, "t", "lane", 5 * SECOND))
@@ -113,7 +107,7 @@ async def test_a_persons_pause_ends_by_a_persons_word_only(database: SQLite) -> 
     assert not await database.write(lambda tx: circuits.resume(tx, "t", "lane"))
 
 
-async def test_lanes_do_not_share_their_health(database: SQLite) -> None:
+async def test_lanes_do_not_share_their_health(database: Database) -> None:
     await fails(database, 0, 5)
     assert None is await database.write(lambda tx: circuits.pass_through(tx, "t", "other", 0, SECOND))
     assert None is await database.write(lambda tx: circuits.pass_through(tx, "u", "lane", 0, SECOND))
@@ -121,7 +115,7 @@ async def test_lanes_do_not_share_their_health(database: SQLite) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 async def test_f12_a_payer_that_flaps_sees_a_tenth_more_attempts_than_transactions_at_most(
-    database: SQLite, seed: int
+    database: Database, seed: int
 ) -> None:
     """Two hours of a transaction a second against a payer that is there for a minute or two, and away as long."""
     chance, attempts, done, waiting = Random(seed), 0, 0, 0

@@ -10,21 +10,19 @@ from random import Random
 
 import pytest
 
-import queues
 from queues import lanes
-from queues.database import SQLite, migrations_in
+from queues.database import Database
+from tests.engines import Engine
 
 SECOND = 1_000_000
 PROCESSES, ENTRIES, RATE = 4, 60, 500.0
-SCHEMA = Path(next(iter(queues.__path__))) / "schema"
 CHILD = """
 import asyncio, sys, time
-from pathlib import Path
 from queues import lanes
-from queues.database import SQLite
+from tests.engines import open_at
 
-async def main(path, name, entries, rate):
-    database = SQLite(Path(path))
+async def main(place, name, entries, rate):
+    database = await open_at(place)
     for n in range(entries):
         now = time.time_ns() // 1000
         limits = lanes.Limits(rate)
@@ -38,25 +36,23 @@ asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
 """
 
 
-async def opened(path: Path | None) -> SQLite:
-    database = SQLite(path)
-    await database.migrate(migrations_in(SCHEMA, "queues"))
-    return database
+@pytest.fixture
+async def database(engine: Engine) -> Database:
+    return await engine.open()
 
 
 async def enter(
-    database: SQLite, holder: str, limits: lanes.Limits, now: int, patience: int = 0, hold: int = SECOND
+    database: Database, holder: str, limits: lanes.Limits, now: int, patience: int = 0, hold: int = SECOND
 ) -> lanes.Entry:
     return await database.write(lambda tx: lanes.enter(tx, "t", "lane", holder, limits, now, patience, hold))
 
 
-async def test_four_processes_on_one_database_share_the_rate(tmp_path: Path) -> None:
+async def test_four_processes_on_one_database_share_the_rate(engine: Engine) -> None:
     """Each moment is one process's alone, and any two are an interval apart: the rate holds exactly."""
-    database = await opened(tmp_path / "lanes.db")
-    await database.close()
+    await engine.open()
     running = [
         await asyncio.create_subprocess_exec(
-            sys.executable, "-c", CHILD, str(tmp_path / "lanes.db"), str(n), str(ENTRIES), str(RATE),
+            sys.executable, "-c", CHILD, engine.places[0], str(n), str(ENTRIES), str(RATE),
             stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2],
         )
         for n in range(PROCESSES)
@@ -69,20 +65,18 @@ async def test_four_processes_on_one_database_share_the_rate(tmp_path: Path) -> 
     assert interval <= min(b - a for a, b in itertools.pairwise(moments))
 
 
-async def test_a_burst_goes_at_once_and_what_follows_at_the_rate() -> None:
-    database = await opened(None)
+async def test_a_burst_goes_at_once_and_what_follows_at_the_rate(database: Database) -> None:
     limits = lanes.Limits(10.0, burst=3)
     entries = [await enter(database, str(n), limits, 0, patience=SECOND) for n in range(6)]
     assert [0, 0, 0, 100_000, 200_000, 300_000] == [e.at for e in entries]
     refused = await enter(database, "7", limits, 0, patience=0)
     assert (False, 400_000) == (refused.entered, refused.at)
     assert (await enter(database, "8", limits, 10 * SECOND)).at == 10 * SECOND
-    await database.close()
 
 
 @pytest.mark.parametrize("seed", range(20))
-async def test_in_any_span_no_more_go_than_rate_and_burst_allow(seed: int) -> None:
-    random, database = Random(seed), await opened(None)
+async def test_in_any_span_no_more_go_than_rate_and_burst_allow(database: Database, seed: int) -> None:
+    random = Random(seed)
     limits, now, moments = lanes.Limits(random.uniform(0.5, 50), random.randint(1, 5)), 0, list[int]()
     for n in range(200):
         now += random.randint(0, 2 * SECOND // 50)
@@ -95,11 +89,9 @@ async def test_in_any_span_no_more_go_than_rate_and_burst_allow(seed: int) -> No
     for first in range(len(moments)):
         for last in range(first, len(moments)):
             assert last - first <= limits.burst + (moments[last] - moments[first]) / interval
-    await database.close()
 
 
-async def test_places_are_given_back_kept_by_their_holder_and_freed_when_it_died() -> None:
-    database = await opened(None)
+async def test_places_are_given_back_kept_by_their_holder_and_freed_when_it_died(database: Database) -> None:
     limits = lanes.Limits(concurrent=2)
     assert [True, True, False] == [(await enter(database, name, limits, 0)).entered for name in "abc"]
     # Whoever holds a place keeps that one.
@@ -108,4 +100,3 @@ async def test_places_are_given_back_kept_by_their_holder_and_freed_when_it_died
     assert (await enter(database, "c", limits, 0)).entered
     assert not (await enter(database, "d", limits, SECOND - 1)).entered
     assert (await enter(database, "d", limits, SECOND)).entered
-    await database.close()

@@ -3,59 +3,49 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import queues
 from queues import numbers, work
-from queues.database import SQLite, Transaction, migrations_in
+from queues.database import Database, Transaction
 from queues.work import SECOND, LeaseLost, Work
+from tests.engines import Engine
 
 T = TypeVar("T")
-SCHEMA = Path(queues.__file__).parent / "schema"
-
-
-async def opened(path: Path | None) -> SQLite:
-    database = SQLite(path)
-    await database.migrate(migrations_in(SCHEMA, "queues"))
-    return database
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[SQLite]:
-    made = await opened(tmp_path / "work.db")
-    yield made
-    await made.close()
+async def database(engine: Engine) -> Database:
+    return await engine.open()
 
 
-async def put(database: SQLite, name: str, now: int = 0, run_at: int | None = None) -> bool:
+async def put(database: Database, name: str, now: int = 0, run_at: int | None = None) -> bool:
     return await database.write(lambda tx: work.enqueue(tx, "t", f"id-{name}-{now}", "kind", name, now, run_at))
 
 
-async def take(database: SQLite, now: int, seconds: float = 10, owner: str = "me", limit: int = 10) -> list[Work]:
+async def take(database: Database, now: int, seconds: float = 10, owner: str = "me", limit: int = 10) -> list[Work]:
     return await database.write(lambda tx: work.lease(tx, database, owner, now, seconds, limit))
 
 
-async def do(database: SQLite, body: Callable[[Transaction], Awaitable[T]]) -> T:
+async def do(database: Database, body: Callable[[Transaction], Awaitable[T]]) -> T:
     async def run(tx: Transaction) -> T:
         return await body(tx)
 
     return await database.write(run)
 
 
-async def test_work_is_leased_when_due_and_by_one_at_a_time(database: SQLite) -> None:
+async def test_work_is_leased_when_due_and_by_one_at_a_time(database: Database) -> None:
     await put(database, "a", run_at=5 * SECOND)
     assert [] == await take(database, 4 * SECOND)
     assert ["a"] == [w.subject for w in await take(database, 5 * SECOND)]
     assert [] == await take(database, 6 * SECOND, owner="other")
 
 
-async def test_released_work_is_due_at_once_and_whoever_held_it_cannot_commit(database: SQLite) -> None:
+async def test_released_work_is_due_at_once_and_whoever_held_it_cannot_commit(database: Database) -> None:
     await put(database, "a")
     await put(database, "later", run_at=5 * SECOND)
     held = (await take(database, 0, seconds=60))[0]
@@ -65,7 +55,7 @@ async def test_released_work_is_due_at_once_and_whoever_held_it_cannot_commit(da
     assert [("a", 2)] == [(w.subject, w.attempts) for w in await take(database, SECOND, owner="other")]
 
 
-async def test_a_lease_that_has_passed_goes_to_another_and_the_first_cannot_commit(database: SQLite) -> None:
+async def test_a_lease_that_has_passed_goes_to_another_and_the_first_cannot_commit(database: Database) -> None:
     await put(database, "a")
     first = (await take(database, 0, seconds=10))[0]
     second = (await take(database, 11 * SECOND, owner="other"))[0]
@@ -83,14 +73,14 @@ async def test_a_lease_that_has_passed_goes_to_another_and_the_first_cannot_comm
     assert [] == await take(database, 100 * SECOND)
 
 
-async def test_the_same_thing_waits_once_at_its_earliest_date(database: SQLite) -> None:
+async def test_the_same_thing_waits_once_at_its_earliest_date(database: Database) -> None:
     assert await put(database, "a", 0, 10 * SECOND)
     assert not await put(database, "a", 1, 5 * SECOND)
     assert not await put(database, "a", 2, 20 * SECOND)
     assert 1 == len(await take(database, 5 * SECOND))
 
 
-async def test_what_is_added_while_work_runs_is_not_overlooked(database: SQLite) -> None:
+async def test_what_is_added_while_work_runs_is_not_overlooked(database: Database) -> None:
     await put(database, "a")
     item = (await take(database, 0))[0]
     await put(database, "a", 1)
@@ -99,7 +89,7 @@ async def test_what_is_added_while_work_runs_is_not_overlooked(database: SQLite)
     assert ["a"] == [w.subject for w in await take(database, SECOND)]
 
 
-async def test_buried_work_stays_until_it_is_revived(database: SQLite) -> None:
+async def test_buried_work_stays_until_it_is_revived(database: Database) -> None:
     await put(database, "a")
     item = (await take(database, 0))[0]
     await do(database, lambda tx: work.bury(tx, item, 1, "a person must look"))
@@ -108,20 +98,20 @@ async def test_buried_work_stays_until_it_is_revived(database: SQLite) -> None:
     assert 1 == len(await take(database, 1000 * SECOND))
 
 
-async def test_a_renewed_lease_holds(database: SQLite) -> None:
+async def test_a_renewed_lease_holds(database: Database) -> None:
     await put(database, "a")
     item = (await take(database, 0, seconds=10))[0]
     await do(database, lambda tx: work.renew(tx, item, 8 * SECOND, 10))
     assert [] == await take(database, 12 * SECOND, owner="other")
 
 
-async def test_kinds_can_be_chosen(database: SQLite) -> None:
+async def test_kinds_can_be_chosen(database: Database) -> None:
     await put(database, "a")
     assert [] == await database.write(lambda tx: work.lease(tx, database, "me", 1, 10, 5, ("other",)))
     assert 1 == len(await database.write(lambda tx: work.lease(tx, database, "me", 1, 10, 5, ("other", "kind"))))
 
 
-async def test_numbers_are_never_given_twice(database: SQLite) -> None:
+async def test_numbers_are_never_given_twice(database: Database) -> None:
     blocks = await asyncio.gather(
         *(database.write(lambda tx, n=n: numbers.mint(tx, "t", "isa", n % 5 + 1)) for n in range(200))
     )
@@ -129,7 +119,7 @@ async def test_numbers_are_never_given_twice(database: SQLite) -> None:
     assert list(range(1, len(given_out) + 1)) == sorted(given_out)
 
 
-async def test_numbers_that_are_skipped_are_given_by_no_series_not_even_by_one_to_come(database: SQLite) -> None:
+async def test_numbers_that_are_skipped_are_given_by_no_series_not_even_by_one_to_come(database: Database) -> None:
     assert 1 == await database.write(lambda tx: numbers.mint(tx, "t", "old", 3))
     await database.write(lambda tx: numbers.skip(tx, "t", 100))
     assert 104 == await database.write(lambda tx: numbers.mint(tx, "t", "old"))
@@ -143,7 +133,7 @@ async def test_numbers_that_are_skipped_are_given_by_no_series_not_even_by_one_t
     assert 205 == await database.write(lambda tx: numbers.mint(tx, "t", "old"))
 
 
-async def test_a_series_that_is_used_up_says_so(database: SQLite) -> None:
+async def test_a_series_that_is_used_up_says_so(database: Database) -> None:
     async def last(tx: Transaction) -> None:
         await tx.execute(
             "INSERT INTO numbers (tenant_id, series, next) VALUES ('t', 'x', $1)", numbers.CONTROL_NUMBER_MAX
@@ -155,15 +145,15 @@ async def test_a_series_that_is_used_up_says_so(database: SQLite) -> None:
         await database.write(lambda tx: numbers.mint(tx, "t", "x"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.tuples(st.sampled_from("abc"), st.sampled_from(["put", "take", "finish", "postpone", "lapse"])), max_size=25
     )
 )
-def test_no_history_loses_work_or_gives_it_to_two(story: list[tuple[str, str]]) -> None:
+def test_no_history_loses_work_or_gives_it_to_two(engine: Engine, story: list[tuple[str, str]]) -> None:
     async def live() -> None:
-        database = await opened(None)
+        database = await engine.open()
         now, held, waiting = 0, dict[str, Work](), set[str]()
         for name, act in story:
             now += SECOND
@@ -188,6 +178,6 @@ def test_no_history_loses_work_or_gives_it_to_two(story: list[tuple[str, str]]) 
                     waiting.add(name)
         last = await take(database, now + 10_000 * SECOND, limit=100)
         assert waiting | set(held) == {w.subject for w in last}
-        await database.close()
+        await engine.close()
 
     asyncio.run(live())

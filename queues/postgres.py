@@ -1,0 +1,571 @@
+"""PostgreSQL as the database of any number of nodes: the contract of `queues.database`, kept on asyncpg.
+
+Those who write come one after the other here, too: each COMMIT holds the bodies of many callers of a node, and has the one lock of
+all writers from its first statement on. So a body that is right on the embedded database is right here, positions follow the order of
+the commits, and nothing fails for want of serialization. A node that hangs with the lock is cut off by the server.
+
+A COMMIT whose answer is lost is settled by the row that its transaction wrote: who has the lock after it sees whether that is there.
+
+Sources: postgresql.org/docs/current/explicit-locking.html (advisory locks; each statement of READ COMMITTED sees what was committed
+before it), errcodes-appendix.html, sql-notify.html, runtime-config-wal.html#GUC-SYNCHRONOUS-COMMIT.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+import types
+from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from contextvars import Context, copy_context
+from typing import Any, Literal, NamedTuple, TypeVar
+from uuid import uuid4
+
+import asyncpg  # pyright: ignore[reportMissingTypeStubs]
+
+from queues.database import Body, DatabaseError, DatabaseFull, Migration, Row, Transaction, Unique, Value
+
+__all__ = ["PostgreSQL"]
+
+T = TypeVar("T")
+_pg: Any = asyncpg
+
+# Bodies in one COMMIT: past 64 savepoints PostgreSQL keeps them on disk.
+_BATCH_MAX = 64
+_CHANNEL = "claimwire_work"
+# "claimwir" in ASCII: advisory locks are numbers that all who share a database agree on.
+_LOCK = 0x636C61696D776972
+_TRIES = 8
+_PAUSE_SECONDS, _PAUSE_SECONDS_MAX = 0.05, 1.0
+# How often it is asked what became of a COMMIT, at a second's distance: longer than a server takes to start again.
+_OUTCOME_TRIES = 60
+_CONNECT_SECONDS = 5.0
+# A statement of ours that takes longer has lost its server.
+_STATEMENT_SECONDS = 30.0
+_SKEW_MICROSECONDS = 2_000_000
+_MICROSECONDS = 1_000_000
+_SETTINGS = {
+    "application_name": "claimwire",
+    "jit": "off",
+    "timezone": "UTC",
+    # A node that is frozen, or gone without a word, must not keep the others from writing.
+    "idle_in_transaction_session_timeout": "10000",
+    "lock_timeout": "20000",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+# Each node's latest COMMIT, told from all others.
+_COMMITS = (
+    "CREATE TABLE IF NOT EXISTS commits (node TEXT PRIMARY KEY, commit_id TEXT NOT NULL, at TIMESTAMPTZ NOT NULL)"
+)
+_LOST = (
+    _pg.PostgresConnectionError,
+    _pg.InterfaceError,
+    _pg.TargetServerAttributeNotMatched,
+    OSError,
+    TimeoutError,
+)
+# SQLSTATE of what may be well when done again: serialization failure and deadlock, no connection left, starting and shutting down,
+# cut off in a transaction, no lock, another server's turn (read only).
+_AGAIN = frozenset({"40001", "40P01", "53300", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "55P03", "25006"})
+_FULL = frozenset({"53100", "53200", "58030", "25006"})
+_UNDONE = (_pg.TransactionRollbackError, _pg.IntegrityConstraintViolationError)
+
+
+class _Again(Exception):
+    """Nothing of the transaction was kept; it may be well when done again."""
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__(type(cause).__name__)
+        self.cause = cause
+
+
+def _sqlstate(error: BaseException) -> str:
+    return str(getattr(error, "sqlstate", None) or "")
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether it may be well when done again. Plans made before the tables changed are made anew then."""
+    return isinstance(error, (*_LOST, _pg.InvalidCachedStatementError)) or _sqlstate(error) in _AGAIN
+
+
+def _translated(error: BaseException) -> DatabaseError:
+    """What an error means to callers. Messages of PostgreSQL are left out: they may quote values."""
+    code = _sqlstate(error)
+    if isinstance(error, _pg.UniqueViolationError):
+        return Unique("a unique key is taken already")
+    if code in _FULL:
+        return DatabaseFull(f"the database cannot write: {type(error).__name__}")
+    if isinstance(error, _LOST):
+        return DatabaseError(f"the database cannot be reached: {type(error).__name__}")
+    return DatabaseError(f"{type(error).__name__}{f' ({code})' if code else ''}")
+
+
+# --- bodies -----------------------------------------------------------------------------------------------------------
+
+
+class _Asked(NamedTuple):
+    """A statement that a body waits for."""
+
+    how: Literal["fetch", "execute", "many"]
+    sql: str
+    values: Sequence[Any]
+
+    async def answer(self, connection: Any) -> Any:
+        """What it comes to on a connection."""
+        match self.how:
+            case "fetch":
+                return [tuple(row) for row in await connection.fetch(self.sql, *self.values)]
+            case "execute":
+                # The tag says how many rows last: UPDATE 3, INSERT 0 1.
+                count = (await connection.execute(self.sql, *self.values)).rpartition(" ")[2]
+                return int(count) if count.isdigit() else 0
+            case "many":
+                return await connection.executemany(self.sql, self.values)
+
+
+@types.coroutine
+def _ask(how: Literal["fetch", "execute", "many"], sql: str, values: Sequence[Any]) -> Generator[_Asked, Any, Any]:
+    return (yield _Asked(how, sql, values))
+
+
+class _Statements:
+    """A transaction as bodies see it: each statement is handed to whoever drives the body."""
+
+    __slots__ = ("announced", "callbacks")
+
+    def __init__(self) -> None:
+        self.callbacks: list[Callable[[], None]] = []
+        self.announced = False
+
+    async def fetch(self, sql: str, *values: Value) -> list[Row]:
+        return await _ask("fetch", sql, values)
+
+    async def row(self, sql: str, *values: Value) -> Row | None:
+        rows: list[Row] = await _ask("fetch", sql, values)
+        return rows[0] if rows else None
+
+    async def execute(self, sql: str, *values: Value) -> int:
+        return await _ask("execute", sql, values)
+
+    async def many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
+        if values := list(rows):
+            await _ask("many", sql, values)
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        self.callbacks.append(call)
+
+    def announce(self) -> None:
+        self.announced = True
+
+
+async def _drive(connection: Any, coroutine: Coroutine[Any, Any, T], context: Context) -> T:
+    """Run a body to its end on a connection; _Again where the connection, or the whole transaction, is lost for it."""
+    answer: Any = None
+    failure: DatabaseError | None = None
+    while True:
+        try:
+            if failure is None:
+                asked = context.run(coroutine.send, answer)
+            else:
+                asked = context.run(coroutine.throw, failure)
+        except StopIteration as stop:
+            return stop.value
+        if not isinstance(asked, _Asked):
+            coroutine.close()
+            raise DatabaseError("a transaction body awaited something other than its transaction")
+        answer, failure = None, None
+        try:
+            answer = await asked.answer(connection)
+        except (_pg.PostgresError, _pg.InterfaceError, OSError, TimeoutError) as error:
+            # asyncpg says so, too, where a statement does not fit its values: then the connection lives.
+            misused = isinstance(error, _pg.InterfaceError) and not connection.is_closed()
+            if _passes(error) and not misused:
+                coroutine.close()
+                raise _Again(error) from None
+            failure = DatabaseError(f"a statement that cannot be: {error}") if misused else _translated(error)
+
+
+# A body, who waits for it, and the context it was asked in.
+_Waiting = tuple[Body[Any], "asyncio.Future[Any]", Context]
+# What a body came to: its value or its error, and what it wanted done after the COMMIT.
+_Done = tuple[Any, "BaseException | None", _Statements]
+
+
+class PostgreSQL:
+    """A PostgreSQL database behind a URL; `open` makes one. Several hosts may be named: the one that takes writes is found.
+
+    A node has one connection that writes, up to `readers` that read, and one that listens.
+    """
+
+    skip_locked = "FOR UPDATE SKIP LOCKED"
+
+    def __init__(self, url: str, readers: int = 4) -> None:
+        self._url = url
+        self._node = uuid4().hex
+        self._readers = asyncio.Semaphore(readers)
+        self._idle: list[Any] = []
+        self._writer: Any = None
+        self._waiting: list[_Waiting] = []
+        self._flushing: asyncio.Task[None] | None = None
+        self._hearing: asyncio.Task[None] | None = None
+        self._listeners: list[Callable[[], None]] = []
+        self._closed = False
+
+    @classmethod
+    async def open(cls, url: str, readers: int = 4) -> PostgreSQL:
+        """Connect, and make ready what transactions need. DatabaseError when there is no such database, or none that takes writes."""
+        made = cls(url, readers)
+
+        async def ready(tx: Transaction) -> None:
+            await tx.execute(_COMMITS)
+            # Of nodes that are long gone.
+            await tx.execute("DELETE FROM commits WHERE at < now() - interval '30 days'")
+
+        try:
+            await made._alone(ready)
+        except BaseException:
+            await made.close()
+            raise
+        return made
+
+    async def write(self, body: Body[T]) -> T:
+        if self._closed:
+            raise DatabaseError("the database is closed")
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append((body, future, copy_context()))
+        if self._flushing is None:
+            self._flushing = asyncio.get_running_loop().create_task(self._flush(), name="database")
+        return await future
+
+    async def read(self, body: Body[T]) -> T:
+        context = copy_context()
+
+        async def once() -> T:
+            async with self._reading() as connection:
+                value = await _drive(connection, context.run(body, _Statements()), context)
+                await connection.execute("COMMIT")
+                return value
+
+        return await _persist(once)
+
+    async def migrate(self, migrations: Sequence[Migration]) -> list[str]:
+        async def body(tx: Transaction) -> list[str]:
+            await tx.execute("CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY)")
+            done = {row[0] for row in await tx.fetch("SELECT name FROM migration")}
+            new = [m for m in migrations if m[0] not in done]
+            for name, sql in new:
+                await tx.execute(_rendered(sql))
+                await tx.execute("INSERT INTO migration (name) VALUES ($1)", name)
+            return [name for name, _ in new]
+
+        return await self._alone(body)
+
+    def listen(self, call: Callable[[], None]) -> None:
+        self._listeners.append(call)
+        if self._hearing is None:
+            self._hearing = asyncio.get_running_loop().create_task(self._hear(), name="database listener")
+
+    async def warnings(self) -> list[str]:
+        """What of the server's settings may lose what was told committed, each in a sentence that says what to do."""
+
+        async def body(tx: Transaction) -> Row | None:
+            return await tx.row(
+                "SELECT current_setting('fsync'), current_setting('full_page_writes'), (SELECT reset_val FROM pg_settings"
+                " WHERE name = 'synchronous_commit'), current_setting('synchronous_standby_names'),"
+                " (extract(epoch FROM clock_timestamp()) * 1000000)::BIGINT"
+            )
+
+        row = await self.read(body)
+        assert row is not None
+        fsync, pages, commit, standbys, clock = row
+        return _told(fsync, pages, commit, standbys, clock - time.time_ns() // 1000)
+
+    async def close(self) -> None:
+        while self._flushing is not None:
+            await asyncio.wait([self._flushing])
+        self._closed = True
+        if self._hearing is not None:
+            self._hearing.cancel()
+            await asyncio.wait([self._hearing])
+        for connection in (self._writer, *self._idle):
+            await _end(connection)
+        self._writer, self._idle = None, []
+
+    # --- connections --------------------------------------------------------------------------------------------------
+
+    async def _connect(self, statement_seconds: float | None = _STATEMENT_SECONDS) -> Any:
+        """A new connection to the server that takes writes; _Again when there is none now."""
+        try:
+            connection = await _pg.connect(
+                self._url,
+                timeout=_CONNECT_SECONDS,
+                command_timeout=statement_seconds,
+                server_settings=_SETTINGS,
+                target_session_attrs="read-write",
+            )
+        except (*_LOST, _pg.PostgresError) as error:
+            if _passes(error):
+                raise _Again(error) from None
+            raise _translated(error) from None
+        except ValueError:
+            raise DatabaseError("the URL of the database cannot be read: postgresql://user@host:5432/name") from None
+        # Whatever the server's default is: what we tell durable is on its disk.
+        await connection.execute(
+            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+        )
+        return connection
+
+    @asynccontextmanager
+    async def _reading(self) -> Any:
+        """A connection in a transaction that sees one moment of the database; closed where it is not left in good order."""
+        async with self._readers:
+            connection = self._idle.pop() if self._idle else await self._connect()
+            try:
+                await _said(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                yield connection
+            finally:
+                with suppress(*_LOST, _pg.PostgresError):
+                    if connection.is_in_transaction():
+                        await connection.execute("ROLLBACK")
+                if self._closed or connection.is_closed() or connection.is_in_transaction():
+                    await _end(connection)
+                else:
+                    self._idle.append(connection)
+
+    async def _alone(self, body: Body[T]) -> T:
+        """Run a body that may take long, on a connection of its own, with the lock of all writers."""
+
+        async def once() -> T:
+            connection = await self._connect(None)
+            try:
+                await _said(connection, f"SET lock_timeout = 0; BEGIN; SELECT pg_advisory_xact_lock({_LOCK})")
+                value = await _drive(connection, body(_Statements()), copy_context())
+                await _said(connection, "COMMIT")
+                return value
+            finally:
+                await _end(connection)
+
+        return await _persist(once)
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    async def _flush(self) -> None:
+        try:
+            while self._waiting:
+                # Callers that are about to ask share this COMMIT: a turn of the loop is shorter than one.
+                gathered = 0
+                while gathered < len(self._waiting) < _BATCH_MAX:
+                    gathered = len(self._waiting)
+                    await asyncio.sleep(0)
+                batch, self._waiting = self._waiting[:_BATCH_MAX], self._waiting[_BATCH_MAX:]
+                await self._commit(batch)
+        finally:
+            self._flushing = None
+
+    async def _commit(self, batch: list[_Waiting]) -> None:
+        """Run the bodies of a batch, again where that helps, and tell their callers."""
+        try:
+            results = await _persist(lambda: self._attempt(batch))
+        except BaseException as error:
+            failure = error if isinstance(error, Exception) else DatabaseError("the commit was interrupted")
+            for _, future, _ in batch:
+                if not future.done():
+                    future.set_exception(failure)
+            if not isinstance(error, DatabaseError):
+                raise
+            return
+        for _, error, statements in results:
+            if error is None:
+                for call in statements.callbacks:
+                    call()
+        for (_, future, _), (value, error, _) in zip(batch, results, strict=True):
+            if not future.done():
+                future.set_exception(error) if error is not None else future.set_result(value)
+        if any(error is None and statements.announced for _, error, statements in results):
+            self._tell()
+
+    async def _attempt(self, batch: list[_Waiting]) -> list[_Done]:
+        """One transaction with the bodies of a batch; what each came to. _Again where nothing of it was kept."""
+        if self._writer is None or self._writer.is_closed():
+            self._writer = await self._connect()
+        connection, commit_id = self._writer, uuid4().hex
+        try:
+            await _said(
+                connection,
+                f"BEGIN; SELECT pg_advisory_xact_lock({_LOCK}); INSERT INTO commits (node, commit_id, at) VALUES ('{self._node}', '{commit_id}', now())"
+                " ON CONFLICT (node) DO UPDATE SET commit_id = excluded.commit_id, at = excluded.at",
+            )
+            results: list[_Done] = []
+            for body, _, context in batch:
+                results.append(await self._one(connection, body, context, apart=len(batch) > 1))
+            kept = [statements for _, error, statements in results if error is None]
+            if not kept:
+                await _said(connection, "ROLLBACK")
+                return results
+        except BaseException:
+            await self._drop(connection)
+            raise
+        notify = f"NOTIFY {_CHANNEL}; " if any(statements.announced for statements in kept) else ""
+        try:
+            tag = await connection.execute(f"{notify}COMMIT")
+        except _UNDONE as error:
+            await self._drop(connection)
+            raise _Again(error) from None
+        except BaseException as error:
+            connection.terminate()
+            if not isinstance(error, (*_LOST, _pg.PostgresError)):
+                raise
+            if not await self._was_kept(commit_id):
+                raise _Again(error) from None
+        else:
+            if tag != "COMMIT":
+                raise DatabaseError("the transaction was rolled back at its COMMIT")
+        return results
+
+    async def _one(self, connection: Any, body: Body[Any], context: Context, *, apart: bool) -> _Done:
+        """Run a body. `apart` says that there are others in the transaction: then this one has a savepoint to go back to."""
+        statements = _Statements()
+        if apart:
+            await _said(connection, "SAVEPOINT body")
+        try:
+            value = await _drive(connection, context.run(body, statements), context)
+        except _Again:
+            raise
+        except Exception as error:
+            if apart:
+                await _said(connection, "ROLLBACK TO SAVEPOINT body; RELEASE SAVEPOINT body")
+            return None, error, statements
+        if apart:
+            await _said(connection, "RELEASE SAVEPOINT body")
+        return value, None, statements
+
+    async def _drop(self, connection: Any) -> None:
+        """Leave a transaction that came to nothing."""
+        try:
+            if connection.is_in_transaction():
+                await connection.execute("ROLLBACK")
+        except (*_LOST, _pg.PostgresError):
+            connection.terminate()
+        if connection is self._writer and (connection.is_closed() or connection.is_in_transaction()):
+            self._writer = None
+
+    async def _was_kept(self, commit_id: str) -> bool:
+        """Whether a COMMIT without an answer is one. Its transaction has ended once we have the lock it held."""
+        for attempt in range(_OUTCOME_TRIES):
+            if attempt:
+                await asyncio.sleep(_PAUSE_SECONDS_MAX)
+            with suppress(_Again):
+                connection = await self._connect()
+                try:
+                    await _said(connection, f"BEGIN; SELECT pg_advisory_xact_lock({_LOCK})")
+                    found = await connection.fetchval("SELECT commit_id FROM commits WHERE node = $1", self._node)
+                    return found == commit_id
+                except (*_LOST, _pg.PostgresError) as error:
+                    if not _passes(error):
+                        raise _translated(error) from None
+                finally:
+                    await _end(connection)
+        raise DatabaseError("the connection was lost at a COMMIT, and whether it was kept could not be found out")
+
+    # --- listening ----------------------------------------------------------------------------------------------------
+
+    def _tell(self) -> None:
+        for call in self._listeners:
+            call()
+
+    def _heard(self, _: Any, process_id: int, __: str, ___: object) -> None:
+        # What this node announced it has heard of at the COMMIT.
+        if self._writer is None or self._writer.is_closed() or process_id != self._writer.get_server_pid():
+            self._tell()
+
+    async def _hear(self) -> None:
+        """Listen to what other nodes announce, for as long as the database is open."""
+        while True:
+            lost = asyncio.Event()
+            connection: Any = None
+            try:
+                connection = await self._connect()
+                connection.add_termination_listener(lambda _, gone=lost: gone.set())
+                await connection.add_listener(_CHANNEL, self._heard)
+                # There may have been work while nobody listened.
+                self._tell()
+                await lost.wait()
+            except (_Again, DatabaseError, *_LOST, _pg.PostgresError):
+                pass
+            finally:
+                await _end(connection)
+            await asyncio.sleep(_PAUSE_SECONDS_MAX)
+
+
+# --- pieces -----------------------------------------------------------------------------------------------------------
+
+
+async def _persist(once: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Do it, and again where nothing was kept and that may help: a few seconds long, then DatabaseError."""
+    pause = _PAUSE_SECONDS
+    for attempt in range(1, _TRIES + 1):
+        try:
+            return await once()
+        except _Again as again:
+            cause = again.cause
+        except (*_LOST, _pg.PostgresError) as error:
+            if not _passes(error):
+                raise _translated(error) from None
+            cause = error
+        if attempt < _TRIES:
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _PAUSE_SECONDS_MAX)
+    raise _translated(cause) from None
+
+
+async def _said(connection: Any, sql: str) -> None:
+    """Say something about the transaction itself."""
+    try:
+        await connection.execute(sql)
+    except (*_LOST, _pg.PostgresError) as error:
+        if _passes(error):
+            raise _Again(error) from None
+        raise _translated(error) from None
+
+
+async def _end(connection: Any) -> None:
+    """Close a connection, whatever state it is in."""
+    if connection is None or connection.is_closed():
+        return
+    try:
+        await connection.close(timeout=_CONNECT_SECONDS)
+    except (*_LOST, _pg.PostgresError):
+        connection.terminate()
+
+
+def _rendered(sql: str) -> str:
+    """A migration as PostgreSQL takes it: texts are ordered by their bytes, as on the embedded database and whatever the locale is."""
+    return re.sub(r"\bTEXT\b", 'TEXT COLLATE "C"', sql)
+
+
+def _told(fsync: str, pages: str, commit: str, standbys: str, skew: int) -> list[str]:
+    """What is to be said of a server with these settings, whose clock is so many microseconds ahead of ours."""
+    told: list[str] = []
+    if fsync != "on" or pages != "on":
+        told.append("fsync or full_page_writes is off: a power cut can destroy the database; turn both on")
+    if commit == "off":
+        told.append(
+            "synchronous_commit is off: Claimwire turns it on for what it writes; turn it on for the whole server"
+        )
+    if not standbys.strip():
+        told.append(
+            "synchronous_standby_names is empty: what was committed last is lost with this server; name a standby on another machine"
+        )
+    elif commit in ("off", "local"):
+        told.append(
+            f"synchronous_commit is {commit}: a COMMIT does not wait for the standby, and what was committed last is lost at a"
+            " failover; set it to on or remote_apply"
+        )
+    if abs(skew) > _SKEW_MICROSECONDS:
+        told.append(
+            f"the clock of this machine and that of the database are {abs(skew) / _MICROSECONDS:.0f} s apart: let both follow NTP"
+        )
+    return told

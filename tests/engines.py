@@ -1,0 +1,150 @@
+"""The databases that contracts are kept on: the embedded one, and a PostgreSQL server of the tests' own where one is installed."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from queues.database import Database, Migration, SQLite, migrations_in
+from queues.postgres import PostgreSQL
+
+__all__ = ["Engine", "Server", "postgresql_missing", "queue_migrations"]
+
+_PLACES = ("/usr/lib/postgresql", "/usr/local", "/usr")
+_USER = "postgres"
+
+
+def _programs() -> Path | None:
+    """The folder with the programs of the newest PostgreSQL here."""
+    found = {Path(path) for path in [shutil.which("initdb") or ""] if path}
+    for place in _PLACES:
+        found |= set(Path(place).glob("*/bin/initdb")) | set(Path(place).glob("bin/initdb"))
+    return max((path.resolve().parent for path in found), default=None)
+
+
+def postgresql_missing() -> str:
+    """Why no server can be started here; empty where one can."""
+    if _programs() is None:
+        return "PostgreSQL is not installed: initdb was not found"
+    if os.geteuid() == 0:
+        try:
+            pwd.getpwnam(_USER)
+        except KeyError:
+            return f"PostgreSQL does not run as root, and there is no user {_USER}"
+    return ""
+
+
+class Server:
+    """A PostgreSQL server in a folder of its own, on a socket there. Nothing is synced: what it loses at a power cut is nobody's."""
+
+    def __init__(self, **settings: str) -> None:
+        programs = _programs()
+        assert programs is not None
+        self._programs = programs
+        self.folder = Path(tempfile.mkdtemp(prefix="claimwire-postgresql-"))
+        self._numbers = itertools.count()
+        if os.geteuid() == 0:
+            user = pwd.getpwnam(_USER)
+            os.chown(self.folder, user.pw_uid, user.pw_gid)
+        self._settings = {"fsync": "off", "listen_addresses": "", "unix_socket_directories": str(self.folder), **settings}
+        self._run("initdb", "-D", str(self.data), "-U", _USER, "-A", "trust", "-E", "UTF8", "--no-sync")
+        with (self.data / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in self._settings.items())
+        self.start()
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def socket(self) -> str:
+        """The path of the socket it listens on."""
+        return str(self.folder / ".s.PGSQL.5432")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self._programs / program), *arguments]
+        if os.geteuid() == 0:
+            command = ["runuser", "-u", _USER, "--", *command]
+        subprocess.run(command, check=True, capture_output=True, cwd=self.folder, timeout=120)
+
+    def start(self) -> None:
+        """Let it run; returns once it takes connections."""
+        log = str(self.folder / "log")
+        self._run("pg_ctl", "-D", str(self.data), "-l", log, "-w", "start")
+
+    def stop(self, mode: str = "fast") -> None:
+        """Let it end."""
+        self._run("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "stop")
+
+    def kill(self) -> None:
+        """As the system does that has no memory left."""
+        process = int((self.data / "postmaster.pid").read_text().split()[0])
+        os.kill(process, signal.SIGKILL)
+
+    def remove(self) -> None:
+        """Let it end, with all it holds."""
+        self.stop("immediate")
+        shutil.rmtree(self.folder)
+
+    def sql(self, text: str, database: str = _USER) -> str:
+        """What a statement says, as psql prints it."""
+        command = [str(self._programs / "psql"), "-h", str(self.folder), "-U", _USER, "-d", database, "-XAtqc", text]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+
+    def fresh(self) -> str:
+        """The URL of a new, empty database."""
+        name = f"test_{next(self._numbers)}"
+        self.sql(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def url(self, name: str) -> str:
+        """The URL of a database."""
+        return f"postgresql://{_USER}@/{name}?host={self.folder}"
+
+
+def queue_migrations() -> list[Migration]:
+    """The tables of the queue."""
+    return migrations_in(Path(__file__).parents[1] / "queues" / "schema", "queues")
+
+
+class Engine:
+    """One kind of database, of which new ones are opened."""
+
+    def __init__(self, folder: Path, server: Server | None = None) -> None:
+        self.name = "sqlite" if server is None else "postgresql"
+        self._server, self._folder = server, folder
+        self._numbers = itertools.count()
+        # Where the databases are that are there, for processes that open them again: a path or a URL.
+        self.places: list[str] = []
+        self._open: list[Database] = []
+
+    async def open(self, migrations: Sequence[Migration] | None = None) -> Database:
+        """A new database, with the tables of the queue where none are named."""
+        place = str(self._folder / f"{next(self._numbers)}.db") if self._server is None else self._server.fresh()
+        self.places.append(place)
+        made = await open_at(place)
+        self._open.append(made)
+        await made.migrate(queue_migrations() if migrations is None else migrations)
+        return made
+
+    async def open_again(self) -> Database:
+        """The database that was opened last, once more, as another process has it."""
+        self._open.append(await open_at(self.places[-1]))
+        return self._open[-1]
+
+    async def close(self) -> None:
+        """Close all that are open."""
+        while self._open:
+            await self._open.pop().close()
+
+
+async def open_at(place: str) -> Database:
+    """The database at a path or a URL."""
+    return await PostgreSQL.open(place) if place.startswith("postgresql:") else SQLite(Path(place))
