@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 import types
-from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from contextvars import Context, copy_context
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -63,14 +62,18 @@ _COMMITS = (
 _LOST = (
     _pg.PostgresConnectionError,
     _pg.InterfaceError,
-    _pg.TargetServerAttributeNotMatched,
+    # So asyncpg ends when a connection breaks between two answers, and when no host takes writes.
+    _pg.InternalClientError,
     OSError,
     TimeoutError,
 )
 # SQLSTATE of what may be well when done again: serialization failure and deadlock, no connection left, starting and shutting down,
 # cut off in a transaction, no lock, another server's turn (read only).
-_AGAIN = frozenset({"40001", "40P01", "53300", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "55P03", "25006"})
-_FULL = frozenset({"53100", "53200", "58030", "25006"})
+_READ_ONLY = "25006"
+_AGAIN = frozenset(
+    {"40001", "40P01", "53300", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "55P03", _READ_ONLY}
+)
+_FULL = frozenset({"53100", "53200", "58030", _READ_ONLY})
 _UNDONE = (_pg.TransactionRollbackError, _pg.IntegrityConstraintViolationError)
 
 
@@ -167,10 +170,8 @@ async def _drive(connection: Any, coroutine: Coroutine[Any, Any, T], context: Co
     failure: DatabaseError | None = None
     while True:
         try:
-            if failure is None:
-                asked = context.run(coroutine.send, answer)
-            else:
-                asked = context.run(coroutine.throw, failure)
+            go_on: Callable[[Any], Any] = coroutine.send if failure is None else coroutine.throw
+            asked = context.run(go_on, answer if failure is None else failure)
         except StopIteration as stop:
             return stop.value
         if not isinstance(asked, _Asked):
@@ -179,7 +180,7 @@ async def _drive(connection: Any, coroutine: Coroutine[Any, Any, T], context: Co
         answer, failure = None, None
         try:
             answer = await asked.answer(connection)
-        except (_pg.PostgresError, _pg.InterfaceError, OSError, TimeoutError) as error:
+        except (*_LOST, _pg.PostgresError) as error:
             # asyncpg says so, too, where a statement does not fit its values: then the connection lives.
             misused = isinstance(error, _pg.InterfaceError) and not connection.is_closed()
             if _passes(error) and not misused:
@@ -268,8 +269,11 @@ class PostgreSQL:
         if self._hearing is None:
             self._hearing = asyncio.get_running_loop().create_task(self._hear(), name="database listener")
 
-    async def warnings(self) -> list[str]:
-        """What of the server's settings may lose what was told committed, each in a sentence that says what to do."""
+    async def warnings(self, now: int) -> list[str]:
+        """What of the server's settings may lose what was told committed, each in a sentence that says what to do.
+
+        So, too, where its clock is far from ours, which says `now` in microseconds.
+        """
 
         async def body(tx: Transaction) -> Row | None:
             return await tx.row(
@@ -281,7 +285,7 @@ class PostgreSQL:
         row = await self.read(body)
         assert row is not None
         fsync, pages, commit, standbys, clock = row
-        return _told(fsync, pages, commit, standbys, clock - time.time_ns() // 1000)
+        return _told(fsync, pages, commit, standbys, clock - now)
 
     async def close(self) -> None:
         while self._flushing is not None:
@@ -303,15 +307,16 @@ class PostgreSQL:
                 self._url,
                 timeout=_CONNECT_SECONDS,
                 command_timeout=statement_seconds,
-                server_settings=_SETTINGS,
+                # What the URL says of settings holds.
+                server_settings={k: v for k, v in _SETTINGS.items() if f"{k}=" not in self._url},
                 target_session_attrs="read-write",
             )
+        except ValueError:
+            raise DatabaseError("the URL of the database cannot be read: postgresql://user@host:5432/name") from None
         except (*_LOST, _pg.PostgresError) as error:
             if _passes(error):
                 raise _Again(error) from None
             raise _translated(error) from None
-        except ValueError:
-            raise DatabaseError("the URL of the database cannot be read: postgresql://user@host:5432/name") from None
         # Whatever the server's default is: what we tell durable is on its disk.
         await connection.execute(
             "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
@@ -319,7 +324,7 @@ class PostgreSQL:
         return connection
 
     @asynccontextmanager
-    async def _reading(self) -> Any:
+    async def _reading(self) -> AsyncGenerator[Any]:
         """A connection in a transaction that sees one moment of the database; closed where it is not left in good order."""
         async with self._readers:
             connection = self._idle.pop() if self._idle else await self._connect()
@@ -374,7 +379,7 @@ class PostgreSQL:
             for _, future, _ in batch:
                 if not future.done():
                     future.set_exception(failure)
-            if not isinstance(error, DatabaseError):
+            if not isinstance(error, Exception):
                 raise
             return
         for _, error, statements in results:
@@ -405,14 +410,14 @@ class PostgreSQL:
             if not kept:
                 await _said(connection, "ROLLBACK")
                 return results
-        except BaseException:
-            await self._drop(connection)
+        except BaseException as error:
+            await self._drop(connection, error)
             raise
         notify = f"NOTIFY {_CHANNEL}; " if any(statements.announced for statements in kept) else ""
         try:
             tag = await connection.execute(f"{notify}COMMIT")
         except _UNDONE as error:
-            await self._drop(connection)
+            await self._drop(connection, error)
             raise _Again(error) from None
         except BaseException as error:
             connection.terminate()
@@ -442,15 +447,15 @@ class PostgreSQL:
             await _said(connection, "RELEASE SAVEPOINT body")
         return value, None, statements
 
-    async def _drop(self, connection: Any) -> None:
-        """Leave a transaction that came to nothing."""
+    async def _drop(self, connection: Any, cause: BaseException) -> None:
+        """Leave a transaction that came to nothing, and with it a server that takes no writes any more."""
         try:
             if connection.is_in_transaction():
                 await connection.execute("ROLLBACK")
         except (*_LOST, _pg.PostgresError):
             connection.terminate()
-        if connection is self._writer and (connection.is_closed() or connection.is_in_transaction()):
-            self._writer = None
+        if isinstance(cause, _Again) and _sqlstate(cause.cause) == _READ_ONLY:
+            connection.terminate()
 
     async def _was_kept(self, commit_id: str) -> bool:
         """Whether a COMMIT without an answer is one. Its transaction has ended once we have the lock it held."""
@@ -488,7 +493,7 @@ class PostgreSQL:
             connection: Any = None
             try:
                 connection = await self._connect()
-                connection.add_termination_listener(lambda _, gone=lost: gone.set())
+                connection.add_termination_listener(_setting(lost))
                 await connection.add_listener(_CHANNEL, self._heard)
                 # There may have been work while nobody listened.
                 self._tell()
@@ -505,20 +510,19 @@ class PostgreSQL:
 
 async def _persist(once: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Do it, and again where nothing was kept and that may help: a few seconds long, then DatabaseError."""
-    pause = _PAUSE_SECONDS
-    for attempt in range(1, _TRIES + 1):
+    tried, pause = 0, _PAUSE_SECONDS
+    while True:
         try:
             return await once()
         except _Again as again:
             cause = again.cause
         except (*_LOST, _pg.PostgresError) as error:
-            if not _passes(error):
-                raise _translated(error) from None
             cause = error
-        if attempt < _TRIES:
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _PAUSE_SECONDS_MAX)
-    raise _translated(cause) from None
+        tried += 1
+        if tried == _TRIES or not _passes(cause):
+            raise _translated(cause) from None
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, _PAUSE_SECONDS_MAX)
 
 
 async def _said(connection: Any, sql: str) -> None:
@@ -529,6 +533,10 @@ async def _said(connection: Any, sql: str) -> None:
         if _passes(error):
             raise _Again(error) from None
         raise _translated(error) from None
+
+
+def _setting(event: asyncio.Event) -> Callable[[object], None]:
+    return lambda _: event.set()
 
 
 async def _end(connection: Any) -> None:

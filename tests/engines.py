@@ -9,7 +9,9 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from queues.database import Database, Migration, SQLite, migrations_in
@@ -53,7 +55,12 @@ class Server:
         if os.geteuid() == 0:
             user = pwd.getpwnam(_USER)
             os.chown(self.folder, user.pw_uid, user.pw_gid)
-        self._settings = {"fsync": "off", "listen_addresses": "", "unix_socket_directories": str(self.folder), **settings}
+        self._settings = {
+            "fsync": "off",
+            "listen_addresses": "",
+            "unix_socket_directories": str(self.folder),
+            **settings,
+        }
         self._run("initdb", "-D", str(self.data), "-U", _USER, "-A", "trust", "-E", "UTF8", "--no-sync")
         with (self.data / "postgresql.conf").open("a") as file:
             file.writelines(f"{name} = '{value}'\n" for name, value in self._settings.items())
@@ -88,6 +95,14 @@ class Server:
         process = int((self.data / "postmaster.pid").read_text().split()[0])
         os.kill(process, signal.SIGKILL)
 
+    def start_again(self) -> None:
+        """Let it run after it was killed, once what it left of processes is gone."""
+        for _ in range(200):
+            with suppress(subprocess.CalledProcessError):
+                return self.start()
+            time.sleep(0.05)
+        raise AssertionError((self.folder / "log").read_text())
+
     def remove(self) -> None:
         """Let it end, with all it holds."""
         self.stop("immediate")
@@ -97,6 +112,11 @@ class Server:
         """What a statement says, as psql prints it."""
         command = [str(self._programs / "psql"), "-h", str(self.folder), "-U", _USER, "-d", database, "-XAtqc", text]
         return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+
+    def until(self, text: str) -> None:
+        """Wait until a count is not 0."""
+        while self.sql(text) == "0":
+            time.sleep(0.01)
 
     def fresh(self) -> str:
         """The URL of a new, empty database."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -215,15 +214,14 @@ async def main():
         n += 20
 asyncio.run(main())
 """
-    process = subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2]
     )
     assert process.stdout is not None
-    told = {int(process.stdout.readline()) for _ in range(300)}
+    told = {int(await process.stdout.readline()) for _ in range(300)}
     process.kill()
-    told |= {int(line) for line in process.stdout.read().splitlines() if line.strip()}
-    process.stdout.close()
-    process.wait()
+    told |= {int(line) for line in (await process.stdout.read()).splitlines() if line.strip()}
+    await process.wait()
     assert told <= set(map(int, await names(database)))
 
 
