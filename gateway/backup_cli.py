@@ -53,6 +53,11 @@ def _folder(config: Path | None, data: Path | None) -> Path:
     except ConfigError as error:
         raise typer.BadParameter(str(error)) from error
     log.configure(loaded.log_level)
+    if loaded.database is not None:
+        raise typer.BadParameter(
+            "this installation is on PostgreSQL: back that up with its own tools (pg_basebackup and WAL archiving, or pg_dump),"
+            " and keep master.key apart"
+        )
     return data or (config.parent if config is not None else Path()) / loaded.data
 
 

@@ -27,10 +27,10 @@ from gateway.ledger.audit import Fault
 from gateway.ledger.restorations import Restoration
 from gateway.ledger.vault import SealBroken, Vault, master_key_from
 from gateway.restoring import go_on
-from gateway.runtime import TENANT, migrations, open_runtime
+from gateway.runtime import DATABASE_FILE, TENANT, migrations, open_runtime
 from gateway.sealed_files import NotOpened, Opening, Sealing
 from gateway.world import World, to_micros
-from queues.database import Migration, SQLite, Transaction, migrations_in
+from queues.database import SQLite, Transaction
 from queues.numbers import GUARD, NumbersUsedUp
 from queues.snapshots import damages, snapshot
 
@@ -45,7 +45,6 @@ __all__ = [
     "verify_folder",
 ]
 
-_DATABASE = "claimwire.db"
 _MANIFEST = "manifest.json"
 _CONFIGURATION = "claimwire.toml"
 # What stands beside the database, and is nowhere else.
@@ -53,10 +52,6 @@ _FOLDERS = ("payers", "companions", "codes")
 _FORMAT = 1
 _BLOCK = 1 << 20
 _MANIFEST_MAX = 1 << 20
-
-
-def _migrations() -> list[Migration]:
-    return [made for folder, component in migrations() for made in migrations_in(folder, component)]
 
 
 class BackupError(Exception):
@@ -112,7 +107,7 @@ async def verify_database(path: Path, master: bytes, now: int) -> Report:
         if await tx.row("SELECT 1 FROM sqlite_schema WHERE name = 'migration'") is None:
             raise BackupError(f"{path.name} is no database of Claimwire")
         done = {row[0] for row in await tx.fetch("SELECT name FROM migration")}
-        if done != {name for name, _ in _migrations()}:
+        if done != {name for name, _ in migrations()}:
             raise BackupError(f"the tables of {path.name} are of another version: use the version that serves it")
         if await tx.row("SELECT 1 FROM data_keys WHERE tenant_id = $1", TENANT) is not None:
             await vault.open(tx, TENANT, now)
@@ -128,13 +123,13 @@ async def verify_database(path: Path, master: bytes, now: int) -> Report:
 
 async def verify_folder(data: Path, key: Path, world: World) -> Report:
     """`verify_database` for the database of a data folder, which may be served meanwhile."""
-    if not (data / _DATABASE).exists():
+    if not (data / DATABASE_FILE).exists():
         raise BackupError(_nothing_in(data))
-    return await verify_database(data / _DATABASE, _key(key), world.micros())
+    return await verify_database(data / DATABASE_FILE, _key(key), world.micros())
 
 
 def _nothing_in(data: Path) -> str:
-    return f"there is no {_DATABASE} in {data.name}: name the data folder with --data"
+    return f"there is no {DATABASE_FILE} in {data.name}: name the data folder with --data"
 
 
 async def back_up(data: Path, target: Path, world: World, configuration: Path | None = None) -> Manifest:
@@ -142,14 +137,14 @@ async def back_up(data: Path, target: Path, world: World, configuration: Path | 
 
     Nothing is there under the file's name before it was read back and found whole. BackupError where the ledger is not sound.
     """
-    source = data / _DATABASE
+    source = data / DATABASE_FILE
     if not source.exists():
         raise BackupError(_nothing_in(data))
     made_at = world.now()
     target = _target(target, made_at)
     master = _key(data / "master.key")
     with tempfile.TemporaryDirectory(prefix=".backup-", dir=data) as work:
-        copy = Path(work) / _DATABASE
+        copy = Path(work) / DATABASE_FILE
         snapshot(source, copy)
         report = await verify_database(copy, master, to_micros(made_at))
         if not report.sound:
@@ -243,7 +238,7 @@ def _write(file: IO[bytes], master: bytes, manifest: Manifest, copy: Path, besid
         head = tarfile.TarInfo(_MANIFEST)
         head.size = len(content)
         archive.addfile(head, io.BytesIO(content))
-        for name, path in {_DATABASE: copy, **beside}.items():
+        for name, path in {DATABASE_FILE: copy, **beside}.items():
             archive.add(path, name, recursive=False)
     sealing.finish()
 
@@ -280,23 +275,23 @@ def _read_back(file: IO[bytes], master: bytes, manifest: Manifest) -> None:
             names.append(member.name)
             stream = archive.extractfile(member)
             while stream is not None and (block := stream.read(_BLOCK)):
-                if member.name == _DATABASE:
+                if member.name == DATABASE_FILE:
                     digest.update(block)
-    if told != manifest or digest.hexdigest() != manifest.database_sha256 or names != [_DATABASE, *manifest.files]:
+    if told != manifest or digest.hexdigest() != manifest.database_sha256 or names != [DATABASE_FILE, *manifest.files]:
         raise BackupError("what was written could not be read back as it was: is the disk sound?")
 
 
 def _unpack(file: IO[bytes], master: bytes, folder: Path) -> Manifest:
     """Put what a backup holds into a folder that is there and empty."""
     with _opened(file, master) as (manifest, archive):
-        known = {name for name, _ in _migrations()}
+        known = {name for name, _ in migrations()}
         if newer := [name for name in manifest.migrations if name not in known]:
             raise BackupError(
                 f"it was made by Claimwire {manifest.version}, whose tables are newer ({newer[-1]}): restore it with that version"
             )
         while (member := archive.next()) is not None:
             archive.extract(member, folder, filter="data")
-    database = folder / _DATABASE
+    database = folder / DATABASE_FILE
     if not database.exists():
         raise BackupError("it holds no database")
     if _digest(database) != manifest.database_sha256:
@@ -309,7 +304,7 @@ async def verify_backup(file: Path, key: Path, world: World) -> tuple[Manifest, 
     master = _key(key)
     with _reading(file) as content, tempfile.TemporaryDirectory(prefix=".verify-", dir=file.parent) as work:
         manifest = _unpack(content, master, Path(work))
-        return manifest, await _brought_up(Path(work) / _DATABASE, master, manifest, world)
+        return manifest, await _brought_up(Path(work) / DATABASE_FILE, master, manifest, world)
 
 
 @contextmanager
@@ -350,7 +345,7 @@ async def restore(
         )
     with _new(making / "master.key") as kept:
         kept.write(master)
-    await _brought_up(making / _DATABASE, master, manifest, world)
+    await _brought_up(making / DATABASE_FILE, master, manifest, world)
     runtime = await open_runtime(Config(), making, world)
     done: Restoration | None = None
     try:
@@ -390,7 +385,7 @@ async def _brought_up(path: Path, master: bytes, manifest: Manifest, world: Worl
     """Give a database out of a backup the tables of this version, and look into it. BackupError where it is not what was backed up."""
     database = SQLite(path)
     try:
-        await database.migrate(_migrations())
+        await database.migrate(migrations())
     finally:
         await database.close()
     report = await verify_database(path, master, world.micros())

@@ -114,11 +114,12 @@ def _run(coroutine: Coroutine[Any, Any, None]) -> None:
 
     from gateway.code_files import CodeFileError
     from gateway.companion_files import CompanionFileError
-    from queues.database import InUse
+    from gateway.runtime import KeyMissing
+    from queues.database import DatabaseError
 
     try:
         asyncio.run(coroutine)
-    except (InUse, CodeFileError, CompanionFileError) as error:
+    except (DatabaseError, KeyMissing, CodeFileError, CompanionFileError) as error:
         raise typer.BadParameter(str(error)) from error
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
@@ -139,6 +140,18 @@ def serve(
     loaded, folder = _configured(config, data, host, port)
     _usable(loaded)
     _run(run(loaded, folder, sandbox=sandbox, sandbox_url=sandbox_url))
+
+
+@app.command()
+def worker(config: ConfigOption = None, data: DataOption = None) -> None:
+    """A worker without the API: one more node on the PostgreSQL database that the configuration names."""
+    from gateway.serving import work
+
+    loaded, folder = _configured(config, data)
+    if loaded.database is None:
+        raise typer.BadParameter("more than one node needs PostgreSQL: name it in the configuration ([database] url)")
+    _usable(loaded)
+    _run(work(loaded, folder))
 
 
 @app.command()

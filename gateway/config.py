@@ -13,7 +13,7 @@ from gateway.limits import Limits
 from gateway.payers import Directory, Payer, Route
 from gateway.tables import read_table
 
-__all__ = ["Config", "ConfigError", "Mail", "load"]
+__all__ = ["Config", "ConfigError", "DatabaseServer", "Mail", "load"]
 
 
 class ConfigError(ValueError):
@@ -39,6 +39,25 @@ class Mail(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         return [("host", self.host)]
 
 
+class DatabaseServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where ledger and queue are kept, shared by all nodes: a PostgreSQL database, as a URL (libpq's form)."""
+
+    url: str
+    # Connections of each node that only read; beside them it has one that writes and one that listens.
+    readers: Annotated[int, msgspec.Meta(ge=1, le=100)] = 4
+
+    def __post_init__(self) -> None:
+        if not self.url.startswith(("postgresql://", "postgres://")):
+            raise ValueError("url is not postgresql://user@host:5432/name")
+
+    def __repr__(self) -> str:
+        return "<DatabaseServer>"
+
+    def __rich_repr__(self) -> list[tuple[str, str]]:
+        # The URL may hold a password.
+        return []
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How this installation runs. Folders are relative to the file."""
 
@@ -58,6 +77,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     work_concurrency: int = 16
     # Processes that write and read X12 beside the server; by default one for each core but one, at most four.
     judges: Annotated[int, msgspec.Meta(ge=0, le=64)] | None = None
+    # A PostgreSQL server that many nodes share; without one, the data folder has a database of its own, for one process.
+    database: DatabaseServer | None = None
     # Who is written to about alarms; nobody by itself.
     mail: Mail | None = None
     # Networks inside which webhooks may go to, also without TLS: by default none but public ones are reached.

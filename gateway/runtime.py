@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
@@ -18,7 +19,7 @@ from gateway.companion_files import CompanionFileError, companions_in, missing
 from gateway.config import Config
 from gateway.judges import Judges
 from gateway.ledger import checks, idempotency
-from gateway.ledger.vault import Vault, master_key_from
+from gateway.ledger.vault import SealBroken, Vault, master_key_from
 from gateway.lifecycle import Profile
 from gateway.payer_files import PayerFile
 from gateway.payers import Directory, Route
@@ -27,14 +28,30 @@ from gateway.world import SystemWorld, World
 from observability import log
 from observability.metrics import Metrics
 from queues import circuits, lanes, work
-from queues.database import Database, SQLite, Transaction, migrations_in
+from queues.database import Database, DatabaseError, Migration, SQLite, Transaction, migrations_in
 from x12.codes.lists import Lists, shipped
 
-__all__ = ["TENANT", "Runtime", "open_runtime"]
+__all__ = [
+    "DATABASE_FILE",
+    "TENANT",
+    "KeyMissing",
+    "Runtime",
+    "migrations",
+    "open_database",
+    "open_runtime",
+    "release_all",
+]
 
 # One installation serves one practice or group; the column is there for those that will serve many.
 TENANT = "default"
+DATABASE_FILE = "claimwire.db"
 _LOG = log.get("gateway")
+# A batch that other nodes may still be taking is not given up before.
+_UNFINISHED_FOR = timedelta(hours=1) // timedelta(microseconds=1)
+
+
+class KeyMissing(Exception):
+    """The database has data that this folder's master key does not open."""
 
 
 @dataclass
@@ -83,16 +100,34 @@ class Runtime:
         await self.database.close()
 
 
-def migrations() -> list[tuple[Path, str]]:
-    """Folders of numbered SQL with the component they belong to, in the order they are applied."""
-    return [
+def migrations() -> list[Migration]:
+    """Every migration, in the order in which they are applied."""
+    folders = (
         (Path(str(queues.__path__[0])) / "schema", "queues"),
         (Path(str(gateway.__path__[0])) / "ledger" / "schema", "ledger"),
-    ]
+    )
+    return [made for folder, component in folders for made in migrations_in(folder, component)]
+
+
+async def open_database(config: Config, data: Path, *, exclusive: bool) -> Database:
+    """The database of an installation: the one in its data folder, or the one that its configuration names.
+
+    InUse where another process has the folder's own. DatabaseError where a server's cannot be reached.
+    """
+    if config.database is None:
+        return SQLite(data / DATABASE_FILE, exclusive=exclusive)
+    try:
+        from queues.postgres import PostgreSQL
+    except ModuleNotFoundError as error:
+        raise DatabaseError("for PostgreSQL install claimwire[postgresql], which brings asyncpg") from error
+    return await PostgreSQL.open(config.database.url, config.database.readers)
 
 
 async def open_runtime(config: Config, data: Path, world: World | None = None, *, exclusive: bool = True) -> Runtime:
-    """Open the data folder, made if it is not there; InUse when another process serves from it."""
+    """Open the data folder, made if it is not there, and the database. `exclusive` is for those who serve.
+
+    On PostgreSQL any number of nodes serve. InUse when another process serves from the folder's own database.
+    """
     world = world or SystemWorld()
     await world.offload(lambda: data.mkdir(mode=0o700, parents=True, exist_ok=True))
     codes = data / "codes"
@@ -100,23 +135,24 @@ async def open_runtime(config: Config, data: Path, world: World | None = None, *
     companions = await world.offload(lambda: companions_in(data / "companions"))
     if faults := [fault for payer in config.payers for fault in missing(payer, companions)]:
         raise CompanionFileError("; ".join(faults))
-    database = SQLite(data / "claimwire.db", exclusive=exclusive)
+    database = await open_database(config, data, exclusive=exclusive)
+    shared = config.database is not None
     try:
-        done = await database.migrate([m for folder, name in migrations() for m in migrations_in(folder, name)])
+        done = await database.migrate(migrations())
         if done:
             _LOG.info("schema migrated", migrations=len(done))
-        vault = Vault(master_key_from(data / "master.key"))
-        await database.write(lambda tx: _tenant(tx, vault, world.micros()))
-        if exclusive:
-            # The folder is ours alone, so whoever held a lease has died: what it had begun goes on at once.
-            await database.write(lambda tx: work.release(tx, world.micros()))
-            await database.write(lanes.release)
-            await database.write(circuits.release)
-            await database.write(_drop_unfinished)
+        vault = await _vault(database, data, world.micros())
+        if exclusive and not shared:
+            await release_all(database, world.micros())
+        elif exclusive:
+            # Of those who died the leases and places end by time; others are at work.
+            await database.write(lambda tx: _drop_unfinished(tx, world.micros() - _UNFINISHED_FOR))
+            for warning in await database.warnings(world.micros() - world.ahead):
+                _LOG.warning("the database server", warning=warning)
     except BaseException:
         await database.close()
         raise
-    return Runtime(
+    made = Runtime(
         world,
         config,
         database,
@@ -127,11 +163,42 @@ async def open_runtime(config: Config, data: Path, world: World | None = None, *
         lists=lists,
         companions=companions,
     )
+    if exclusive and shared:
+        # What other nodes put into the queue.
+        database.listen(made.wake.set)
+    return made
 
 
-async def _drop_unfinished(tx: Transaction) -> None:
+async def _vault(database: Database, data: Path, now: int) -> Vault:
+    """The vault under the folder's master key, which is made for a database that has no data yet. KeyMissing where it is another's."""
+    path = data / "master.key"
+
+    async def keyed(tx: Transaction) -> bool:
+        return await tx.row("SELECT 1 FROM data_keys WHERE tenant_id = $1", TENANT) is not None
+
+    if not path.exists() and await database.read(keyed):
+        raise KeyMissing(
+            f"{path} is missing, and the database has data sealed with it: copy it from the node that has it"
+        )
+    vault = Vault(master_key_from(path))
+    try:
+        await database.write(lambda tx: _tenant(tx, vault, now))
+    except SealBroken as error:
+        raise KeyMissing(f"{path}: {error}") from error
+    return vault
+
+
+async def release_all(database: Database, now: int) -> None:
+    """The database is ours alone, so whoever held a lease, a place or a probe has died: what it had begun goes on at once."""
+    await database.write(lambda tx: work.release(tx, now))
+    await database.write(lanes.release)
+    await database.write(circuits.release)
+    await database.write(lambda tx: _drop_unfinished(tx, now))
+
+
+async def _drop_unfinished(tx: Transaction, begun_by: int) -> None:
     """Batches that a process died over before anybody was told of them; their keys are free again."""
-    for tenant_id, batch_id in await checks.forget_unfinished(tx):
+    for tenant_id, batch_id in await checks.forget_unfinished(tx, begun_by):
         await idempotency.release(tx, tenant_id, batch_id)
 
 

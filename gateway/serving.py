@@ -27,9 +27,8 @@ from gateway.service import Service
 from gateway.worker import Worker
 from gateway.world import SystemWorld
 from observability import log, tracing
-from queues import work
 from queues.database import Transaction
-from queues.work import SECOND
+from queues.work import SECOND, due_by
 
 __all__ = ["SANDBOX_KEY_FILE", "Running", "running", "sandbox_key", "serve"]
 
@@ -68,7 +67,7 @@ class Running:
 
         async def waits(tx: Transaction) -> bool:
             soon = runtime.world.micros() + _SOON
-            return await work.due_by(tx, "batch", soon) or await work.due_by(tx, "send", soon)
+            return await due_by(tx, "batch", soon) or await due_by(tx, "send", soon)
 
         while await runtime.database.read(waits) and runtime.world.monotonic() < until:
             await runtime.world.sleep(0.02)
@@ -173,14 +172,44 @@ async def sandbox_key(runtime: Runtime, data: Path) -> str:
     return token
 
 
-async def serve(config: Config, data: Path, *, sandbox: bool, sandbox_url: str | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; then drain and leave."""
-    make_ready()
-    tracing.export()
+def _leave_taken() -> asyncio.Event:
+    """Set once a signal says to leave."""
     left = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, left.set)
+    return left
+
+
+async def work(config: Config, data: Path) -> None:
+    """Do what is due until SIGTERM or SIGINT, beside other nodes on one database; then drain and leave."""
+    make_ready()
+    tracing.export()
+    left = _leave_taken()
+    runtime = await open_runtime(config, data)
+    try:
+        folder = PayerFolder(runtime, data)
+        await folder.look()
+        runtime.judges.start(count_for(os.cpu_count()) if config.judges is None else config.judges)
+        task = asyncio.create_task(Worker(runtime).run(), name="worker")
+        watching = asyncio.create_task(folder.watch(), name="payers")
+        _LOG.info("working")
+        leaving = asyncio.create_task(left.wait())
+        await asyncio.wait((leaving, task), return_when=asyncio.FIRST_COMPLETED)
+        _LOG.info("leaving")
+        runtime.leaving.set()
+        leaving.cancel()
+        watching.cancel()
+        await task
+    finally:
+        await runtime.close()
+
+
+async def serve(config: Config, data: Path, *, sandbox: bool, sandbox_url: str | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; then drain and leave."""
+    make_ready()
+    tracing.export()
+    left = _leave_taken()
     async with running(config, data, sandbox=sandbox, sandbox_url=sandbox_url) as up:
         up.runtime.judges.start(count_for(os.cpu_count()) if config.judges is None else config.judges)
         lines = [f"Claimwire listens on {up.url} (docs: {up.url}/docs)"]

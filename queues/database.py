@@ -120,6 +120,10 @@ class Database(Protocol):
         """Call this whenever work was announced: by this process, and by others where the engine carries the word."""
         ...
 
+    async def warnings(self, now: int) -> list[str]:
+        """What of the engine's settings may lose what was told committed, each in a sentence. `now` is our clock, in microseconds."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -295,6 +299,9 @@ class SQLite:
 
     def listen(self, call: Callable[[], None]) -> None:
         self._listeners.append(call)
+
+    async def warnings(self, now: int) -> list[str]:
+        return []  # They are ours to make.
 
     def _announced(self) -> None:
         for call in self._listeners:

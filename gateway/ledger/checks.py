@@ -181,9 +181,14 @@ async def cancel(tx: Transaction, tenant_id: str, batch_id: str, now: int) -> in
     return ended
 
 
-async def forget_unfinished(tx: Transaction) -> list[tuple[str, str]]:
-    """Drop batches that were never taken whole, with their checks and questions: nobody was told of them. (tenant, batch id)."""
-    rows = await tx.fetch("SELECT tenant_id, batch_id FROM check_batches WHERE state = 'receiving'")
+async def forget_unfinished(tx: Transaction, begun_by: int) -> list[tuple[str, str]]:
+    """Drop batches that were begun by then and never taken whole, with their checks and questions: nobody was told of them.
+
+    (tenant, batch id) of each.
+    """
+    rows = await tx.fetch(
+        "SELECT tenant_id, batch_id FROM check_batches WHERE state = 'receiving' AND created_at <= $1", begun_by
+    )
     for tenant_id, batch_id in rows:
         await forget(tx, tenant_id, batch_id)
     return [(row[0], row[1]) for row in rows]

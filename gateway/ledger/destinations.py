@@ -106,7 +106,7 @@ async def page(
     """Destinations behind a position, oldest first, of a status and that want a kind."""
     rows = await tx.fetch(
         f"{_SELECT} WHERE tenant_id = $1 AND deleted_at IS NULL AND position > $2"
-        " AND ($3 IS NULL OR status = $3) AND ($4 IS NULL OR event_types LIKE $4) ORDER BY position LIMIT $5",
+        " AND (status = $3 OR $3 IS NULL) AND (event_types LIKE $4 OR $4 IS NULL) ORDER BY position LIMIT $5",
         tenant_id,
         after,
         status,
@@ -188,10 +188,9 @@ async def rotate(tx: Tx, vault: Vault, tenant_id: str, destination_id: str, unti
     """A new secret; the one before holds until that time."""
     secret, sealed = _new_secret(vault, tenant_id, destination_id)
     await tx.execute(
-        "UPDATE destinations SET previous_secret = CASE WHEN $1 > $2 THEN secret ELSE NULL END,"
-        " previous_until = CASE WHEN $1 > $2 THEN $1 ELSE NULL END, secret = $3, updated_at = $2"
-        " WHERE tenant_id = $4 AND destination_id = $5",
-        until,
+        "UPDATE destinations SET previous_until = $1,"
+        " previous_secret = CASE WHEN CAST($1 AS BIGINT) IS NULL THEN NULL ELSE secret END, secret = $3, updated_at = $2 WHERE tenant_id = $4 AND destination_id = $5",
+        until if until > now else None,
         now,
         sealed,
         tenant_id,

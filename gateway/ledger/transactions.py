@@ -101,11 +101,10 @@ class Event(msgspec.Struct, frozen=True):
 
 _FIELDS = Transaction.__struct_fields__
 _COLUMNS = ", ".join(_FIELDS)
-_PLACES = ", ".join(f"${n}" for n in range(1, len(_FIELDS) + 1))
+_GIVEN = tuple(name for name in _FIELDS if name != "position")
+_PLACES = ", ".join(f"${n}" for n in range(1, len(_GIVEN) + 1))
 _POSITION = "(SELECT coalesce(max(position), 0) + 1 FROM transactions WHERE tenant_id = $1)"
-_INSERT = f"INSERT INTO transactions ({_COLUMNS}) VALUES ({_PLACES})".replace(
-    f"${_FIELDS.index('position') + 1},", f"{_POSITION},"
-)
+_INSERT = f"INSERT INTO transactions ({', '.join(_GIVEN)}, position) VALUES ({_PLACES}, {_POSITION})"
 _SELECT = f"SELECT {_COLUMNS} FROM transactions"
 
 
@@ -127,8 +126,8 @@ async def insert(
     if fact is not None:
         _change(made, fact, profile or Profile(), made.created_at)
         happened.append(_event(made, event_kind(fact), event_data(fact), made.created_at, interchange_id))
-    values = [int(v) if isinstance(v, bool) else v for v in msgspec.structs.astuple(made)]
-    await tx.execute(_INSERT, *values)
+    values = (getattr(made, name) for name in _GIVEN)
+    await tx.execute(_INSERT, *(int(v) if isinstance(v, bool) else v for v in values))
     await tx.many(_INSERT_EVENT, happened)
     await notices.notice_all(tx, [made], made.created_at)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from gateway.claim_kinds import convention_of
 from gateway.envelopes import commit_interchange, reference
 from gateway.ledger import payloads, restorations, transactions
@@ -164,7 +166,8 @@ async def _commit_one(tx: Transaction, runtime: Runtime, item: Work, route: Rout
         tracing.current(),
         usage=one.usage,
     )
-    subjects = {claim.transaction_id: claim for claim in one.claims}
+    # Copies: what is written here may be written once more, where the database undid it.
+    subjects = {claim.transaction_id: msgspec.structs.replace(claim) for claim in one.claims}
     built = [(subjects[m.transaction_id], Built(made.control_number, m.control_number)) for m in held]
     await transactions.apply_all(tx, built, runtime.profile, now, one.interchange_id)
     if one.in_doubt:
