@@ -1,4 +1,4 @@
-"""Remittances: what an 835 says of each claim, which claim of ours it means, and what that comes to.
+"""Remittances: what an 835 says of each claim, and what that comes to.
 
 Sources: 005010X221A1 (CLP, SVC, TRN, BPR), CAQH CORE 370 (reassociation by TRN02, TRN03 and BPR02).
 """
@@ -9,14 +9,11 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Literal
 
-from gateway.ledger import search, transactions
 from gateway.ledger.claim_list import Payment
-from gateway.runtime import Runtime
-from queues.database import Transaction
 from x12.documents.binding import Flat
 from x12.walk import Instance
 
-__all__ = ["PaidClaim", "match_claim", "outcome_of", "paid_claims", "payment_key", "payment_of"]
+__all__ = ["PaidClaim", "outcome_of", "paid_claims", "payment_key", "payment_of"]
 
 Outcome = Literal["paid", "partly_paid", "denied", "reversed", "predetermined"]
 _DENIED = "4"
@@ -96,28 +93,3 @@ def payment_of(root: Instance, claim: PaidClaim) -> Payment:
         f"{claim.patient_responsibility:.2f}",
         _text(_first(root, "TRN"), 2),
     )
-
-
-async def match_claim(
-    tx: Transaction, runtime: Runtime, tenant_id: str, claim: PaidClaim
-) -> transactions.Transaction | None:
-    """The claim that a payment is for: by the payer's number, else by the patient control number where that is one claim's alone.
-
-    None where no claim or more than one could be meant: that is for a person, never guessed.
-    """
-    if claim.payer_control_number:
-        known = await search.find(tx, runtime.vault, tenant_id, "payer_control_number", claim.payer_control_number)
-        claims = await _claims(tx, tenant_id, known)
-        if len(claims) == 1:
-            return claims[0]
-    if claim.patient_control_number:
-        known = await search.find(tx, runtime.vault, tenant_id, "patient_control_number", claim.patient_control_number)
-        claims = [c for c in await _claims(tx, tenant_id, known) if c.state not in ("rejected", "accepted")]
-        if len(claims) == 1:
-            return claims[0]
-    return None
-
-
-async def _claims(tx: Transaction, tenant_id: str, ids: list[str]) -> list[transactions.Transaction]:
-    found = [await transactions.get(tx, tenant_id, i) for i in ids[:20]]
-    return [t for t in found if t.kind == "claim"]

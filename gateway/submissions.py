@@ -178,7 +178,8 @@ async def _adopt(tx: Transaction, runtime: Runtime, made: Submission) -> None:
     for scope, number in numbers:
         found = await search.find(tx, runtime.vault, TENANT, scope, number) if number else []
         earlier = [await transactions.get(tx, TENANT, i) for i in found if i != made.transaction_id]
-        claims = {t.parent_id or t.transaction_id for t in earlier if t.kind == "claim"}
+        # A payer's number is its own, and may be another claim's elsewhere.
+        claims = {t.parent_id or t.transaction_id for t in earlier if t.kind == "claim" and t.payer_id == made.payer.id}
         if len(claims) == 1:
             await claim_list.adopt(tx, TENANT, made.transaction_id, claims.pop())
             return

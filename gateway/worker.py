@@ -43,8 +43,14 @@ class Worker:
 
     async def run(self) -> None:
         runtime = self.runtime
-        await clock.look(runtime)
-        await runtime.database.write(self._standing_work)
+        while not runtime.leaving.is_set():
+            try:
+                await clock.look(runtime)
+                await runtime.database.write(self._standing_work)
+                break
+            except DatabaseError as error:
+                _LOG.error("work cannot be begun", exc_info=error)
+                await runtime.world.sleep(_PAUSE_SECONDS)
         keeping = asyncio.create_task(clock.keep(runtime), name="clock")
         try:
             await self._work()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import msgspec
@@ -29,6 +30,7 @@ from gateway.lifecycle import (
     Remitted,
     StatusReported,
 )
+from gateway.matching import Named, claim_meant, speaks_for
 from gateway.payers import Route
 from gateway.reports import report_277, report_835
 from gateway.runtime import Runtime
@@ -73,6 +75,11 @@ class _Applying:
     matched: int = 0
     unmatched: int = 0
     faults: list[str] = field(default_factory=list[str])
+
+    @cached_property
+    def payers(self) -> frozenset[str]:
+        """Those that the file's route speaks for."""
+        return speaks_for(self.runtime.directory, self.route)
 
 
 async def run(runtime: Runtime, item: Work) -> None:
@@ -260,25 +267,8 @@ def _statuses(codes: tuple[StatusCode, ...]) -> list[str]:
     return list(dict.fromkeys(said))
 
 
-async def _one_of(tx: Transaction, done: _Applying, scope: search.Scope, value: str) -> transactions.Transaction | None:
-    if not value:
-        return None
-    found = await search.find(tx, done.runtime.vault, done.file.tenant_id, scope, value)
-    subjects = [
-        s for s in [await transactions.get(tx, done.file.tenant_id, i) for i in found[:20]] if s.kind == "claim"
-    ]
-    return subjects[0] if len(subjects) == 1 else None
-
-
-async def _claim(
-    tx: Transaction, done: _Applying, claim_number: str, payer_number: str, patient_number: str
-) -> transactions.Transaction | None:
-    """The claim that is meant: by our own number, the payer's, or the patient control number where it is one claim's alone."""
-    return (
-        await _one_of(tx, done, "claim_number", claim_number)
-        or await _one_of(tx, done, "payer_control_number", payer_number)
-        or await _one_of(tx, done, "patient_control_number", patient_number)
-    )
+async def _meant(tx: Transaction, done: _Applying, named: Named, *not_in: str) -> transactions.Transaction | None:
+    return await claim_meant(tx, done.runtime, done.route, done.payers, done.file.tenant_id, named, not_in=not_in)
 
 
 async def _happen(tx: Transaction, done: _Applying, subject: transactions.Transaction, fact: Fact) -> None:
@@ -297,13 +287,10 @@ async def _277ca(tx: Transaction, done: _Applying, received: TransactionSet) -> 
     source = _whose(root)
     matched = unmatched = 0
     for verdict in claim_verdicts(root):
-        subject = await _claim(
-            tx,
-            done,
-            verdict.clearinghouse_trace_number,
-            verdict.payer_claim_control_number,
-            verdict.patient_control_number,
+        numbers_of_it = Named(
+            verdict.clearinghouse_trace_number, verdict.payer_claim_control_number, verdict.patient_control_number
         )
+        subject = await _meant(tx, done, numbers_of_it)
         if subject is None:
             unmatched += 1
             continue
@@ -421,7 +408,7 @@ async def _835(tx: Transaction, done: _Applying, received: TransactionSet) -> No
         return
     matched = unmatched = 0
     for paid in remittance.paid_claims(root):
-        subject = await remittance.match_claim(tx, done.runtime, done.file.tenant_id, paid)
+        subject = await _meant(tx, done, Named("", paid.payer_control_number, paid.patient_control_number), "rejected")
         if subject is None:
             unmatched += 1
             continue

@@ -36,7 +36,7 @@ async def run(runtime: Runtime, item: Work) -> None:
     doubted = await runtime.database.read(lambda tx: doubted_until(tx, runtime))
     for payer in list(runtime.directory.payers.values()) if doubted is None else ():
         for rung, span in _clocks(payer):
-            while await runtime.database.write(lambda tx, p=payer, r=rung, s=span: _silent(tx, runtime, item, p, r, s)):
+            while await _told(runtime, item, payer, rung, span):
                 pass
     await runtime.database.write(lambda tx: _alarms(tx, runtime, item))
     runtime.wake.set()
@@ -58,20 +58,28 @@ def _clocks(payer: Payer) -> Iterator[tuple[Rung, int]]:
             yield rung, round(span * _HOUR)
 
 
-async def _silent(tx: Transaction, runtime: Runtime, item: Work, payer: Payer, rung: Rung, span: int) -> bool:
-    """Tell a page of claims that their payer is silent on this rung; whether there may be more."""
-    await work.guard(tx, item)
-    now = runtime.world.micros()
-    found = await transactions.silent(tx, TENANT, payer.id, rung, now - span, _PAGE)
-    if not found:
+async def _told(runtime: Runtime, item: Work, payer: Payer, rung: Rung, span: int) -> bool:
+    """Tell a page of claims that their payer is silent on this rung; whether there may be more. Mostly there is none, and nothing to commit."""
+
+    async def silent(tx: Transaction, now: int) -> list[transactions.Transaction]:
+        return await transactions.silent(tx, TENANT, payer.id, rung, now - span, _PAGE)
+
+    async def tell(tx: Transaction) -> int:
+        await work.guard(tx, item)
+        now = runtime.world.micros()
+        found = await silent(tx, now)
+        asked = await transactions.asked(tx, TENANT, [one.transaction_id for one in found])
+        facts = [(one, Overdue(rung, asks=rung != "835" and one.transaction_id not in asked)) for one in found]
+        changes = await transactions.apply_all(tx, facts, runtime.profile, now)
+        if any(change.follow_up_at == now for change in changes):
+            await work.enqueue(tx, TENANT, runtime.world.new_id(), "follow_up", TENANT, now)
+        return len(found)
+
+    if not await runtime.database.read(lambda tx: silent(tx, runtime.world.micros())):
         return False
-    asked = await transactions.asked(tx, TENANT, [one.transaction_id for one in found])
-    facts = [(one, Overdue(rung, asks=rung != "835" and one.transaction_id not in asked)) for one in found]
-    changes = await transactions.apply_all(tx, facts, runtime.profile, now)
-    if any(change.follow_up_at == now for change in changes):
-        await work.enqueue(tx, TENANT, runtime.world.new_id(), "follow_up", TENANT, now)
-    _LOG.warning("payer silent", payer_id=payer.id, set_id=rung, claims=len(found))
-    return len(found) == _PAGE
+    count = await runtime.database.write(tell)
+    _LOG.warning("payer silent", payer_id=payer.id, set_id=rung, claims=count)
+    return count == _PAGE
 
 
 async def _alarms(tx: Transaction, runtime: Runtime, item: Work) -> None:

@@ -59,7 +59,7 @@ async def looks(up: Running, *kinds: str) -> None:
 
 async def latest_work(up: Running) -> int:
     async def latest(tx: Transaction) -> int:
-        row = await tx.row("SELECT max(run_at) FROM work WHERE buried_at IS NULL")
+        row = await tx.row("SELECT coalesce(max(run_at), 0) FROM work WHERE buried_at IS NULL")
         assert row is not None
         return row[0]
 

@@ -1,0 +1,73 @@
+"""What a payer says goes to the claim that it means: a number is a payer's own, and numbers that contradict each other mean nobody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from gateway.envelopes import claim_number
+from gateway.ledger import search
+from gateway.matching import Named, claim_meant, speaks_for
+from gateway.runtime import TENANT
+from tests.flows.doubtful import Doubtful, doubtful
+from tests.flows.service import claim_body, until
+
+
+async def meant(payer: Doubtful, route_id: str, named: Named, *not_in: str) -> str | None:
+    runtime = payer.up.runtime
+    route = runtime.directory.routes[route_id]
+    payers = speaks_for(runtime.directory, route)
+    found = await runtime.database.read(
+        lambda tx: claim_meant(tx, runtime, route, payers, TENANT, named, not_in=not_in)
+    )
+    return found.transaction_id if found is not None else None
+
+
+async def sent(payer: Doubtful, payer_id: str, number: str, payers_number: str | None) -> str:
+    """A claim that is with a payer, under the number that the payer gave it."""
+    claim = await payer.client.submit({**claim_body(number), "tradingPartnerServiceId": payer_id})
+    await until(payer.client, claim, "sent")
+    runtime = payer.up.runtime
+    await runtime.database.write(
+        lambda tx: search.add(tx, runtime.vault, TENANT, claim, {"payer_control_number": payers_number})
+    )
+    return claim
+
+
+def another_payer(payer: Doubtful) -> None:
+    """OTHER HEALTH PLAN, over its own route to the same sandbox; and a route over which nothing is sent."""
+    directory = payer.up.runtime.directory
+    route = directory.routes["sandbox"]
+    for name in ("other", "collected"):
+        directory.routes[name] = msgspec.structs.replace(route, id=name, receiver_id=name.upper())
+    plan = directory.payers["SANDBOX"]
+    directory.add(msgspec.structs.replace(plan, id="OTHER", name="OTHER HEALTH PLAN", routes=["other"], aliases=[]))
+
+
+async def test_a_payers_number_means_its_own_claim_only(tmp_path: Path) -> None:
+    async with doubtful(tmp_path) as payer:
+        another_payer(payer)
+        here = await sent(payer, "SANDBOX", "PAID-1", "ICN-77")
+        there = await sent(payer, "OTHER", "PAID-2", "ICN-77")
+        for route, claim in (("sandbox", here), ("other", there)):
+            assert claim == await meant(payer, route, Named(payer_control_number="ICN-77"))
+        # The patient's number says which one where the route says nothing.
+        assert None is await meant(payer, "collected", Named(payer_control_number="ICN-77"))
+        named = Named(payer_control_number="ICN-77", patient_control_number="PAID-2")
+        assert there == await meant(payer, "collected", named)
+
+
+async def test_numbers_of_two_claims_mean_neither(tmp_path: Path) -> None:
+    async with doubtful(tmp_path) as payer:
+        one = await sent(payer, "SANDBOX", "PAID-1", "ICN-1")
+        other = await sent(payer, "SANDBOX", "PAID-2", "ICN-2")
+        both = Named(payer_control_number="ICN-1", patient_control_number="PAID-2")
+        assert None is await meant(payer, "sandbox", both)
+        # Our own number is nobody else's.
+        assert other == await meant(payer, "sandbox", Named(claim_number(other), "ICN-1", "PAID-1"))
+        # A payer that shortens the patient's number, or does not know it, is taken at its own.
+        for said in ("", "0", "PAID"):
+            assert one == await meant(payer, "sandbox", Named("", "ICN-1", said))
+        assert other == await meant(payer, "sandbox", Named("", "ICN-unknown", "PAID-2"))
+        assert None is await meant(payer, "sandbox", Named("", "ICN-unknown", "0"))
