@@ -21,8 +21,6 @@ __all__ = ["DOUBTED_SECONDS", "LOOKED_AT_SECONDS", "doubted_until", "keep", "loo
 
 _LOG = log.get("gateway.clock")
 LOOKED_AT_SECONDS = 10.0
-# A look is kept so often: a jump back that is shorter than what has passed since delays what waits by no more.
-_KEPT_EVERY = 60 * MICROSECOND
 # What the network's time service corrects.
 _BACK = 5 * MICROSECOND
 # No installation is down for so long without somebody knowing.
@@ -49,9 +47,6 @@ async def keep(runtime: Runtime) -> None:
 
 async def look(runtime: Runtime) -> None:
     """Compare the clock with the last look, and mend what a jump back has left."""
-    kept = await runtime.database.read(lambda tx: clock.standing(tx, TENANT))
-    if kept is not None and 0 <= runtime.world.micros() - runtime.world.ahead - kept.seen_at < _KEPT_EVERY:
-        return
     jump, claims = await runtime.database.write(lambda tx: _look(tx, runtime))
     if jump:
         _LOG.error("the clock jumped", seconds=jump // MICROSECOND, claims=claims)
