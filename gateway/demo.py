@@ -18,6 +18,7 @@ from rich.table import Table
 from gateway.api.v1 import Clock
 from gateway.config import Config
 from gateway.messages import ClaimResponse, TransactionView
+from gateway.sample_requests import claim, eligibility
 from gateway.serving import Running, running, sandbox_key
 from gateway.telling import tell
 from gateway.views import Views
@@ -28,7 +29,6 @@ __all__ = ["run"]
 
 _Answer = TypeVar("_Answer", bound=msgspec.Struct)
 _NETWORK = "/2024-04-01/change/medicalnetwork"
-_PROVIDER = {"organizationName": "ALDER FAMILY PRACTICE", "npi": "1999996667"}
 _PATIENCE_SECONDS = 30.0
 # (patient control number, last name, charge, what the sandbox payer does with it)
 _CLAIMS = (
@@ -99,7 +99,7 @@ class _Story:
         self.console.rule("Eligibility before the visit: 270 out, 271 back")
         table = Table("member", "coverage", "plan", "copay for an office visit")
         for member in ("SANDBOX-ACTIVE-1", "SANDBOX-INACTIVE-2", "SANDBOX-NOTFOUND-3"):
-            _, answer = await self.post(f"{_NETWORK}/eligibility/v3", _eligibility(member), EligibilityResponse)
+            _, answer = await self.post(f"{_NETWORK}/eligibility/v3", eligibility(member), EligibilityResponse)
             status = next(iter(answer.plan_status or ()), PlanStatus())
             errors = [f"AAA {e.code}: {e.description}" for e in answer.errors or ()]
             coverage = "; ".join(errors) or status.status
@@ -115,7 +115,7 @@ class _Story:
             self.console.print(f"    {error.description}", markup=False)
         taken: dict[str, str] = {}
         for number, last_name, charge, _ in _CLAIMS:
-            body = _claim(number, last_name, charge)
+            body = claim(number, last_name, charge)
             _, answer = await self.post(f"{_NETWORK}/professionalclaims/v3/submission", body, ClaimResponse)
             reference = answer.claim_reference
             assert reference is not None
@@ -187,72 +187,12 @@ def _copay(answer: EligibilityResponse) -> str:
     return ""
 
 
-def _eligibility(member_id: str) -> dict[str, Any]:
-    return {
-        "tradingPartnerServiceId": "SANDBOX",
-        "provider": _PROVIDER,
-        "subscriber": {"memberId": member_id, "firstName": "ADA", "lastName": "ABARA", "dateOfBirth": "19800229"},
-        "encounter": {"serviceTypeCodes": ["30", "98"]},
-    }
-
-
-def _claim(number: str, last_name: str, charge: str) -> dict[str, Any]:
-    cents = round(float(charge) * 100)
-    amounts = [f"{(cents - cents // 3) / 100:.2f}", f"{cents // 3 / 100:.2f}"]
-    lines = [
-        {
-            "serviceDate": "20251202",
-            "professionalService": {
-                "procedureIdentifier": "HC",
-                "procedureCode": code,
-                "lineItemChargeAmount": amount,
-                "measurementUnit": "UN",
-                "serviceUnitCount": "1",
-                "compositeDiagnosisCodePointers": {"diagnosisCodePointers": ["1"]},
-            },
-        }
-        for code, amount in zip(("99213", "85025"), amounts, strict=True)
-    ]
-    address = {"address1": "7 BIRCH ST", "city": "PORTLAND", "state": "OR", "postalCode": "972010000"}
-    return {
-        "tradingPartnerServiceId": "SANDBOX",
-        "submitter": {
-            "organizationName": "ALDER FAMILY PRACTICE",
-            "contactInformation": {"name": "BILLING", "phoneNumber": "5035550100"},
-        },
-        "receiver": {"organizationName": "SANDBOX HEALTH PLAN"},
-        "billing": {**_PROVIDER, "employerId": "930000000", "taxonomyCode": "207Q00000X", "address": address},
-        "subscriber": {
-            "memberId": f"MEM{number[-4:]}",
-            "paymentResponsibilityLevelCode": "P",
-            "firstName": "ADA",
-            "lastName": last_name,
-            "gender": "F",
-            "dateOfBirth": "19800229",
-            "address": address,
-        },
-        "claimInformation": {
-            "claimFilingCode": "CI",
-            "patientControlNumber": number,
-            "claimChargeAmount": f"{cents / 100:.2f}",
-            "placeOfServiceCode": "11",
-            "claimFrequencyCode": "1",
-            "signatureIndicator": "Y",
-            "planParticipationCode": "A",
-            "benefitsAssignmentCertificationIndicator": "Y",
-            "releaseInformationCode": "Y",
-            "healthCareCodeInformation": [{"diagnosisTypeCode": "ABK", "diagnosisCode": "J0190"}],
-            "serviceLines": lines,
-        },
-    }
-
-
 def _broken_claim() -> dict[str, Any]:
     """A claim whose total is wrong, whose diagnosis pointer points nowhere, and whose date lies in the future."""
-    claim = msgspec.json.decode(msgspec.json.encode(_claim("BROKEN-1000", "HARRIS", "150")))
-    information = claim["claimInformation"]
+    broken = claim("BROKEN-1000", "HARRIS", "150")
+    information = broken["claimInformation"]
     information["claimChargeAmount"] = "999.00"
     information["serviceLines"][0]["serviceDate"] = "20991231"
     service = information["serviceLines"][1]["professionalService"]
     service["compositeDiagnosisCodePointers"]["diagnosisCodePointers"] = ["4"]
-    return claim
+    return broken

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -85,6 +86,10 @@ class Runtime:
             self._adapters[route.adapter] = registry.load(route.adapter)
         return self._adapters[route.adapter]
 
+    def use(self, name: str, adapter: Adapter) -> None:
+        """Have routes that name an adapter go over this one."""
+        self._adapters[name] = adapter
+
     def adapter_context(self, route: Route) -> Context:
         """All that an adapter may touch on this route."""
         return Context(route.settings, route.secrets, self.session, self.world.now, route.deadline_seconds)
@@ -123,8 +128,15 @@ async def open_database(config: Config, data: Path, *, exclusive: bool) -> Datab
     return await PostgreSQL.open(config.database.url, config.database.readers)
 
 
-async def open_runtime(config: Config, data: Path, world: World | None = None, *, exclusive: bool = True) -> Runtime:
-    """Open the data folder, made if it is not there, and the database. `exclusive` is for those who serve.
+async def open_runtime(
+    config: Config,
+    data: Path,
+    world: World | None = None,
+    *,
+    exclusive: bool = True,
+    opened: Callable[..., Awaitable[Database]] = open_database,
+) -> Runtime:
+    """Open the data folder, made if it is not there, and the database, by `opened`. `exclusive` is for those who serve.
 
     On PostgreSQL any number of nodes serve. InUse when another process serves from the folder's own database.
     """
@@ -135,7 +147,7 @@ async def open_runtime(config: Config, data: Path, world: World | None = None, *
     companions = await world.offload(lambda: companions_in(data / "companions"))
     if faults := [fault for payer in config.payers for fault in missing(payer, companions)]:
         raise CompanionFileError("; ".join(faults))
-    database = await open_database(config, data, exclusive=exclusive)
+    database = await opened(config, data, exclusive=exclusive)
     shared = config.database is not None
     try:
         done = await database.migrate(migrations())

@@ -1,0 +1,115 @@
+"""What must hold after every event of a simulation, held against what really arrived at the payers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from gateway.ledger import audit
+from gateway.simulation.payers import Arrival
+from queues.database import Row, SQLite, Transaction
+
+__all__ = ["Broken", "Observer"]
+
+T = TypeVar("T")
+_HOUR = 3600 * 1_000_000
+
+
+class Broken(AssertionError):
+    """Something that must hold does not."""
+
+
+def _at_once(coroutine: Coroutine[Any, Any, T]) -> T:
+    """A read's result: it waits for nothing."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return done.value
+    coroutine.close()
+    raise AssertionError("a read waited")
+
+
+class Observer:
+    """Looks at the database from outside, and remembers what left. `rules` says of each payer how it knows a copy."""
+
+    def __init__(self, path: Path, rules: dict[str, str]) -> None:
+        self._database = SQLite(path)
+        self._rules = rules
+        # Patient control number -> the interchanges that it was in where they arrived.
+        self._carried: dict[str, list[Arrival]] = {}
+        # What a person let go out once more: interchanges, or claims in another one.
+        self.resent: set[tuple[str, str]] = set()
+        self.rebuilt: set[str] = set()
+
+    def rows(self, sql: str, *values: str | int) -> Sequence[Row]:
+        """What a question to the committed ledger gives."""
+
+        async def body(tx: Transaction) -> Sequence[Row]:
+            return await tx.fetch(sql, *values)
+
+        return _at_once(self._database.read(body))
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    def committed(self) -> None:
+        """After each commit: the ledger is true to itself."""
+        found = _at_once(self._database.read(audit.faults))
+        if found:
+            raise Broken("; ".join(f"not so: {one.rule} ({', '.join(one.examples)})" for one in found))
+
+    def arrived(self, arrival: Arrival) -> None:
+        """After each sending: no claim is with a payer twice, but by the payer's own rule or a person's word."""
+        if arrival.set_id != "837":
+            return
+        for claim in arrival.claims:
+            before = self._carried.setdefault(claim, [])
+            for other in before:
+                if (other.payer, other.control_number) != (arrival.payer, arrival.control_number):
+                    if claim not in self.rebuilt:
+                        raise Broken(f"claim {claim} is in {other.control_number} and {arrival.control_number}")
+                elif other.sha256 != arrival.sha256:
+                    raise Broken(f"interchange {arrival.control_number} left with other bytes")
+                elif (
+                    self._rules[arrival.payer] == "none" and (arrival.payer, arrival.control_number) not in self.resent
+                ):
+                    raise Broken(f"interchange {arrival.control_number} left twice to {arrival.payer}")
+            before.append(arrival)
+
+    def settling(self, content: bytes) -> None:
+        """Before a payer lets go of a file: it is here."""
+        digest = hashlib.sha256(content).hexdigest()
+        if not self.rows("SELECT 1 FROM inbound_files WHERE sha256 = $1", digest):
+            raise Broken("a file was settled at its payer that is not kept here")
+
+    def acknowledged(self, transaction_id: str) -> None:
+        """After each 200: the claim is kept."""
+        if not self.rows("SELECT 1 FROM transactions WHERE transaction_id = $1", transaction_id):
+            raise Broken(f"{transaction_id} was acknowledged and is not kept")
+
+    def at_rest(self, now: int) -> None:
+        """At the end, in fair weather: nothing waits that could go on, nothing was given up, nothing was applied twice."""
+        stuck = self.rows("SELECT kind, subject, reason FROM work WHERE run_at < $1 AND buried_at IS NULL", now - _HOUR)
+        buried = self.rows("SELECT kind, subject, reason FROM work WHERE buried_at IS NOT NULL")
+        # What a proxy said in a payer's place is kept as it came.
+        files = self.rows(
+            "SELECT inbound_id, state, reason FROM inbound_files WHERE state <> 'applied' AND reason <> 'no interchange'"
+        )
+        twice = self.rows(
+            "SELECT transaction_id, kind FROM events WHERE inbound_id IS NOT NULL"
+            " GROUP BY transaction_id, kind, inbound_id, data HAVING count(*) > 1"
+        )
+        unsettled = self.rows(
+            "SELECT interchange_id, state FROM interchanges WHERE set_id = '837' AND state NOT IN ('confirmed', 'rejected', 'released')"
+        )
+        for what, found in (
+            ("due work that nobody does", stuck),
+            ("buried work", buried),
+            ("files not applied", files),
+            ("facts told twice", twice),
+            ("interchanges not settled", unsettled),
+        ):
+            if found:
+                raise Broken(f"{what}: {found[:3]}")

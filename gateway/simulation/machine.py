@@ -1,0 +1,256 @@
+"""A simulated machine that the gateway runs on: it dies at any commit or call, and starts again on what the disk has.
+
+A kill takes effect at once: from then on the dead machine's database and network do nothing, whatever its tasks still try. Then these
+are cancelled, and what Python does on their way out reaches nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
+from contextvars import Context, ContextVar, copy_context
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from types import FrameType
+from typing import Any, TypeVar
+
+from gateway.config import Config
+from gateway.runtime import DATABASE_FILE, Runtime, open_runtime
+from gateway.service import Service
+from gateway.simulation.world import Clock, SimulatedWorld
+from gateway.worker import Worker
+from queues.database import Body, DatabaseError, DatabaseFull, SQLite
+
+__all__ = ["Fate", "Killed", "Machine", "new_task", "place"]
+
+T = TypeVar("T")
+_PLACE: ContextVar[str] = ContextVar("place", default="")
+# Whose a task is: those that it makes are the same machine's.
+_MINE: ContextVar[Machine | None] = ContextVar("mine", default=None)
+
+
+class Killed(asyncio.CancelledError):
+    """What a dead machine's tasks are told of whatever they try."""
+
+
+def place() -> str:
+    """Where in the gateway's code something is asked from: module and line of the nearest frame that is not plumbing."""
+    frame: FrameType | None = inspect.currentframe()
+    while frame is not None:
+        name = str(frame.f_globals.get("__name__", ""))
+        if name.startswith(("gateway.", "adapters.")) and not name.startswith("gateway.simulation"):
+            return f"{name.removeprefix('gateway.')}:{frame.f_lineno}"
+        frame = frame.f_back
+    return "the caller"
+
+
+@dataclass
+class Fate:
+    """When machines die, and what else befalls disks. `kill_at` counts down the points that are passed; None lets them live."""
+
+    random: Random
+    tell: Callable[[str], None]
+    kill_at: int | None = None
+    # One place at which to die, "before" or "after" the effect, the nth time that it is passed.
+    kill_place: tuple[str, str] | None = None
+    disk_full: bool = False
+    seen: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    faults: Counter[str] = field(default_factory=Counter[str])
+
+    def strikes(self, where: str, when: str) -> bool:
+        """Whether a machine dies at this point."""
+        self.seen[where, when] += 1
+        if self.kill_place == (where, when):
+            self.kill_place = None
+            return True
+        if self.kill_at is None:
+            return False
+        self.kill_at -= 1
+        if self.kill_at <= 0:
+            self.kill_at = None
+            return True
+        return False
+
+
+class _Disk:
+    """Commits at once, in the loop's own thread; what a commit came to is told a little later, or never."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.places: Sequence[str] = ()
+
+    def ask(self, call: Callable[[], None]) -> asyncio.Future[None]:
+        machine = self.machine
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if machine.dead or self._strikes("before"):
+            machine.kill(f"before the commit of {', '.join(self.places)}")
+            raise Killed
+        call()
+        machine.committed(self.places)
+        if self._strikes("after"):
+            machine.kill(f"after the commit of {', '.join(self.places)}")
+            return future
+        seconds = machine.fate.random.choice((0.0, 0.001, 0.02))
+        asyncio.get_running_loop().call_later(seconds, lambda: future.done() or future.set_result(None))
+        return future
+
+    def _strikes(self, when: str) -> bool:
+        # Each place counts, also behind one at which the machine dies.
+        struck = [self.machine.fate.strikes(where, when) for where in self.places]
+        return any(struck)
+
+    def close(self) -> None: ...
+
+
+class StoredHere(SQLite):
+    """The embedded database on a simulated machine's disk."""
+
+    def __init__(self, path: Path, machine: Machine, *, exclusive: bool) -> None:
+        self._machine = machine
+        super().__init__(path, exclusive=exclusive)
+        self._syncer.close()
+        disk: Any = _Disk(machine)
+        self._syncer = disk
+        self._disk = disk
+
+    async def write(self, body: Body[T]) -> T:
+        if self._machine.dead:
+            raise Killed
+        _PLACE.set(place())
+        return await super().write(body)
+
+    async def read(self, body: Body[T]) -> T:
+        if self._machine.dead:
+            raise Killed
+        return await super().read(body)
+
+    async def _commit(self, batch: list[tuple[Body[Any], asyncio.Future[Any], Context]]) -> None:
+        if self._machine.fate.disk_full:
+            self._machine.fate.faults["disk full"] += 1
+            for _, future, _ in batch:
+                if not future.done():
+                    future.set_exception(DatabaseFull("the database cannot write: FullError"))
+            return
+        self._disk.places = [context.get(_PLACE, "") for _, _, context in batch]
+        await super()._commit(batch)
+
+    def drop(self) -> None:
+        """The machine is dead: what is open closes, and nothing is written."""
+        if self._closed:
+            return
+        self._closed = True
+        for connection in (self._reader, self._writer):
+            connection.close(True)
+        if self._lock is not None:
+            os.close(self._lock)
+
+
+def new_task(loop: asyncio.AbstractEventLoop, coroutine: Any, context: Context | None = None) -> asyncio.Task[Any]:
+    """The loop's way to make tasks: each dies with the machine whose it is."""
+    task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, context=context)
+    machine = (context or copy_context()).get(_MINE)
+    if machine is not None:
+        machine.adopt(task)
+    return task
+
+
+class Machine:
+    """One node. `start` begins a life, `kill` ends it at once, `buried` waits until nothing of it is left."""
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        config: Config,
+        clock: Clock,
+        fate: Fate,
+        fit_out: Callable[[Machine, Runtime], None],
+        committed: Callable[[Machine, Sequence[str]], None],
+        *,
+        alone: bool,
+    ) -> None:
+        self.name = name
+        self.folder = folder
+        self.config = config
+        self.clock = clock
+        self.fate = fate
+        self.dead = True
+        self.alone = alone
+        self._fit_out = fit_out
+        self._committed = committed
+        # In the order in which they were made.
+        self._tasks: dict[asyncio.Task[Any], None] = {}
+        self._database: StoredHere | None = None
+        self.runtime: Runtime | None = None
+        self.service: Service | None = None
+        self.worker: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """A new life on what the disk has. Returns when it serves, or has died before."""
+        self.dead = False
+        self.fate.tell(f"{self.name} starts")
+        beginning = self.spawn(self._live())
+        await asyncio.wait([beginning])
+        if not beginning.cancelled() and (error := beginning.exception()) is not None:
+            if not isinstance(error, DatabaseError):
+                raise error
+            self.kill("at its start, for the database cannot write")
+
+    async def _live(self) -> None:
+        world = SimulatedWorld(self.clock, Random(self.fate.random.getrandbits(64)))  # noqa: S311 - a seed's chance is no secret
+
+        async def opened(_: Config, data: Path, *, exclusive: bool) -> SQLite:
+            self._database = StoredHere(data / DATABASE_FILE, self, exclusive=exclusive)
+            return self._database
+
+        runtime = await open_runtime(self.config, self.folder, world, exclusive=self.alone, opened=opened)
+        self._fit_out(self, runtime)
+        self.runtime, self.service = runtime, Service(runtime)
+        self.worker = self.spawn(Worker(runtime).run())
+
+    def spawn(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """A task that dies with the machine."""
+        context = copy_context()
+        context.run(_MINE.set, self)
+        return asyncio.get_running_loop().create_task(coroutine, context=context)
+
+    def adopt(self, task: asyncio.Task[Any]) -> None:
+        """A task that one of this machine's made."""
+        self._tasks[task] = None
+        task.add_done_callback(lambda done: self._tasks.pop(done, None))
+
+    def committed(self, places: Sequence[str]) -> None:
+        self._committed(self, places)
+
+    def passes(self, where: str, when: str) -> None:
+        """A point before or after something that reaches outside; Killed where the machine dies there, or has."""
+        if self.dead:
+            raise Killed
+        if self.fate.strikes(where, when):
+            self.kill(f"{when} {where}")
+            raise Killed
+
+    def kill(self, where: str) -> None:
+        """Dead from now on."""
+        if not self.dead:
+            self.dead = True
+            self.fate.faults["killed"] += 1
+            self.fate.tell(f"{self.name} is killed {where}")
+
+    async def buried(self) -> None:
+        """Nothing of the dead machine runs any more."""
+        while left := [task for task in self._tasks if not task.done()]:
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left)
+        self._tasks.clear()
+        database, self._database = self._database, None
+        if database is not None:
+            database.drop()
+        if self.runtime is not None:
+            await self.runtime.session.close()
+        self.runtime = self.service = self.worker = None
