@@ -30,7 +30,7 @@ from gateway.lifecycle import (
     Remitted,
     StatusReported,
 )
-from gateway.matching import Named, claim_meant, speaks_for
+from gateway.matching import Named, Peer, claim_meant, peer_of
 from gateway.payers import Route
 from gateway.reports import report_277, report_835
 from gateway.runtime import Runtime
@@ -77,9 +77,9 @@ class _Applying:
     faults: list[str] = field(default_factory=list[str])
 
     @cached_property
-    def payers(self) -> frozenset[str]:
-        """Those that the file's route speaks for."""
-        return speaks_for(self.runtime.directory, self.route)
+    def peer(self) -> Peer:
+        """Where the file came from."""
+        return peer_of(self.runtime.directory, self.route)
 
 
 async def run(runtime: Runtime, item: Work) -> None:
@@ -268,7 +268,7 @@ def _statuses(codes: tuple[StatusCode, ...]) -> list[str]:
 
 
 async def _meant(tx: Transaction, done: _Applying, named: Named, *not_in: str) -> transactions.Transaction | None:
-    return await claim_meant(tx, done.runtime, done.route, done.payers, done.file.tenant_id, named, not_in=not_in)
+    return await claim_meant(tx, done.runtime, done.peer, done.file.tenant_id, named, not_in=not_in)
 
 
 async def _happen(tx: Transaction, done: _Applying, subject: transactions.Transaction, fact: Fact) -> None:

@@ -127,7 +127,7 @@ async def doubtful(
         )
         takes = Transactions(claim_status="supported" if status else "not_supported")
         directory.payers["SANDBOX"] = msgspec.structs.replace(directory.payers["SANDBOX"], transactions=takes)
-        vars(up.runtime)["_adapters"]["sandbox"] = Quiet(probes=probes, collects=collects)
+        up.runtime.use("sandbox", Quiet(probes=probes, collects=collects))
         yield Doubtful(client, up)
 
 

@@ -257,7 +257,7 @@ class Moody:
 def moody(up: Running, down: int) -> Moody:
     route = up.runtime.directory.routes["sandbox"]
     made = Moody(up.runtime.adapter(route), down)
-    vars(up.runtime)["_adapters"]["sandbox"] = made
+    up.runtime.use("sandbox", made)
     return made
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from gateway.envelopes import claim_number
 from gateway.ledger import search
-from gateway.matching import Named, claim_meant, speaks_for
+from gateway.matching import Named, claim_meant, peer_of
 from gateway.runtime import TENANT
 from tests.flows.doubtful import Doubtful, doubtful
 from tests.flows.service import claim_body, until
@@ -16,11 +16,8 @@ from tests.flows.service import claim_body, until
 
 async def meant(payer: Doubtful, route_id: str, named: Named, *not_in: str) -> str | None:
     runtime = payer.up.runtime
-    route = runtime.directory.routes[route_id]
-    payers = speaks_for(runtime.directory, route)
-    found = await runtime.database.read(
-        lambda tx: claim_meant(tx, runtime, route, payers, TENANT, named, not_in=not_in)
-    )
+    peer = peer_of(runtime.directory, runtime.directory.routes[route_id])
+    found = await runtime.database.read(lambda tx: claim_meant(tx, runtime, peer, TENANT, named, not_in=not_in))
     return found.transaction_id if found is not None else None
 
 
@@ -36,11 +33,14 @@ async def sent(payer: Doubtful, payer_id: str, number: str, payers_number: str |
 
 
 def another_payer(payer: Doubtful) -> None:
-    """OTHER HEALTH PLAN, over its own route to the same sandbox; and a route over which nothing is sent."""
+    """OTHER HEALTH PLAN, elsewhere; a second route to the first mailbox; and a route of nobody's, over which files are only collected."""
     directory = payer.up.runtime.directory
     route = directory.routes["sandbox"]
+    directory.routes["second"] = msgspec.structs.replace(route, id="second", sender_id="SECOND")
     for name in ("other", "collected"):
-        directory.routes[name] = msgspec.structs.replace(route, id=name, receiver_id=name.upper())
+        # The same way there, under another name: these tests deliver over it, too.
+        payer.up.runtime.use(name, payer.up.runtime.adapter(route))
+        directory.routes[name] = msgspec.structs.replace(route, id=name, receiver_id=name.upper(), adapter=name)
     plan = directory.payers["SANDBOX"]
     directory.add(msgspec.structs.replace(plan, id="OTHER", name="OTHER HEALTH PLAN", routes=["other"], aliases=[]))
 
@@ -50,7 +50,7 @@ async def test_a_payers_number_means_its_own_claim_only(tmp_path: Path) -> None:
         another_payer(payer)
         here = await sent(payer, "SANDBOX", "PAID-1", "ICN-77")
         there = await sent(payer, "OTHER", "PAID-2", "ICN-77")
-        for route, claim in (("sandbox", here), ("other", there)):
+        for route, claim in (("sandbox", here), ("second", here), ("other", there)):
             assert claim == await meant(payer, route, Named(payer_control_number="ICN-77"))
         # The patient's number says which one where the route says nothing.
         assert None is await meant(payer, "collected", Named(payer_control_number="ICN-77"))
@@ -60,12 +60,14 @@ async def test_a_payers_number_means_its_own_claim_only(tmp_path: Path) -> None:
 
 async def test_numbers_of_two_claims_mean_neither(tmp_path: Path) -> None:
     async with doubtful(tmp_path) as payer:
+        another_payer(payer)
         one = await sent(payer, "SANDBOX", "PAID-1", "ICN-1")
         other = await sent(payer, "SANDBOX", "PAID-2", "ICN-2")
         both = Named(payer_control_number="ICN-1", patient_control_number="PAID-2")
         assert None is await meant(payer, "sandbox", both)
         # Our own number is nobody else's.
-        assert other == await meant(payer, "sandbox", Named(claim_number(other), "ICN-1", "PAID-1"))
+        for route in ("sandbox", "other"):
+            assert other == await meant(payer, route, Named(claim_number(other), "ICN-1", "PAID-1"))
         # A payer that shortens the patient's number, or does not know it, is taken at its own.
         for said in ("", "0", "PAID"):
             assert one == await meant(payer, "sandbox", Named("", "ICN-1", said))

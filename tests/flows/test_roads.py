@@ -245,7 +245,7 @@ class Broken(RawX12):
 async def test_f46_an_adapter_that_raises_opens_its_own_circuit_and_no_other(tmp_path: Path) -> None:
     async with roads(tmp_path, dead=False, ways=1) as on:
         directory = on.up.runtime.directory
-        vars(on.up.runtime)["_adapters"]["broken"] = Broken("broken", "an adapter that raises")
+        on.up.runtime.use("broken", Broken("broken", "an adapter that raises"))
         directory.routes["FIRST"] = msgspec.structs.replace(directory.routes["FIRST"], adapter="broken")
         for _ in range(3):
             assert (await on.check()).status in (202, 503)
