@@ -12,7 +12,7 @@ from functools import lru_cache
 from random import Random
 from typing import Protocol, TypeVar
 
-__all__ = ["MICROSECOND", "SystemWorld", "World", "dated", "from_micros", "to_micros"]
+__all__ = ["MICROSECOND", "SystemWorld", "World", "dated", "from_micros", "to_micros", "uuid7"]
 
 T = TypeVar("T")
 MICROSECOND = 1_000_000
@@ -40,6 +40,13 @@ def dated(micros: int) -> tuple[str, str]:
 def _dated(minute: int) -> tuple[str, str]:
     moment = from_micros(minute * 60 * MICROSECOND)
     return f"{moment:%Y%m%d}", f"{moment:%H%M}"
+
+
+def uuid7(micros: int, chance: int) -> str:
+    """A UUID version 7 (RFC 9562, 5.7) of a time, with the lowest 74 bits of `chance` behind it."""
+    value = micros // 1000 << 80 | 7 << 76 | (chance >> 62 & 0xFFF) << 64 | 2 << 62 | chance & (1 << 62) - 1
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 class World(Protocol):
@@ -105,10 +112,7 @@ class SystemWorld:
         if not self._tails:
             chance = os.urandom(_TAIL_BYTES * _TAILS)
             self._tails = [chance[at : at + _TAIL_BYTES] for at in range(0, len(chance), _TAIL_BYTES)]
-        milliseconds, tail = self.micros() // 1000, int.from_bytes(self._tails.pop(), "big")
-        value = milliseconds << 80 | 7 << 76 | (tail >> 62 & 0xFFF) << 64 | 2 << 62 | tail & (1 << 62) - 1
-        text = f"{value:032x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        return uuid7(self.micros(), int.from_bytes(self._tails.pop(), "big"))
 
     def forward(self, by: timedelta) -> None:
         """Move the clock ahead; whoever waits for a time looks at it again."""

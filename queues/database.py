@@ -14,6 +14,7 @@ import fcntl
 import os
 import re
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from contextvars import Context, copy_context
@@ -28,12 +29,17 @@ __all__ = [
     "Database",
     "DatabaseError",
     "DatabaseFull",
+    "Done",
+    "GroupCommit",
     "InUse",
     "Migration",
     "SQLite",
     "Transaction",
     "Unique",
     "Value",
+    "Waiting",
+    "driven",
+    "migrated",
     "migrations_in",
     "translated",
 ]
@@ -139,6 +145,19 @@ def migrations_in(folder: Path, component: str) -> list[Migration]:
     return [Migration((f"{component}/{p.stem}", p.read_text("utf-8"))) for p in files]
 
 
+async def migrated(
+    tx: Transaction, migrations: Sequence[Migration], rendered: Callable[[str], str] = lambda sql: sql
+) -> list[str]:
+    """Apply those not yet applied, in order, each as the engine takes it (`rendered`); their names."""
+    await tx.execute("CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY)")
+    done = {row[0] for row in await tx.fetch("SELECT name FROM migration")}
+    new = [m for m in migrations if m[0] not in done]
+    for name, sql in new:
+        await tx.execute(rendered(sql))
+        await tx.execute("INSERT INTO migration (name) VALUES ($1)", name)
+    return [name for name, _ in new]
+
+
 def translated(error: apsw.Error) -> DatabaseError:
     """What an error of SQLite means to callers."""
     if isinstance(error, apsw.ConstraintError):
@@ -155,9 +174,9 @@ def _numbered(sql: str) -> str:
 
 
 # A body, who waits for it, and the context it was asked in.
-_Waiting = tuple[Body[Any], asyncio.Future[Any], Context]
+Waiting = tuple[Body[Any], asyncio.Future[Any], Context]
 # What a body came to: who waits for it, its value or its error, and what is called once it is durable.
-_Done = tuple[asyncio.Future[Any], Any, BaseException | None, list[Callable[[], None]]]
+Done = tuple[asyncio.Future[Any], Any, BaseException | None, list[Callable[[], None]]]
 
 
 class _Statements:
@@ -193,8 +212,8 @@ class _Statements:
             self.callbacks.append(self._announced)
 
 
-def _drive(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a body to its end; it may await nothing but its transaction, which never suspends."""
+def driven(coroutine: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine that never suspends comes to. DatabaseError where it does: a body may await nothing but its transaction."""
     try:
         coroutine.send(None)
     except StopIteration as stop:
@@ -240,30 +259,13 @@ def _settle(future: asyncio.Future[None], error: BaseException | None) -> None:
         future.set_result(None) if error is None else future.set_exception(error)
 
 
-class SQLite:
-    """The embedded database: one file in a folder, one writer, WAL, synchronous=FULL, group commit.
+class GroupCommit(ABC):
+    """Takes bodies from callers, and commits those that ask about the same time together, so many at most."""
 
-    `exclusive` takes the folder's lock, so that a second server on it is refused. A path of None is a private database in
-    memory, for tests.
-    """
-
-    skip_locked = ""
-
-    def __init__(self, path: Path | None, *, exclusive: bool = False, vfs: str | None = None) -> None:
-        self._lock: int | None = _lock(path) if path is not None and exclusive else None
-        name = str(path) if path is not None else ":memory:"
-        self._writer: Any = _open(name, vfs)
-        self._writer.execute("PRAGMA journal_mode=WAL").fetchall()
-        self._writer.execute("PRAGMA synchronous=FULL").fetchall()
-        self._writer.execute("PRAGMA foreign_keys=ON").fetchall()
-        self._reader: Any = self._writer if path is None else _open(name, vfs, flags=apsw.SQLITE_OPEN_READONLY)
-        # Statements run one after the other, each to its end: one cursor for each connection is enough.
-        self._writing: Any = self._writer.cursor()
-        self._reading: Any = self._reader.cursor()
-        self._waiting: list[_Waiting] = []
+    def __init__(self, bodies_max: int) -> None:
+        self._bodies_max = bodies_max
+        self._waiting: list[Waiting] = []
         self._flushing: asyncio.Task[None] | None = None
-        self._syncer = _Syncer()
-        self._listeners: list[Callable[[], None]] = []
         self._closed = False
 
     async def write(self, body: Body[T]) -> T:
@@ -276,26 +278,64 @@ class SQLite:
             self._flushing = asyncio.get_running_loop().create_task(self._flush())
         return await future
 
+    async def _at_rest(self) -> None:
+        """Until nothing waits to be committed."""
+        while self._flushing is not None:
+            await asyncio.wait([self._flushing])
+
+    async def _flush(self) -> None:
+        try:
+            while self._waiting:
+                # Callers that are about to ask, such as those whose answers the last COMMIT freed, share this one: a turn of
+                # the loop is shorter than a sync.
+                gathered = 0
+                while gathered < len(self._waiting) < self._bodies_max:
+                    gathered = len(self._waiting)
+                    await asyncio.sleep(0)
+                batch, self._waiting = self._waiting[: self._bodies_max], self._waiting[self._bodies_max :]
+                await self._commit(batch)
+        finally:
+            self._flushing = None
+
+    @abstractmethod
+    async def _commit(self, batch: list[Waiting]) -> None:
+        """Run the bodies of a batch, commit them, and tell their callers."""
+
+
+class SQLite(GroupCommit):
+    """The embedded database: one file in a folder, one writer, WAL, synchronous=FULL, group commit.
+
+    `exclusive` takes the folder's lock, so that a second server on it is refused. A path of None is a private database in
+    memory, for tests.
+    """
+
+    skip_locked = ""
+
+    def __init__(self, path: Path | None, *, exclusive: bool = False, vfs: str | None = None) -> None:
+        super().__init__(_BATCH_MAX)
+        self._lock: int | None = _lock(path) if path is not None and exclusive else None
+        name = str(path) if path is not None else ":memory:"
+        self._writer: Any = _open(name, vfs)
+        self._writer.execute("PRAGMA journal_mode=WAL").fetchall()
+        self._writer.execute("PRAGMA synchronous=FULL").fetchall()
+        self._writer.execute("PRAGMA foreign_keys=ON").fetchall()
+        self._reader: Any = self._writer if path is None else _open(name, vfs, flags=apsw.SQLITE_OPEN_READONLY)
+        # Statements run one after the other, each to its end: one cursor for each connection is enough.
+        self._writing: Any = self._writer.cursor()
+        self._reading: Any = self._reader.cursor()
+        self._syncer = _Syncer()
+        self._listeners: list[Callable[[], None]] = []
+
     async def read(self, body: Body[T]) -> T:
         if self._reader is self._writer:
-            while self._flushing is not None:
-                await asyncio.wait([self._flushing])
+            await self._at_rest()
         try:
-            return _drive(body(_Statements(self._reader, self._reading, self._announced)))
+            return driven(body(_Statements(self._reader, self._reading, self._announced)))
         except apsw.Error as error:
             raise translated(error) from error
 
     async def migrate(self, migrations: Sequence[Migration]) -> list[str]:
-        async def body(tx: Transaction) -> list[str]:
-            await tx.execute("CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY)")
-            done = {row[0] for row in await tx.fetch("SELECT name FROM migration")}
-            new = [m for m in migrations if m[0] not in done]
-            for name, sql in new:
-                await tx.execute(sql)
-                await tx.execute("INSERT INTO migration (name) VALUES ($1)", name)
-            return [name for name, _ in new]
-
-        return await self.write(body)
+        return await self.write(lambda tx: migrated(tx, migrations))
 
     def listen(self, call: Callable[[], None]) -> None:
         self._listeners.append(call)
@@ -308,8 +348,7 @@ class SQLite:
             call()
 
     async def close(self) -> None:
-        while self._flushing is not None:
-            await asyncio.wait([self._flushing])
+        await self._at_rest()
         self._closed = True
         self._syncer.close()
         self._reader.close()
@@ -317,23 +356,9 @@ class SQLite:
         if self._lock is not None:
             os.close(self._lock)
 
-    async def _flush(self) -> None:
-        try:
-            while self._waiting:
-                # Callers that are about to ask, such as those whose answers the last COMMIT freed, share this one: a turn of
-                # the loop is shorter than a sync.
-                gathered = 0
-                while gathered < len(self._waiting) < _BATCH_MAX:
-                    gathered = len(self._waiting)
-                    await asyncio.sleep(0)
-                batch, self._waiting = self._waiting[:_BATCH_MAX], self._waiting[_BATCH_MAX:]
-                await self._commit(batch)
-        finally:
-            self._flushing = None
-
-    async def _commit(self, batch: list[_Waiting]) -> None:
+    async def _commit(self, batch: list[Waiting]) -> None:
         """Run the bodies of a batch, sync them with one COMMIT, then tell their callers."""
-        results: list[_Done] = []
+        results: list[Done] = []
         try:
             self._say("BEGIN IMMEDIATE")
             kept = False
@@ -361,13 +386,13 @@ class SQLite:
             if not future.done():
                 future.set_exception(error) if error is not None else future.set_result(value)
 
-    def _one(self, body: Body[Any], future: asyncio.Future[Any], kept: bool) -> _Done:
+    def _one(self, body: Body[Any], future: asyncio.Future[Any], kept: bool) -> Done:
         """Run a body. `kept` says that the transaction holds what other bodies did: then this one has a savepoint to go back to."""
-        statements = _Statements(self._writer, self._writing, self._announced)
+        statements = self._statements(self._announced)
         if kept:
             self._say("SAVEPOINT body")
         try:
-            value = _drive(body(statements))
+            value = driven(body(statements))
         except Exception as error:
             if not self._writer.in_transaction:
                 raise  # The engine undid the whole batch: nothing of it may be reported as done.
@@ -377,6 +402,9 @@ class SQLite:
         if kept:
             self._say("RELEASE body")
         return future, value, None, statements.callbacks
+
+    def _statements(self, announced: Callable[[], None]) -> _Statements:
+        return _Statements(self._writer, self._writing, announced)
 
     def _say(self, sql: str) -> None:
         self._writing.execute(sql).fetchall()

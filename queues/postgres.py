@@ -23,7 +23,19 @@ from uuid import uuid4
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 
-from queues.database import Body, DatabaseError, DatabaseFull, Migration, Row, Transaction, Unique, Value
+from queues.database import (
+    Body,
+    DatabaseError,
+    DatabaseFull,
+    GroupCommit,
+    Migration,
+    Row,
+    Transaction,
+    Unique,
+    Value,
+    Waiting,
+    migrated,
+)
 
 __all__ = ["PostgreSQL"]
 
@@ -190,12 +202,11 @@ async def _drive(connection: Any, coroutine: Coroutine[Any, Any, T], context: Co
 
 
 # A body, who waits for it, and the context it was asked in.
-_Waiting = tuple[Body[Any], "asyncio.Future[Any]", Context]
 # What a body came to: its value or its error, and what it wanted done after the COMMIT.
 _Done = tuple[Any, "BaseException | None", _Statements]
 
 
-class PostgreSQL:
+class PostgreSQL(GroupCommit):
     """A PostgreSQL database behind a URL; `open` makes one. Several hosts may be named: the one that takes writes is found.
 
     A node has one connection that writes, up to `readers` that read, and one that listens.
@@ -204,16 +215,14 @@ class PostgreSQL:
     skip_locked = "FOR UPDATE SKIP LOCKED"
 
     def __init__(self, url: str, readers: int = 4) -> None:
+        super().__init__(_BATCH_MAX)
         self._url = url
         self._node = uuid4().hex
         self._readers = asyncio.Semaphore(readers)
         self._idle: list[Any] = []
         self._writer: Any = None
-        self._waiting: list[_Waiting] = []
-        self._flushing: asyncio.Task[None] | None = None
         self._hearing: asyncio.Task[None] | None = None
         self._listeners: list[Callable[[], None]] = []
-        self._closed = False
 
     @classmethod
     async def open(cls, url: str, readers: int = 4) -> PostgreSQL:
@@ -232,15 +241,6 @@ class PostgreSQL:
             raise
         return made
 
-    async def write(self, body: Body[T]) -> T:
-        if self._closed:
-            raise DatabaseError("the database is closed")
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append((body, future, copy_context()))
-        if self._flushing is None:
-            self._flushing = asyncio.get_running_loop().create_task(self._flush(), name="database")
-        return await future
-
     async def read(self, body: Body[T]) -> T:
         context = copy_context()
 
@@ -253,16 +253,7 @@ class PostgreSQL:
         return await _persist(once)
 
     async def migrate(self, migrations: Sequence[Migration]) -> list[str]:
-        async def body(tx: Transaction) -> list[str]:
-            await tx.execute("CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY)")
-            done = {row[0] for row in await tx.fetch("SELECT name FROM migration")}
-            new = [m for m in migrations if m[0] not in done]
-            for name, sql in new:
-                await tx.execute(_rendered(sql))
-                await tx.execute("INSERT INTO migration (name) VALUES ($1)", name)
-            return [name for name, _ in new]
-
-        return await self._alone(body)
+        return await self._alone(lambda tx: migrated(tx, migrations, _rendered))
 
     def listen(self, call: Callable[[], None]) -> None:
         self._listeners.append(call)
@@ -288,8 +279,7 @@ class PostgreSQL:
         return _told(fsync, pages, commit, standbys, clock - now)
 
     async def close(self) -> None:
-        while self._flushing is not None:
-            await asyncio.wait([self._flushing])
+        await self._at_rest()
         self._closed = True
         if self._hearing is not None:
             self._hearing.cancel()
@@ -357,20 +347,7 @@ class PostgreSQL:
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
-    async def _flush(self) -> None:
-        try:
-            while self._waiting:
-                # Callers that are about to ask share this COMMIT: a turn of the loop is shorter than one.
-                gathered = 0
-                while gathered < len(self._waiting) < _BATCH_MAX:
-                    gathered = len(self._waiting)
-                    await asyncio.sleep(0)
-                batch, self._waiting = self._waiting[:_BATCH_MAX], self._waiting[_BATCH_MAX:]
-                await self._commit(batch)
-        finally:
-            self._flushing = None
-
-    async def _commit(self, batch: list[_Waiting]) -> None:
+    async def _commit(self, batch: list[Waiting]) -> None:
         """Run the bodies of a batch, again where that helps, and tell their callers."""
         try:
             results = await _persist(lambda: self._attempt(batch))
@@ -392,7 +369,7 @@ class PostgreSQL:
         if any(error is None and statements.announced for _, error, statements in results):
             self._tell()
 
-    async def _attempt(self, batch: list[_Waiting]) -> list[_Done]:
+    async def _attempt(self, batch: list[Waiting]) -> list[_Done]:
         """One transaction with the bodies of a batch; what each came to. _Again where nothing of it was kept."""
         if self._writer is None or self._writer.is_closed():
             self._writer = await self._connect()

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
 
 from gateway.ledger import audit
 from gateway.simulation.payers import Arrival
-from queues.database import Row, SQLite, Transaction
+from queues.database import Row, SQLite, Transaction, driven
 
 __all__ = ["Broken", "Observer"]
 
-T = TypeVar("T")
 _HOUR = 3600 * 1_000_000
 
 
 class Broken(AssertionError):
     """Something that must hold does not."""
-
-
-def _at_once(coroutine: Coroutine[Any, Any, T]) -> T:
-    """A read's result: it waits for nothing."""
-    try:
-        coroutine.send(None)
-    except StopIteration as done:
-        return done.value
-    coroutine.close()
-    raise AssertionError("a read waited")
 
 
 class Observer:
@@ -49,14 +37,14 @@ class Observer:
         async def body(tx: Transaction) -> Sequence[Row]:
             return await tx.fetch(sql, *values)
 
-        return _at_once(self._database.read(body))
+        return driven(self._database.read(body))
 
     async def close(self) -> None:
         await self._database.close()
 
     def committed(self) -> None:
         """After each commit: the ledger is true to itself."""
-        found = _at_once(self._database.read(audit.faults))
+        found = driven(self._database.read(audit.faults))
         if found:
             raise Broken("; ".join(f"not so: {one.rule} ({', '.join(one.examples)})" for one in found))
 

@@ -11,6 +11,7 @@ import inspect
 import os
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ from gateway.runtime import DATABASE_FILE, Runtime, open_runtime
 from gateway.service import Service
 from gateway.simulation.world import Clock, SimulatedWorld
 from gateway.worker import Worker
-from queues.database import Body, DatabaseError, DatabaseFull, SQLite
+from queues.database import Body, DatabaseError, DatabaseFull, Done, SQLite, driven
 
 __all__ = ["Fate", "Killed", "Machine", "new_task", "place"]
 
@@ -137,6 +138,19 @@ class StoredHere(SQLite):
             return
         self._disk.places = [context.get(_PLACE, "") for _, _, context in batch]
         await super()._commit(batch)
+
+    def _one(self, body: Body[Any], future: asyncio.Future[Any], kept: bool) -> Done:
+        """A body runs twice, the first time for nothing: PostgreSQL may have to do so, and nothing but what it wrote may be undone."""
+        self._say("SAVEPOINT first")
+        with suppress(Exception):
+            driven(body(self._statements(lambda: None)))
+        # An error may have undone the whole of it.
+        if self._writer.in_transaction:
+            self._say("ROLLBACK TO first")
+            self._say("RELEASE first")
+        else:
+            self._say("BEGIN IMMEDIATE")
+        return super()._one(body, future, kept)
 
     def drop(self) -> None:
         """The machine is dead: what is open closes, and nothing is written."""

@@ -10,7 +10,7 @@ from random import Random
 from typing import TypeVar
 
 from gateway.simulation.loop import VirtualLoop
-from gateway.world import MICROSECOND, from_micros, to_micros
+from gateway.world import MICROSECOND, from_micros, to_micros, uuid7
 
 __all__ = ["BEGINS", "Clock", "SimulatedWorld"]
 
@@ -55,9 +55,7 @@ class SimulatedWorld:
         return self._random.random()
 
     def new_id(self) -> str:
-        value = self.micros() // 1000 << 80 | 7 << 76 | self._random.getrandbits(12) << 64
-        text = f"{value | 2 << 62 | self._random.getrandbits(62):032x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        return uuid7(self.micros(), self._random.getrandbits(74))
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

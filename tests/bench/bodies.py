@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import msgspec
 
+from gateway.sample_requests import claim_of_lines
 from tests import synthetic
 
 __all__ = ["BODIES", "question_270"]
@@ -38,54 +38,18 @@ def eligibility(index: int) -> bytes:
 
 def claim(index: int) -> bytes:
     """A claim of two lines whose charges add up."""
-    lines = [("99213", 9_000 + index % 5_000), ("85025", 3_000 + index % 700)]
-    return msgspec.json.encode(
-        {
-            "tradingPartnerServiceId": "SANDBOX",
-            "submitter": {
-                "organizationName": "SYNTHETIC BILLING",
-                "contactInformation": {"name": "EDI DESK", "phoneNumber": "5035550100"},
-            },
-            "receiver": {"organizationName": "SANDBOX HEALTH PLAN"},
-            "billing": {**_PROVIDER, "employerId": "930000000", "taxonomyCode": "207Q00000X", "address": _ADDRESS},
-            "subscriber": {
-                **_person(index),
-                "paymentResponsibilityLevelCode": "P",
-                "gender": "MF"[index % 2],
-                "address": _ADDRESS,
-            },
-            "claimInformation": _claim_information(index, lines),
-        }
-    )
-
-
-def _claim_information(index: int, lines: list[tuple[str, int]]) -> dict[str, Any]:
-    return {
-        "claimFilingCode": "CI",
-        "patientControlNumber": f"PAID-{index:08d}",
-        "claimChargeAmount": f"{sum(cents for _, cents in lines) / 100:.2f}",
-        "placeOfServiceCode": "11",
-        "claimFrequencyCode": "1",
-        "signatureIndicator": "Y",
-        "planParticipationCode": "A",
-        "benefitsAssignmentCertificationIndicator": "Y",
-        "releaseInformationCode": "Y",
-        "healthCareCodeInformation": [{"diagnosisTypeCode": "ABK", "diagnosisCode": "J0190"}],
-        "serviceLines": [
-            {
-                "serviceDate": "20251202",
-                "professionalService": {
-                    "procedureIdentifier": "HC",
-                    "procedureCode": code,
-                    "lineItemChargeAmount": f"{cents / 100:.2f}",
-                    "measurementUnit": "UN",
-                    "serviceUnitCount": "1",
-                    "compositeDiagnosisCodePointers": {"diagnosisCodePointers": ["1"]},
-                },
-            }
-            for code, cents in lines
-        ],
+    cents = (9_000 + index % 5_000, 3_000 + index % 700)
+    lines = [(code, f"{amount / 100:.2f}") for code, amount in zip(("99213", "85025"), cents, strict=True)]
+    person = _person(index)
+    number, charge = f"PAID-{index:08d}", f"{sum(cents) / 100:.2f}"
+    body = claim_of_lines(number, person["lastName"], charge, lines, person["memberId"])
+    body["submitter"] = {
+        "organizationName": "SYNTHETIC BILLING",
+        "contactInformation": {"name": "EDI DESK", "phoneNumber": "5035550100"},
     }
+    body["billing"] |= {**_PROVIDER, "address": _ADDRESS}
+    body["subscriber"] |= {**person, "gender": "MF"[index % 2], "address": _ADDRESS}
+    return msgspec.json.encode(body)
 
 
 BODIES: Mapping[str, Callable[[int], bytes]] = {"eligibility": eligibility, "claim": claim}

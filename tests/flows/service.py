@@ -19,6 +19,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from gateway import sample_requests
 from gateway.config import Config
 from gateway.serving import SANDBOX_KEY_FILE, Running, running, sandbox_key
 
@@ -39,8 +40,6 @@ __all__ = [
 NETWORK = "/2024-04-01/change/medicalnetwork"
 PATIENCE_SECONDS = 60.0
 _LARGE_BYTES = 1 << 20
-_ADDRESS = {"address1": "7 BIRCH ST", "city": "PORTLAND", "state": "OR", "postalCode": "972010000"}
-_PROVIDER = {"organizationName": "ALDER FAMILY PRACTICE", "npi": "1999996667"}
 
 
 @dataclass(frozen=True)
@@ -198,60 +197,16 @@ class Process:
 
 def eligibility_body(member_id: str = "SANDBOX-ACTIVE", **subscriber: str) -> dict[str, Any]:
     """An eligibility request for a member of the sandbox payer."""
-    person = {"memberId": member_id, "firstName": "ADA", "lastName": "ABARA", "dateOfBirth": "19800229", **subscriber}
-    return {
-        "tradingPartnerServiceId": "SANDBOX",
-        "provider": _PROVIDER,
-        "subscriber": person,
-        "encounter": {"serviceTypeCodes": ["30"]},
-    }
+    body = sample_requests.eligibility(member_id)
+    body["subscriber"] |= subscriber
+    body["encounter"] = {"serviceTypeCodes": ["30"]}
+    return body
 
 
 def claim_body(patient_control_number: str, last_name: str = "ABARA", charge: str = "120") -> dict[str, Any]:
     """A professional claim that the edits find nothing wrong with. The number's beginning is the sandbox payer's script."""
-    return {
-        "tradingPartnerServiceId": "SANDBOX",
-        "submitter": {
-            "organizationName": "ALDER FAMILY PRACTICE",
-            "contactInformation": {"name": "BILLING", "phoneNumber": "5035550100"},
-        },
-        "receiver": {"organizationName": "SANDBOX HEALTH PLAN"},
-        "billing": {**_PROVIDER, "employerId": "930000000", "taxonomyCode": "207Q00000X", "address": _ADDRESS},
-        "subscriber": {
-            "memberId": f"M{patient_control_number[-12:]}",
-            "paymentResponsibilityLevelCode": "P",
-            "firstName": "ADA",
-            "lastName": last_name,
-            "gender": "F",
-            "dateOfBirth": "19800229",
-            "address": _ADDRESS,
-        },
-        "claimInformation": {
-            "claimFilingCode": "CI",
-            "patientControlNumber": patient_control_number,
-            "claimChargeAmount": charge,
-            "placeOfServiceCode": "11",
-            "claimFrequencyCode": "1",
-            "signatureIndicator": "Y",
-            "planParticipationCode": "A",
-            "benefitsAssignmentCertificationIndicator": "Y",
-            "releaseInformationCode": "Y",
-            "healthCareCodeInformation": [{"diagnosisTypeCode": "ABK", "diagnosisCode": "J0190"}],
-            "serviceLines": [
-                {
-                    "serviceDate": "20251202",
-                    "professionalService": {
-                        "procedureIdentifier": "HC",
-                        "procedureCode": "99213",
-                        "lineItemChargeAmount": charge,
-                        "measurementUnit": "UN",
-                        "serviceUnitCount": "1",
-                        "compositeDiagnosisCodePointers": {"diagnosisCodePointers": ["1"]},
-                    },
-                }
-            ],
-        },
-    }
+    number = patient_control_number
+    return sample_requests.claim_of_lines(number, last_name, charge, [("99213", charge)], f"M{number[-12:]}")
 
 
 def institutional_body(patient_control_number: str, last_name: str = "ABARA", charge: str = "120") -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +228,7 @@ class Moody:
     def __init__(self, inner: Adapter, down: int) -> None:
         self.inner = inner
         self.name = inner.name
+        self.manifest = inner.manifest
         self.capabilities = inner.capabilities
         self.down = down
         self.asked: dict[str, list[bytes]] = {}
@@ -244,7 +245,7 @@ class Moody:
             outbound = msgspec.structs.replace(outbound, idempotency_key=key, payload=payload)
         return await self.inner.send(outbound, context)
 
-    def collect(self, context: Context) -> AsyncIterator[Inbound]:
+    def collect(self, context: Context) -> AsyncGenerator[Inbound, None]:
         return self.inner.collect(context)
 
     async def settle(self, inbound: Inbound, context: Context) -> None:
