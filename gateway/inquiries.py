@@ -370,4 +370,4 @@ async def commit_answer(
         inbound_id,
         answer_id=answer_id,
     )
-    runtime.metrics.facts(subject.kind, type(answer.fact).__name__).inc()
+    tx.after_commit(runtime.metrics.facts(subject.kind, type(answer.fact).__name__).inc)

@@ -26,7 +26,7 @@ from gateway.simulation.world import Clock, SimulatedWorld
 from gateway.worker import Worker
 from queues.database import Body, DatabaseError, DatabaseFull, Done, SQLite, driven
 
-__all__ = ["Fate", "Killed", "Machine", "new_task", "place"]
+__all__ = ["Fate", "Killed", "Machine", "Rehearsing", "new_task", "place"]
 
 T = TypeVar("T")
 _PLACE: ContextVar[str] = ContextVar("place", default="")
@@ -107,7 +107,26 @@ class _Disk:
     def close(self) -> None: ...
 
 
-class StoredHere(SQLite):
+class Rehearsing(SQLite):
+    """The embedded database, on which each body runs twice, the first time for nothing.
+
+    So PostgreSQL may have to, and can only undo what was written: what else a body changed outside shows here.
+    """
+
+    def _one(self, body: Body[Any], future: asyncio.Future[Any], kept: bool) -> Done:
+        self._say("SAVEPOINT first")
+        with suppress(Exception):
+            driven(body(self._statements(lambda: None)))
+        # An error may have undone the whole of it.
+        if self._writer.in_transaction:
+            self._say("ROLLBACK TO first")
+            self._say("RELEASE first")
+        else:
+            self._say("BEGIN IMMEDIATE")
+        return super()._one(body, future, kept)
+
+
+class StoredHere(Rehearsing):
     """The embedded database on a simulated machine's disk."""
 
     def __init__(self, path: Path, machine: Machine, *, exclusive: bool) -> None:
@@ -138,19 +157,6 @@ class StoredHere(SQLite):
             return
         self._disk.places = [context.get(_PLACE, "") for _, _, context in batch]
         await super()._commit(batch)
-
-    def _one(self, body: Body[Any], future: asyncio.Future[Any], kept: bool) -> Done:
-        """A body runs twice, the first time for nothing: PostgreSQL may have to do so, and nothing but what it wrote may be undone."""
-        self._say("SAVEPOINT first")
-        with suppress(Exception):
-            driven(body(self._statements(lambda: None)))
-        # An error may have undone the whole of it.
-        if self._writer.in_transaction:
-            self._say("ROLLBACK TO first")
-            self._say("RELEASE first")
-        else:
-            self._say("BEGIN IMMEDIATE")
-        return super()._one(body, future, kept)
 
     def drop(self) -> None:
         """The machine is dead: what is open closes, and nothing is written."""

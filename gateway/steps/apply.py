@@ -276,7 +276,7 @@ async def _happen(tx: Transaction, done: _Applying, subject: transactions.Transa
     now = runtime.world.micros()
     tracing.link(subject.traceparent)
     await transactions.apply(tx, subject, fact, runtime.profile(subject.payer_id), now, None, done.file.inbound_id)
-    runtime.metrics.facts(subject.kind, type(fact).__name__).inc()
+    tx.after_commit(runtime.metrics.facts(subject.kind, type(fact).__name__).inc)
 
 
 async def _277ca(tx: Transaction, done: _Applying, received: TransactionSet) -> None:

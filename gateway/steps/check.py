@@ -6,8 +6,9 @@ its question was out is asked again like one whose answer was lost; one whose an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import msgspec
 from opentelemetry.trace import SpanKind
 
 from adapters.protocol import Delivered as PayerHasIt
@@ -163,8 +164,8 @@ async def _ask(runtime: Runtime, item: Work, loaded: _Loaded) -> _Asked | None:
     if loaded.interchange is None:
         return await _ask_first(runtime, item, loaded, payer)
     interchange = loaded.interchange
-    await runtime.database.write(lambda tx: _begin(tx, runtime, item, check, interchange))
-    return _Asked(check, loaded.batch, route, interchange, loaded.content, _trace_numbers(loaded.content))
+    counted = await runtime.database.write(lambda tx: _begin(tx, runtime, item, check, interchange))
+    return _Asked(counted, loaded.batch, route, interchange, loaded.content, _trace_numbers(loaded.content))
 
 
 def _trace_numbers(content: bytes) -> list[str]:
@@ -183,29 +184,34 @@ async def _ask_first(runtime: Runtime, item: Work, loaded: _Loaded, payer: Payer
         return None
     prepared.parent_id = batch.batch_id
 
-    async def commit(tx: Transaction) -> tuple[Interchange, bytes]:
+    async def commit(tx: Transaction) -> tuple[Check, Interchange, bytes]:
         await work.guard(tx, item)
         made, content = await commit_inquiry(tx, runtime, prepared, None, hold_seconds=None)
-        check.interchange_id = made.interchange_id
-        await _count(tx, runtime, check)
-        return made, content
+        return await _count(tx, runtime, check, made.interchange_id), made, content
 
-    made, content = await runtime.database.write(commit)
-    return _Asked(check, batch, prepared.route, made, content, prepared.asked)
+    counted, made, content = await runtime.database.write(commit)
+    return _Asked(counted, batch, prepared.route, made, content, prepared.asked)
 
 
-async def _count(tx: Transaction, runtime: Runtime, check: Check) -> None:
-    """Before the first byte: from here on the question may have been asked."""
+async def _count(tx: Transaction, runtime: Runtime, check: Check, interchange_id: str) -> Check:
+    """Before the first byte: from here on the question may have been asked. The check as it stands then; a body may run again."""
     now = runtime.world.micros()
-    check.tried, check.asked, check.asked_at = check.tried + 1, check.asked + 1, now
-    check.first_tried_at = check.first_tried_at or now
-    await checks.change(tx, check, now)
+    counted = msgspec.structs.replace(
+        check,
+        tried=check.tried + 1,
+        asked=check.asked + 1,
+        asked_at=now,
+        first_tried_at=check.first_tried_at or now,
+        interchange_id=interchange_id,
+    )
+    await checks.change(tx, counted, now)
+    return counted
 
 
-async def _begin(tx: Transaction, runtime: Runtime, item: Work, check: Check, interchange: Interchange) -> None:
+async def _begin(tx: Transaction, runtime: Runtime, item: Work, check: Check, interchange: Interchange) -> Check:
     await work.guard(tx, item)
     await interchanges.record_attempt(tx, interchange, runtime.world.micros())
-    await _count(tx, runtime, check)
+    return await _count(tx, runtime, check, interchange.interchange_id)
 
 
 async def _refuse(tx: Transaction, runtime: Runtime, item: Work, check: Check, findings: list[Finding]) -> None:
@@ -260,7 +266,9 @@ async def _give_up(runtime: Runtime, item: Work, loaded: _Loaded) -> None:
 
     async def commit(tx: Transaction) -> None:
         await work.finish(tx, item)
-        if answer is not None and subject is not None:
+        if answer is not None and loaded.subject is not None:
+            # The body may run again, and changes its transaction.
+            subject = msgspec.structs.replace(loaded.subject)
             await commit_answer(tx, runtime, subject, answer, check.interchange_id, inbound_id)
             check.answer_id, check.result = subject.answer_id, answer.coverage
             check.reason = "still rejected when its time for retries ended"
@@ -278,6 +286,8 @@ async def _record(
     tx: Transaction, runtime: Runtime, item: Work, asked: _Asked, outcome: Outcome, answer: Answer | None
 ) -> None:
     """Commit what an attempt came to, with everything that follows from it."""
+    # The body may run again, and changes its check.
+    asked = replace(asked, check=msgspec.structs.replace(asked.check))
     check, interchange = asked.check, asked.interchange
     until = window_end(check, asked.batch.retry_hours, runtime.world.micros())
     match outcome:

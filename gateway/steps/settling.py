@@ -7,6 +7,7 @@ where the route says how its payer knows copies, else a person. Each thing that 
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
 from adapters.protocol import Evidence as Word
 from adapters.protocol import Outbound
@@ -51,7 +52,7 @@ async def apply_to_members(
     facts = [(subject, fact) for subject in held]
     changes = await transactions.apply_all(tx, facts, runtime.profile, now, interchange.interchange_id, inbound_id)
     for kind, count in Counter(subject.kind for subject in held).items():
-        runtime.metrics.facts(kind, type(fact).__name__).inc(count)
+        tx.after_commit(partial(runtime.metrics.facts(kind, type(fact).__name__).inc, count))
     due = [c.follow_up_at for c in changes if c.follow_up_at is not None and c.follow_up_at != KEEP]
     if due:
         await work.enqueue(
