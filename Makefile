@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
 
-.PHONY: demo test check bench campaign format clean
+.PHONY: demo test test-postgresql check bench campaign format clean
 
 demo: $(VENV)/.installed
 	$(BIN)/claimwire demo
@@ -12,6 +12,10 @@ demo: $(VENV)/.installed
 # One process a core; a file's tests stay together, for what they share.
 test: $(VENV)/.ready
 	$(RUN) -m pytest -n auto --dist loadfile
+
+# The flows once more, on PostgreSQL.
+test-postgresql: $(VENV)/.ready
+	CLAIMWIRE_ENGINE=postgresql $(RUN) -m pytest tests/flows -m "not embedded and not campaign" -n auto --dist loadfile
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .

@@ -49,7 +49,8 @@ async def look(runtime: Runtime) -> None:
     """Compare the clock with the last look, and mend what a jump back has left."""
     jump, claims = await runtime.database.write(lambda tx: _look(tx, runtime))
     if jump:
-        _LOG.error("the clock jumped", seconds=jump // MICROSECOND, claims=claims)
+        how = "back" if jump < 0 else "ahead"
+        _LOG.error("the clock jumped", reason=f"{how} by {abs(jump) // MICROSECOND} seconds", claims=claims)
         runtime.wake.set()
 
 

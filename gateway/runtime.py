@@ -160,7 +160,7 @@ async def open_runtime(
             # Of those who died the leases and places end by time; others are at work.
             await database.write(lambda tx: _drop_unfinished(tx, world.micros() - _UNFINISHED_FOR))
             for warning in await database.warnings(world.micros() - world.ahead):
-                _LOG.warning("the database server", warning=warning)
+                _LOG.warning("the database server", reason=warning)
     except BaseException:
         await database.close()
         raise

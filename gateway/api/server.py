@@ -184,6 +184,11 @@ class _Api:
                 return refuse(
                     401, "Give a valid key in the Authorization header.", None, {"WWW-Authenticate": "Bearer"}
                 )
+            if any("\0" in value for value in request.match_info.values()):
+                # No id has one, and PostgreSQL takes none in a text.
+                return refuse(404, "There is no such object.", "No id has a NUL in it.")
+            if any("\0" in value for value in request.query.values()):
+                return refuse(400, "A query parameter has a NUL in it.", "Leave it out.")
             meter, now = self.meters.of(caller.key_id), self.runtime.world.monotonic()
             excess = meter.enter(now)
             if excess is not None:

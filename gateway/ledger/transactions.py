@@ -364,9 +364,14 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(f"'{name}'" for name in names)
 
 
+def _told_less(below: Sequence[str]) -> str:
+    """That a claim is told silent on none but these rungs. PostgreSQL takes no empty list."""
+    return f"overdue IS NULL OR overdue IN ({_listed(below)})" if below else "overdue IS NULL"
+
+
 _SILENT = {
     rung: f"{_SELECT} WHERE tenant_id = $1 AND payer_id = $2 AND kind = 'claim' AND state IN ({_listed(silent_states(rung))})"
-    f" AND sent_at <= $3 AND (overdue IS NULL OR overdue IN ({_listed(below)})) ORDER BY sent_at LIMIT $4"
+    f" AND sent_at <= $3 AND ({_told_less(below)}) ORDER BY sent_at LIMIT $4"
     for rung, below in _BELOW.items()
 }
 

@@ -26,7 +26,12 @@ _LOG = log.get("gateway.collect")
 async def run(runtime: Runtime, item: Work) -> None:
     """Collect from the route that the work names, then come back after its interval."""
     route = runtime.directory.routes.get(item.subject)
-    if route is None or not runtime.adapter(route).capabilities.collects:
+    if route is None:
+        # Another node may have it, or will have it again.
+        when = later(runtime, item, 60)
+        await runtime.database.write(lambda tx: work.postpone(tx, item, when, "the route is not configured"))
+        return
+    if not runtime.adapter(route).capabilities.collects:
         await runtime.database.write(lambda tx: work.finish(tx, item))
         return
     # Payers that are away keep a collection until its deadline: all of them together take half of the places.

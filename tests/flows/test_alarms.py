@@ -139,6 +139,7 @@ async def test_f21_files_that_match_nothing_are_an_alarm_until_somebody_has_look
         assert [] == await alarms(payer.client)
 
 
+@pytest.mark.embedded
 async def test_that_an_alarm_was_seen_is_kept(tmp_path: Path) -> None:
     async with doubtful(tmp_path) as payer:
         claim = await payer.client.submit(claim_body("PAID-1"))

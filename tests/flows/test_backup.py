@@ -80,6 +80,7 @@ async def _serve(data: Path) -> None:
     (data / "payers" / "NOTE.txt").write_text("kept")
 
 
+@pytest.mark.embedded
 async def test_a_backup_made_while_claims_come_in_holds_all_that_was_acknowledged_before_it(tmp_path: Path) -> None:
     data, file = tmp_path / "data", tmp_path / "one.backup"
     async with in_process(data) as (client, _):
@@ -175,6 +176,7 @@ async def test_neither_a_backup_nor_a_folder_is_written_over(folder: Path, tmp_p
     assert 0o700 == (tmp_path / "again").stat().st_mode & 0o777
 
 
+@pytest.mark.embedded
 async def test_f34_what_was_sent_after_the_backup_is_found_by_asking_and_not_sent_again(tmp_path: Path) -> None:
     before, after, file = tmp_path / "before", tmp_path / "after", tmp_path / "one.backup"
     async with doubtful(before, status=True, window_seconds=3600) as payer:
@@ -199,6 +201,7 @@ async def test_f34_what_was_sent_after_the_backup_is_found_by_asking_and_not_sen
         assert {"doubted", "doubtAsked", "delivered"} <= set(await payer.story(waiting))
 
 
+@pytest.mark.embedded
 async def test_f34_what_the_payer_does_not_know_is_sent_by_a_persons_word_only(tmp_path: Path) -> None:
     before, after, file = tmp_path / "before", tmp_path / "after", tmp_path / "one.backup"
     async with doubtful(before, window_seconds=3600) as payer:
@@ -222,6 +225,7 @@ async def test_f34_what_the_payer_does_not_know_is_sent_by_a_persons_word_only(t
         assert 1 == await claims_at(payer)
 
 
+@pytest.mark.embedded
 async def test_f34_each_stage_of_sending_is_in_doubt_and_an_answer_to_the_old_number_counts(tmp_path: Path) -> None:
     before, after, file = tmp_path / "before", tmp_path / "after", tmp_path / "one.backup"
     async with doubtful(before) as payer:
@@ -315,6 +319,7 @@ async def test_damaged_pages_are_found(folder: Path) -> None:
     assert report.damages
 
 
+@pytest.mark.embedded
 def test_the_commands(tmp_path: Path) -> None:
     data, kept = tmp_path / "data", tmp_path / "kept"
     kept.mkdir()

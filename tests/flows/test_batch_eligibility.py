@@ -468,6 +468,7 @@ async def test_an_answer_that_comes_after_all_was_given_up_is_the_result(tmp_pat
         assert (1, 0) == (found["successCount"], found["errorCount"])
 
 
+@pytest.mark.embedded
 async def test_a_batch_that_was_not_taken_whole_is_gone_at_the_next_start(tmp_path: Path) -> None:
     async with in_process(tmp_path) as (client, up):
         runtime, now = up.runtime, up.runtime.world.micros()

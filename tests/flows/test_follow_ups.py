@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from typer.testing import CliRunner
 
 from gateway.cli import app
@@ -129,6 +130,7 @@ async def test_a_claim_at_its_end_is_followed_up_no_more(tmp_path: Path) -> None
         assert 409 == (await payer.client.post(f"/v1/follow-ups/{claim}/stop", {"why": "called"})).status
 
 
+@pytest.mark.embedded
 async def test_the_commands(tmp_path: Path) -> None:
     async with doubtful(tmp_path, status=True) as payer:
         claim = await payer.client.submit(claim_body("SILENT-1"))

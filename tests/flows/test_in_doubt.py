@@ -263,6 +263,7 @@ async def test_a_person_may_say_that_it_arrived_or_have_the_same_bytes_sent_agai
         await payer.decide("00000000-0000-7000-8000-000000000000", decision, 404)
 
 
+@pytest.mark.embedded
 async def test_the_command_line_shows_and_decides_the_same_beside_a_running_server(tmp_path: Path) -> None:
     async with doubtful(tmp_path) as payer:
         await payer.weather("drop")

@@ -372,6 +372,7 @@ async def good_and_bad_of(recorder: Recorder, kind: ClaimKind) -> tuple[Answer, 
     return taken, raw
 
 
+@pytest.mark.embedded
 async def test_no_canary_leaves_sideways_in_the_whole_story(tmp_path: Path) -> None:
     stream = io.StringIO()
     with captured(stream) as spans:
@@ -414,6 +415,7 @@ async def test_no_canary_leaves_sideways_in_the_whole_story(tmp_path: Path) -> N
     assert [] == [span for span in exported if found_in(span)]
 
 
+@pytest.mark.embedded
 async def test_an_adapter_whose_errors_quote_the_payload_tells_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

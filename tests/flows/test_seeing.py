@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 import structlog
 from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -228,6 +229,7 @@ async def claimwire(*arguments: str) -> tuple[int, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
+@pytest.mark.embedded
 async def test_the_story_of_a_transaction_is_told_on_the_terminal(tmp_path: Path) -> None:
     async with in_process(tmp_path) as (client, _):
         claim = await client.submit(claim_body("PAID-1", "BRANDT"))
