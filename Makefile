@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
 
-.PHONY: demo test test-postgresql check bench campaign format clean
+.PHONY: demo test test-postgresql check bench campaign simulate format clean
 
 demo: $(VENV)/.installed
 	$(BIN)/claimwire demo
@@ -31,6 +31,13 @@ bench: $(VENV)/.ready
 campaign: $(VENV)/.ready
 	CLAIMWIRE_CASES=$${CLAIMWIRE_CASES:-3} $(RUN) -m pytest tests/laws -k "written or read_back or hostile"
 	CLAIMWIRE_CAMPAIGN=$${CLAIMWIRE_CAMPAIGN:-3} $(RUN) -m pytest -m campaign -s
+
+# Half a thousand lives, one more for each point at which a machine may die, two thousand power cuts, and the planted defects.
+simulate: $(VENV)/.ready
+	$(BIN)/claimwire simulate --seeds $${CLAIMWIRE_SEEDS:-500} --years 20
+	$(BIN)/claimwire simulate --points --seeds 4
+	CLAIMWIRE_CAMPAIGN=2000 $(RUN) -m pytest tests/contract/test_power_cuts.py
+	$(RUN) -m tests.simulation
 
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .

@@ -41,6 +41,18 @@ _WORDS: dict[str, tuple[str, str]] = {
         "the machine's clock went {detail}; interchanges that bear dates to come: {count}",
         "Look at the machine's time service. After a leap ahead no claim is asked about for an hour: set the clock right within it.",
     ),
+    "certificate": (
+        "{route_id}: {detail}",
+        "Have it renewed before: afterwards nothing leaves on this route. Of the payer's, ask the payer.",
+    ),
+    "disk": (
+        "the disk of the data folder is nearly full: {detail} are left",
+        "Make room, or move the folder to a larger disk. When it is full, new work is refused with 503, and nothing that was taken is lost.",
+    ),
+    "loop blocked": (
+        "the service stood still {count} times, for up to {detail}",
+        "Nothing was answered meanwhile. The module named last called what held it up: where that is an adapter, its author must mend it.",
+    ),
     "work buried": (
         "{count} pieces of work of kind {detail} were given up after errors of ours",
         "Look for `step failed` in the log, and report it: nothing is lost, and it goes on once it is mended.",

@@ -19,6 +19,7 @@ from gateway.codes_cli import app as codes
 from gateway.follow_up_cli import app as follow_up
 from gateway.ops_cli import alarms, in_doubt, lanes, unmatched
 from gateway.payers_cli import app as payers
+from gateway.simulate_cli import simulate
 from gateway.x12_cli import app as x12
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ app.add_typer(lanes, name="lanes")
 app.add_typer(alarms, name="alarms")
 app.add_typer(follow_up, name="follow-up")
 add_backups(app)
+app.command()(simulate)
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The configuration file (TOML).")]
 DataOption = Annotated[Path | None, typer.Option("--data", help="The data folder; overrides the configuration's.")]

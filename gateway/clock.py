@@ -31,7 +31,7 @@ DOUBTED_SECONDS = 3600
 _BEYOND_ALL = 31 * 24 * 3600 * MICROSECOND
 # Between two tries of a check (`retry_rules`) or of a delivery (`webhooks`), with the share that chance adds.
 _LONGEST_WAIT = 27 * 3600 * MICROSECOND
-# A place on a lane is held for the deadline of its call and a little more.
+# A place on a lane, and the lease of what is sent, are held for the deadline of the call and a little more.
 _LONGEST_HOLD = 600 * MICROSECOND
 
 
@@ -61,6 +61,8 @@ async def _look(tx: Transaction, runtime: Runtime) -> tuple[int, int]:
     # A jump that came and went between two looks is known by what it has left.
     if jump < 0 or await work.pull_back(tx, now, now + _BEYOND_ALL):
         await work.pull_back(tx, now, now)
+        # Who holds one renews it; of one whose holder died, others would wait for years.
+        await work.pull_back_leases(tx, now, _LONGEST_HOLD)
         await lanes.pull_back(tx, now, _LONGEST_HOLD)
         await circuits.pull_back(tx, now)
         profiles = {payer_id: payer.profile for payer_id, payer in runtime.directory.payers.items()}

@@ -12,10 +12,12 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 
-__all__ = ["CONCURRENT", "REQUESTS", "Excess", "Limits", "Meter", "Meters"]
+__all__ = ["CONCURRENT", "CROWDED", "REQUESTS", "Excess", "House", "Limits", "Meter", "Meters"]
 
 # The names of the limits, as a 429 tells them.
 REQUESTS, CONCURRENT = "requests", "concurrent-requests"
+# No limit of a key: all callers together are too many.
+CROWDED = "crowded"
 _METERS_MAX = 10_000
 
 
@@ -36,14 +38,44 @@ class Excess(NamedTuple):
     retry_after_seconds: int
 
 
+class House:
+    """The room for all requests of a process. Once half of it is taken, a caller has no more than an equal share, one share being kept for
+    whoever comes next.
+    """
+
+    __slots__ = ("_at_most", "callers", "under_way")
+
+    def __init__(self, at_most: int) -> None:
+        self._at_most = at_most
+        self.under_way = 0
+        # Keys that have a request under way.
+        self.callers = 0
+
+    def enter(self, mine: int) -> bool:
+        """Take a place for a caller who has so many already; False where there is none for it."""
+        callers = self.callers + (mine == 0)
+        crowded = 2 * self.under_way >= self._at_most and mine * (callers + 1) >= self._at_most
+        if crowded or self.under_way >= self._at_most:
+            return False
+        self.under_way += 1
+        self.callers = callers
+        return True
+
+    def leave(self, mine: int) -> None:
+        """Give a place back; the caller has so many left."""
+        self.under_way -= 1
+        self.callers -= mine == 0
+
+
 class Meter:
     """What one key has used."""
 
-    __slots__ = ("_interval", "_limit", "_paid_at", "_policy", "_window", "limits", "under_way")
+    __slots__ = ("_house", "_interval", "_limit", "_paid_at", "_policy", "_window", "limits", "under_way")
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, house: House) -> None:
         self.limits = limits
         self.under_way = 0
+        self._house = house
         self._interval = 1 / limits.requests_per_second
         self._window = limits.burst * self._interval
         self._paid_at = 0.0
@@ -62,6 +94,8 @@ class Meter:
         # A hair's breadth for what floats lose in adding up.
         if wait > 1e-9:
             return Excess(REQUESTS, max(1, math.ceil(wait)))
+        if not self._house.enter(self.under_way):
+            return Excess(CROWDED, 1)
         self._paid_at = now + owed + self._interval
         self.under_way += 1
         return None
@@ -69,6 +103,7 @@ class Meter:
     def leave(self) -> None:
         """End a request."""
         self.under_way -= 1
+        self._house.leave(self.under_way)
 
     def fields(self, now: float) -> tuple[tuple[str, str], ...]:
         """The header fields that tell what is left."""
@@ -89,7 +124,8 @@ class Meter:
 class Meters:
     """The meters of all callers, by the ids of their keys; `of_keys` has those whose limits are not the common ones."""
 
-    def __init__(self, common: Limits, of_keys: Mapping[str, Limits]) -> None:
+    def __init__(self, common: Limits, of_keys: Mapping[str, Limits], at_most: int) -> None:
+        self.house = House(at_most)
         self._common = common
         self._of_keys = of_keys
         self._meters: dict[str, Meter] = {}
@@ -100,5 +136,5 @@ class Meters:
         if found is None:
             if len(self._meters) >= _METERS_MAX:
                 self._meters = {k: m for k, m in self._meters.items() if m.under_way}
-            found = self._meters[key_id] = Meter(self._of_keys.get(key_id, self._common))
+            found = self._meters[key_id] = Meter(self._of_keys.get(key_id, self._common), self.house)
         return found

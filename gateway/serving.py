@@ -16,6 +16,7 @@ import msgspec
 from aiohttp import web
 
 from adapters.sandbox.server import SandboxServer, start
+from gateway import care
 from gateway.api.server import application
 from gateway.config import Config
 from gateway.judges import count_for, make_ready
@@ -135,13 +136,14 @@ async def running(
         host, port = runner.addresses[0][:2]
         made.append(Running(f"http://{host}:{port}", runtime, service, worker, payer))
         task = asyncio.create_task(worker.run(), name="worker")
-        watching = asyncio.create_task(folder.watch(), name="payers")
+        beside = _beside(runtime, folder, data)
         try:
             yield made[0]
         finally:
             # First no new requests, then what is under way, then the ground it stands on.
             runtime.leaving.set()
-            watching.cancel()
+            for one in beside:
+                one.cancel()
             await runner.cleanup()
             await service.close()
             await task
@@ -181,6 +183,14 @@ def _leave_taken() -> asyncio.Event:
     return left
 
 
+def _beside(runtime: Runtime, folder: PayerFolder, data: Path) -> list[asyncio.Task[None]]:
+    """What a process does beside its work, until it is cancelled."""
+    return [
+        asyncio.create_task(folder.watch(), name="payers"),
+        asyncio.create_task(care.keep(runtime, data), name="care"),
+    ]
+
+
 async def work(config: Config, data: Path) -> None:
     """Do what is due until SIGTERM or SIGINT, beside other nodes on one database; then drain and leave."""
     make_ready()
@@ -192,14 +202,14 @@ async def work(config: Config, data: Path) -> None:
         await folder.look()
         runtime.judges.start(count_for(os.cpu_count()) if config.judges is None else config.judges)
         task = asyncio.create_task(Worker(runtime).run(), name="worker")
-        watching = asyncio.create_task(folder.watch(), name="payers")
+        beside = _beside(runtime, folder, data)
         _LOG.info("working")
         leaving = asyncio.create_task(left.wait())
         await asyncio.wait((leaving, task), return_when=asyncio.FIRST_COMPLETED)
         _LOG.info("leaving")
         runtime.leaving.set()
-        leaving.cancel()
-        watching.cancel()
+        for one in (leaving, *beside):
+            one.cancel()
         await task
     finally:
         await runtime.close()

@@ -12,7 +12,7 @@ from gateway.steps import STEPS
 from gateway.steps.waiting import ATTEMPTS_MAX, later
 from observability import log
 from queues import work
-from queues.database import DatabaseError, Transaction
+from queues.database import DatabaseError, DatabaseFull, Transaction
 from queues.work import LeaseLost, Work
 
 __all__ = ["LEASE_SECONDS", "Worker"]
@@ -91,12 +91,12 @@ class Worker:
             waiting.cancel()
 
     async def _standing_work(self, tx: Transaction) -> None:
-        """Work that always exists: collecting from each route, the follow-up, the watch, and whatever waits to be batched."""
+        """Work that always exists: collecting from each route, the follow-up, the watch, certificates, and whatever waits to be batched."""
         runtime, now = self.runtime, self.runtime.world.micros()
         for route_id in runtime.directory.routes:
             for kind in STANDING:
                 await work.enqueue(tx, TENANT, runtime.world.new_id(), kind, route_id, now)
-        for kind in ("follow_up", "watch"):
+        for kind in ("follow_up", "watch", "certificates"):
             await work.enqueue(tx, TENANT, runtime.world.new_id(), kind, TENANT, now)
 
     def _free(self) -> int:
@@ -141,13 +141,16 @@ class Worker:
             _LOG.error("step failed", work_id=item.work_id, work_kind=item.kind, attempt=item.attempts, exc_info=error)
             reason = f"the step failed: {type(error).__name__}"
             with suppress(LeaseLost, DatabaseError):
-                await self.runtime.database.write(lambda tx: self._failed(tx, item, reason))
+                # A disk that is full says nothing of the work: it is never given up for that.
+                may_end = not isinstance(error, DatabaseFull)
+                await self.runtime.database.write(lambda tx: self._failed(tx, item, reason, may_end=may_end))
         finally:
             heartbeat.cancel()
             self.runtime.metrics.work_done(item.kind, outcome).inc()
 
-    async def _failed(self, tx: Transaction, item: Work, reason: str) -> None:
-        if item.attempts >= ATTEMPTS_MAX and item.kind not in ("collect", "follow_up", "batch", "watch", "mail"):
+    async def _failed(self, tx: Transaction, item: Work, reason: str, *, may_end: bool) -> None:
+        may_end = may_end and item.kind not in ("collect", "follow_up", "batch", "watch", "certificates", "mail")
+        if may_end and item.attempts >= ATTEMPTS_MAX:
             await work.bury(tx, item, self.runtime.world.micros(), reason)
         else:
             await work.postpone(tx, item, later(self.runtime, item), reason)

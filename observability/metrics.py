@@ -50,6 +50,9 @@ class Metrics:
             ("route_id", "state"),
             registry=registry,
         )
+        self.loop_stalls = Counter(
+            "claimwire_loop_stalls", "Times that the event loop stood still for seconds", registry=registry
+        )
         self.judges = Gauge("claimwire_judges", "Judges that can be asked now", registry=registry)
 
     def text(self) -> bytes:

@@ -274,13 +274,14 @@ class GroupCommit(ABC):
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         # A body runs among those of other callers: what belongs to its own, such as the open span, comes with it.
         self._waiting.append((body, future, copy_context()))
-        if self._flushing is None:
+        if self._flushing is None or self._flushing.done():
             self._flushing = asyncio.get_running_loop().create_task(self._flush())
         return await future
 
     async def _at_rest(self) -> None:
         """Until nothing waits to be committed."""
-        while self._flushing is not None:
+        # One that was cancelled before it began did not say that it ended.
+        while self._flushing is not None and not self._flushing.done():
             await asyncio.wait([self._flushing])
 
     async def _flush(self) -> None:
@@ -315,11 +316,18 @@ class SQLite(GroupCommit):
         super().__init__(_BATCH_MAX)
         self._lock: int | None = _lock(path) if path is not None and exclusive else None
         name = str(path) if path is not None else ":memory:"
-        self._writer: Any = _open(name, vfs)
-        self._writer.execute("PRAGMA journal_mode=WAL").fetchall()
-        self._writer.execute("PRAGMA synchronous=FULL").fetchall()
-        self._writer.execute("PRAGMA foreign_keys=ON").fetchall()
-        self._reader: Any = self._writer if path is None else _open(name, vfs, flags=apsw.SQLITE_OPEN_READONLY)
+        self._connections: list[Any] = []
+        try:
+            self._writer: Any = self._opened(name, vfs)
+            self._writer.execute("PRAGMA journal_mode=WAL").fetchall()
+            self._writer.execute("PRAGMA synchronous=FULL").fetchall()
+            self._writer.execute("PRAGMA foreign_keys=ON").fetchall()
+            self._reader: Any = (
+                self._writer if path is None else self._opened(name, vfs, flags=apsw.SQLITE_OPEN_READONLY)
+            )
+        except apsw.Error as error:
+            self._let_go()
+            raise translated(error) from error
         # Statements run one after the other, each to its end: one cursor for each connection is enough.
         self._writing: Any = self._writer.cursor()
         self._reading: Any = self._reader.cursor()
@@ -351,10 +359,27 @@ class SQLite(GroupCommit):
         await self._at_rest()
         self._closed = True
         self._syncer.close()
-        self._reader.close()
-        self._writer.close()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        while self._connections:
+            # A disk that fails at the last checkpoint loses nothing: the log stays, and is read at the next start.
+            with suppress(apsw.Error):
+                self._connections.pop().close()
         if self._lock is not None:
             os.close(self._lock)
+            self._lock = None
+
+    def _opened(self, name: str, vfs: str | None, **how: Any) -> Any:
+        connection: Any = apsw.Connection(name, vfs=vfs, **how)
+        self._connections.append(connection)
+        connection.set_busy_timeout(_BUSY_MILLISECONDS)
+        # Plans that do not depend on bound values: otherwise SQLite prepares a statement anew each time that one is bound.
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+        connection.execute(f"PRAGMA cache_size=-{_CACHE_KIBIBYTES}").fetchall()
+        # Bodies have savepoints: what they would be undone from need not go to a file.
+        connection.execute("PRAGMA temp_store=MEMORY").fetchall()
+        return connection
 
     async def _commit(self, batch: list[Waiting]) -> None:
         """Run the bodies of a batch, sync them with one COMMIT, then tell their callers."""
@@ -408,17 +433,6 @@ class SQLite(GroupCommit):
 
     def _say(self, sql: str) -> None:
         self._writing.execute(sql).fetchall()
-
-
-def _open(name: str, vfs: str | None, **how: Any) -> Any:
-    connection: Any = apsw.Connection(name, vfs=vfs, **how)
-    connection.set_busy_timeout(_BUSY_MILLISECONDS)
-    # Plans that do not depend on bound values: otherwise SQLite prepares a statement anew each time that one is bound.
-    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-    connection.execute(f"PRAGMA cache_size=-{_CACHE_KIBIBYTES}").fetchall()
-    # Bodies have savepoints: what they would be undone from need not go to a file.
-    connection.execute("PRAGMA temp_store=MEMORY").fetchall()
-    return connection
 
 
 def _lock(path: Path) -> int:

@@ -27,6 +27,7 @@ __all__ = [
     "next_run_at",
     "postpone",
     "pull_back",
+    "pull_back_leases",
     "release",
     "renew",
     "revive",
@@ -127,10 +128,12 @@ async def guard(tx: Transaction, work: Work) -> None:
 
 
 async def renew(tx: Transaction, work: Work, now: int, seconds: float) -> None:
-    """Keep the lease for `seconds` more; LeaseLost when it is gone."""
+    """Keep the lease for `seconds` more, and for as long as it was kept before; LeaseLost when it is gone."""
     until = now + round(seconds * SECOND)
     changed = await tx.execute(
-        "UPDATE work SET lease_until = $1, run_at = $1 WHERE tenant_id = $2 AND work_id = $3 AND fence = $4 AND buried_at IS NULL",
+        "UPDATE work SET lease_until = CASE WHEN lease_until > $1 THEN lease_until ELSE $1 END,"
+        " run_at = CASE WHEN lease_until > $1 THEN lease_until ELSE $1 END"
+        " WHERE tenant_id = $2 AND work_id = $3 AND fence = $4 AND buried_at IS NULL",
         until,
         work.tenant_id,
         work.work_id,
@@ -190,6 +193,13 @@ async def pull_back(tx: Transaction, now: int, beyond: int) -> int:
     """The clock went back to `now`: all that waits for later than `beyond` is due, and decides anew when it goes on; how much."""
     return await tx.execute(
         "UPDATE work SET run_at = $1 WHERE run_at > $2 AND owner IS NULL AND buried_at IS NULL", now, beyond
+    )
+
+
+async def pull_back_leases(tx: Transaction, now: int, longest: int) -> int:
+    """The clock went back to `now`: no lease lasts for longer than so many microseconds from now on; how many would have."""
+    return await tx.execute(
+        "UPDATE work SET run_at = $1, lease_until = $1 WHERE owner IS NOT NULL AND lease_until > $1", now + longest
     )
 
 

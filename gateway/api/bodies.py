@@ -6,7 +6,9 @@ import asyncio
 
 from aiohttp import http_exceptions, web
 
-__all__ = ["Bodies", "Unread"]
+__all__ = ["TOO_MUCH", "Bodies", "Unread"]
+
+TOO_MUCH = "Too much is under way here: nothing was taken."
 
 # A caller that sends nothing for so long is not waited for.
 _PATIENCE_SECONDS = 30.0
@@ -74,7 +76,7 @@ class Bodies:
 
     def _take(self, size: int) -> int:
         if self.under_way + size > self._under_way_max:
-            raise Unread(503, "Too much is under way here: nothing was taken.", "Ask again later.", 1)
+            raise Unread(503, TOO_MUCH, "Ask again later.", 1)
         self.under_way += size
         return size
 

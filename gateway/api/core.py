@@ -17,11 +17,12 @@ from aiohttp import web
 from adapters.transports.core import server
 from adapters.transports.core.envelope import NO_ACKNOWLEDGEMENT, NO_RESULTS, RECEIPT, answer, guide_of
 from adapters.transports.core.server import Request, Response
+from gateway.api.bodies import TOO_MUCH
 from gateway.claim_kinds import CLAIM_KINDS
 from gateway.inquiries import Kind
 from gateway.ledger import idempotency, payloads
 from gateway.ledger.api_keys import ApiKey
-from gateway.limits import Meters
+from gateway.limits import CROWDED, Meters
 from gateway.messages import ClaimResponse
 from gateway.replies import Reply
 from gateway.runtime import TENANT, Runtime
@@ -87,7 +88,9 @@ class CoreServer:
         meter = self._meters.of(caller.key_id)
         excess = meter.enter(world.monotonic())
         if excess is not None:
-            refused = server.failed(request, f"This key has hit its limit {excess.limit!r}.", world.now(), 429)
+            crowded = excess.limit == CROWDED
+            said = TOO_MUCH if crowded else f"This key has hit its limit {excess.limit!r}."
+            refused = server.failed(request, said, world.now(), 503 if crowded else 429)
             headers = {**refused.headers, "Retry-After": str(excess.retry_after_seconds)}
             return msgspec.structs.replace(refused, headers=headers)
         try:

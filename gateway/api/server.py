@@ -27,14 +27,14 @@ from gateway.api import (
     sdk_events,
     v1,
 )
-from gateway.api.bodies import Bodies, Unread
+from gateway.api.bodies import TOO_MUCH, Bodies, Unread
 from gateway.api.docs import Documentation
 from gateway.api.openapi import document
 from gateway.api.operations import X12_TYPES, Call, MoveClock, Operation, is_json
 from gateway.api.refusals import problem, shape_of
 from gateway.ledger import api_keys, transactions
 from gateway.ledger.api_keys import ApiKey
-from gateway.limits import CONCURRENT, Excess, Meter, Meters
+from gateway.limits import CONCURRENT, CROWDED, Excess, Meter, Meters
 from gateway.replies import Reply
 from gateway.runtime import TENANT, Runtime
 from gateway.service import Service
@@ -152,7 +152,8 @@ class _Api:
         self.service = service
         self.clock = clock
         self.views = Views(runtime)
-        self.meters = Meters(runtime.config.limits, runtime.config.limits_of_keys)
+        config = runtime.config
+        self.meters = Meters(config.limits, config.limits_of_keys, config.requests_max)
         self.bodies = Bodies(runtime.config.bodies_bytes_max)
         self._known: dict[bytes, tuple[ApiKey, float]] = {}
 
@@ -318,8 +319,11 @@ def _told(reply: Reply | web.StreamResponse) -> web.StreamResponse:
 
 
 def _too_much(operation: Operation, meter: Meter, excess: Excess) -> web.Response:
-    """429, with the name of the limit and what it is."""
+    """429, with the name of the limit and what it is; 503 where all callers together are too many."""
     limits = meter.limits
+    wait = {"Retry-After": str(excess.retry_after_seconds)}
+    if excess.limit == CROWDED:
+        return operation.refusals.refuse(503, TOO_MUCH, "Ask again later.", wait)
     if excess.limit == CONCURRENT:
         detail = f"It may have {limits.concurrent} requests under way."
     else:
@@ -328,7 +332,7 @@ def _too_much(operation: Operation, meter: Meter, excess: Excess) -> web.Respons
         429,
         f"This key has hit its limit {excess.limit!r}.",
         detail,
-        {"Retry-After": str(excess.retry_after_seconds)},
+        wait,
         limits=(excess.limit,),
     )
 

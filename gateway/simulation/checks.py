@@ -22,8 +22,9 @@ class Broken(AssertionError):
 class Observer:
     """Looks at the database from outside, and remembers what left. `rules` says of each payer how it knows a copy."""
 
-    def __init__(self, path: Path, rules: dict[str, str]) -> None:
-        self._database = SQLite(path)
+    def __init__(self, path: Path, vfs: str, rules: dict[str, str]) -> None:
+        self._opened = lambda: SQLite(path, vfs=vfs)
+        self._database = self._opened()
         self._rules = rules
         # Patient control number -> the interchanges that it was in where they arrived.
         self._carried: dict[str, list[Arrival]] = {}
@@ -39,8 +40,13 @@ class Observer:
 
         return driven(self._database.read(body))
 
-    async def close(self) -> None:
-        await self._database.close()
+    def close(self) -> None:
+        """Look no more."""
+        driven(self._database.close())
+
+    def reopen(self) -> None:
+        """Look again."""
+        self._database = self._opened()
 
     def committed(self) -> None:
         """After each commit: the ledger is true to itself."""
@@ -89,6 +95,12 @@ class Observer:
             "SELECT transaction_id, kind FROM events WHERE inbound_id IS NOT NULL"
             " GROUP BY transaction_id, kind, inbound_id, data HAVING count(*) > 1"
         )
+        asked_twice = self.rows(
+            "SELECT a.transaction_id, a.sequence FROM events a JOIN events b ON b.tenant_id = a.tenant_id"
+            " AND b.transaction_id = a.transaction_id AND b.kind = a.kind AND b.sequence > a.sequence"
+            " WHERE a.kind = 'followUpAsked' AND abs(b.at - a.at) < $1",
+            _HOUR,
+        )
         unsettled = self.rows(
             "SELECT interchange_id, state FROM interchanges WHERE set_id = '837' AND state NOT IN ('confirmed', 'rejected', 'released')"
         )
@@ -97,6 +109,7 @@ class Observer:
             ("buried work", buried),
             ("files not applied", files),
             ("facts told twice", twice),
+            ("payers asked twice for one date", asked_twice),
             ("interchanges not settled", unsettled),
         ):
             if found:

@@ -20,9 +20,10 @@ from gateway.config import Config
 from gateway.inboxes import Inboxes
 from gateway.payers import Expects, Payer, Route, Transactions
 from gateway.replies import Reply
-from gateway.runtime import Runtime
+from gateway.runtime import DATABASE_FILE, Runtime
 from gateway.sample_requests import claim, eligibility
 from gateway.simulation.checks import Broken, Observer
+from gateway.simulation.disk import PowerDisk
 from gateway.simulation.loop import VirtualLoop
 from gateway.simulation.machine import Fate, Machine, new_task
 from gateway.simulation.payers import SimulatedAdapter, SimulatedPayer, Wire, opened
@@ -39,6 +40,10 @@ _SCRIPTS = ("PAID", "COPAY", "PARTLY", "DENIED", "REJECT", "SILENT", "LOST", "PE
 _ENDS = {"REJECT": ("rejected",), "LOST": ("acknowledged", "pending"), "SILENT": ("remitted", "acknowledged")}
 _HOUR, _DAY = 3600.0, 86_400.0
 _REST_DAYS = 100
+# What share of the commits is told minutes later, and of which: standing still right before a sending is the worst time for it.
+_STALLS = ((0.0, ""), (0.01, ""), (0.1, ""), (0.3, "steps.batch"), (0.5, "steps.send"), (0.5, "steps.send"))
+# Files in memory, where the system has that: the disk is simulated.
+_MEMORY = Path("/dev/shm")  # noqa: S108
 # A clock that is ahead by more is doubted for an hour.
 _LEAP_SECONDS = 7 * _DAY
 # Fewer than those for which keys are kept, for clocks that are wrong by days.
@@ -46,14 +51,17 @@ _KEY_DAYS = 3
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What a life is like: of how many machines, how many days, how rough. `kill_place` is a point at which to die once."""
+    """What a life is like: of how many machines, how many days, how rough. `kill_place` is a point at which to die once; awaits are points where
+    `awaits` says so.
+    """
 
     seed: int
     days: int = 30
     machines: int = 1
-    claims: int = 24
+    claims: int = 100
     rough: bool = True
     kill_place: tuple[str, str] | None = None
+    awaits: bool = False
 
 
 @dataclass
@@ -65,6 +73,7 @@ class Life:
     failure: str = ""
     days: float = 0.0
     claims: int = 0
+    commits: int = 0
     faults: Counter[str] = field(default_factory=Counter[str])
     points: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
 
@@ -81,7 +90,9 @@ def live(plan: Plan) -> Life:
     loop = VirtualLoop()
     loop.set_task_factory(new_task)  # pyright: ignore[reportArgumentType]
     try:
-        with tempfile.TemporaryDirectory(prefix="claimwire-simulation-") as folder:
+        with tempfile.TemporaryDirectory(
+            prefix="claimwire-simulation-", dir=_MEMORY if _MEMORY.is_dir() else None
+        ) as folder:
             town = _Town(life, loop, Path(folder), said)
             try:
                 loop.run_until_complete(town.lives())
@@ -103,10 +114,13 @@ class _Town:
         self.life, self.loop, self.said = life, loop, said
         self.random = Random(life.plan.seed)  # noqa: S311 - a seed's chance is no secret
         self.clock = Clock(loop)
-        self.fate = Fate(Random(self.random.getrandbits(64)), self.tell)  # noqa: S311
+        self.disk = PowerDisk(Random(self.random.getrandbits(64)), self._power_goes)  # noqa: S311
+        self.fate = Fate(Random(self.random.getrandbits(64)), self.tell, self.disk)  # noqa: S311
         self.payers = self._payers()
         self.observer = None
         self.folder = folder
+        # Out of the seed: the order of search keys is where pages are written, and so how many are.
+        (folder / "master.key").write_bytes(self.random.randbytes(32))
         self.wire = Wire(self.fate, self.clock, self.payers, self._settling)
         self.machines = [self._machine(f"node {n + 1}") for n in range(life.plan.machines)]
         self.submitted: dict[str, tuple[bytes, str]] = {}
@@ -117,12 +131,12 @@ class _Town:
     # --- what there is ---
 
     def _payers(self) -> dict[str, SimulatedPayer]:
-        ways = [("isa13", False, True), ("none", True, False), ("none", False, True), ("idempotency_key", True, True)]
+        ways = [("isa13", False, True), ("none", True, False), ("none", False, True), ("idempotency_key", False, True)]
         self.random.shuffle(ways)
         names = ("ALDER", "BIRCH", "CEDAR")
         return {
-            name: opened(name, self.clock, n, duplicates, probes=probes, asked=asked)
-            for n, (name, (duplicates, probes, asked)) in enumerate(zip(names, ways, strict=False))
+            name: opened(name, self.clock, duplicates, probes=probes, asked=asked)
+            for name, (duplicates, probes, asked) in zip(names, ways, strict=False)
         }
 
     def _config(self) -> Config:
@@ -170,8 +184,11 @@ class _Town:
         self.life.story.append(f"{self.loop.time():14.6f} {line}")
 
     def _committed(self, machine: Machine, places: Sequence[str]) -> None:
+        self.life.commits += 1
         self.tell(f"{machine.name} commits {', '.join(places)}")
-        self._looked(lambda observer: observer.committed())
+        # A look at the clock writes nothing that the audit is of.
+        if not all(where.startswith("clock:") for where in places):
+            self._looked(lambda observer: observer.committed())
         for arrival in self.wire.arrivals[self._arrived :]:
             self._looked(lambda observer, a=arrival: observer.arrived(a))
         self._arrived = len(self.wire.arrivals)
@@ -191,11 +208,10 @@ class _Town:
     # --- the life ---
 
     async def lives(self) -> None:
-        self.fate.kill_place = self.life.plan.kill_place
-        self._tasks += [self.loop.create_task(self._kept(machine)) for machine in self.machines]
-        living, stuck = self.loop.create_task(self._lived()), self.loop.create_task(self._stuck())
-        self._tasks += [living, stuck]
-        done, _ = await asyncio.wait([living, stuck], return_when=asyncio.FIRST_COMPLETED)
+        self.fate.kill_place, self.fate.awaits = self.life.plan.kill_place, self.life.plan.awaits
+        everything = [self._lived(), self._stuck(), *(self._kept(machine) for machine in self.machines)]
+        self._tasks += (tasks := [self.loop.create_task(one) for one in everything])
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for one in done:
             one.result()
 
@@ -204,7 +220,7 @@ class _Town:
         while not any(machine.worker is not None for machine in self.machines):  # noqa: ASYNC110 - time is virtual
             await asyncio.sleep(1)
         self.observer = Observer(
-            self.folder / "claimwire.db", {one.name: one.duplicates for one in self.payers.values()}
+            self.folder / DATABASE_FILE, self.disk.name, {one.name: one.duplicates for one in self.payers.values()}
         )
         while self.loop.time() < plan.days * _DAY and not self.life.failure:
             await self._day()
@@ -220,23 +236,41 @@ class _Town:
         while True:
             if machine.dead:
                 await machine.buried()
+                self._power_returns()
                 await asyncio.sleep(1 + self.random.random() * 30)
-                await machine.start()
+                if not self.disk.out:
+                    await machine.start()
             elif machine.worker is not None and machine.worker.done():
                 error = machine.worker.exception() if not machine.worker.cancelled() else None
                 self.life.failure = self.life.failure or f"{machine.name}'s worker ended: {error!r}"
                 return
             await asyncio.sleep(1)
 
+    def _power_goes(self, where: str) -> None:
+        self.fate.faults["power cut"] += 1
+        for machine in self.machines:
+            machine.kill(f"by a power cut {where}")
+
+    def _power_returns(self) -> None:
+        """Once nothing that was alive before has anything open."""
+        if not self.disk.out or not all(machine.gone for machine in self.machines):
+            return
+        if self.observer is not None:
+            self.observer.close()
+        self.disk.restore()
+        self.tell("the power is back")
+        if self.observer is not None:
+            self.observer.reopen()
+
     async def _day(self) -> None:
         """Some busy minutes, then hours in which nobody asks for anything."""
         random, plan = self.random, self.life.plan
         if plan.rough:
             self._befall()
-        for _ in range(random.choice((0, 1, 1, 2, 4))):
+        for _ in range(random.choice((0, 2, 4, 8, 10))):
             if len(self.submitted) < plan.claims:
                 self._tasks.append(self.loop.create_task(self._submit()))
-        if random.random() < 0.5:
+        for _ in range(random.choice((0, 1, 2, 5))):
             self._tasks.append(self.loop.create_task(self._check()))
         if random.random() < 0.3:
             await self._decide()
@@ -249,13 +283,19 @@ class _Town:
     def _befall(self) -> None:
         random, fate = self.random, self.fate
         for payer in self.payers.values():
-            payer.storm = random.choice((0.0, 0.0, 0.2, 0.6))
+            payer.storm = random.choice((0.0, 0.2, 0.4, 0.7))
             if random.random() < 0.05:
                 payer.out_until = self.loop.time() + random.choice((0.2, 1, 3)) * _DAY
                 fate.faults["outage"] += 1
-        if random.random() < 0.5:
+        if random.random() < 0.7:
             fate.kill_at = random.randint(1, 120)
-        fate.disk_full = random.random() < 0.03
+        fate.stalls, fate.stalls_in = random.choice(_STALLS)
+        if random.random() < 0.2:
+            self.disk.cut_at = random.randint(1, 1_000)
+        elif random.random() < 0.1:
+            self.loop.call_later(random.random() * 60, self.disk.cut, "at rest")
+        self.disk.full = random.random() < 0.03
+        self.disk.failing = random.choice((0.0, 0.0, 0.0, 0.1))
         if random.random() < 0.05:
             self._clock_is_wrong_by(random.choice((0.0, 0.0, _HOUR, -_HOUR, 3 * _DAY, 3650 * _DAY)))
 
@@ -355,7 +395,8 @@ class _Town:
     async def _rest(self) -> None:
         """Fair weather and a right clock, day by day, until each claim is where its payer's script takes it."""
         self.tell("fair weather")
-        self.fate.kill_at, self.fate.disk_full, self.clock.wrong_seconds = None, False, 0.0
+        self.fate.kill_at, self.fate.stalls, self.clock.wrong_seconds = None, 0.0, 0.0
+        self.disk.cut_at, self.disk.full, self.disk.failing = None, False, 0.0
         for payer in self.payers.values():
             payer.storm, payer.out_until = 0.0, 0.0
         for _ in range(_REST_DAYS):
@@ -434,9 +475,11 @@ class _Town:
             machine.kill("at the end")
             await machine.buried()
         if self.observer is not None:
-            await self.observer.close()
+            self.observer.close()
+        self.disk.unregister()
         for payer in self.payers.values():
             payer.payer.close()
         self.life.faults.update(self.fate.faults)
+        self.life.faults.update({"disk full": self.disk.refused, "sync failed": self.disk.failed})
         self.life.points.update(self.fate.seen)
         self.tell(f"the end, at {from_micros(self.clock.true_micros()).date()}")

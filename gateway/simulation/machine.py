@@ -1,5 +1,7 @@
 """A simulated machine that the gateway runs on: it dies at any commit or call, and starts again on what the disk has.
 
+Where the power goes, all machines on the disk die, and the disk forgets what was not synced.
+
 A kill takes effect at once: from then on the dead machine's database and network do nothing, whatever its tasks still try. Then these
 are cancelled, and what Python does on their way out reaches nobody.
 """
@@ -8,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import os
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -19,12 +20,15 @@ from random import Random
 from types import FrameType
 from typing import Any, TypeVar
 
+import apsw
+
 from gateway.config import Config
 from gateway.runtime import DATABASE_FILE, Runtime, open_runtime
 from gateway.service import Service
+from gateway.simulation.disk import PowerDisk
 from gateway.simulation.world import Clock, SimulatedWorld
 from gateway.worker import Worker
-from queues.database import Body, DatabaseError, DatabaseFull, Done, SQLite, driven
+from queues.database import Body, DatabaseError, Done, SQLite, driven
 
 __all__ = ["Fate", "Killed", "Machine", "Rehearsing", "new_task", "place"]
 
@@ -43,7 +47,7 @@ def place() -> str:
     frame: FrameType | None = inspect.currentframe()
     while frame is not None:
         name = str(frame.f_globals.get("__name__", ""))
-        if name.startswith(("gateway.", "adapters.")) and not name.startswith("gateway.simulation"):
+        if _is_ours(name):
             return f"{name.removeprefix('gateway.')}:{frame.f_lineno}"
         frame = frame.f_back
     return "the caller"
@@ -55,10 +59,15 @@ class Fate:
 
     random: Random
     tell: Callable[[str], None]
+    disk: PowerDisk
     kill_at: int | None = None
-    # One place at which to die, "before" or "after" the effect, the nth time that it is passed.
+    # One place at which to die, "before" or "after" an effect or "at" an await, the first time that it is passed.
     kill_place: tuple[str, str] | None = None
-    disk_full: bool = False
+    # Whether each await counts as a point, too.
+    awaits: bool = False
+    # The share of commits whose answer comes after minutes, of those that are asked for from places that begin so.
+    stalls: float = 0.0
+    stalls_in: str = ""
     seen: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
     faults: Counter[str] = field(default_factory=Counter[str])
 
@@ -76,6 +85,15 @@ class Fate:
             return True
         return False
 
+    def stalled(self, places: Sequence[str]) -> float:
+        """For how many seconds a commit's answer is kept by a system that stands still."""
+        if not any(place.startswith(self.stalls_in) for place in places) or self.random.random() >= self.stalls:
+            return 0.0
+        self.faults["stalled"] += 1
+        seconds = self.random.choice((20.0, 45.0, 100.0, 400.0))
+        self.tell(f"the disk keeps an answer for {seconds:.0f} s")
+        return seconds
+
 
 class _Disk:
     """Commits at once, in the loop's own thread; what a commit came to is told a little later, or never."""
@@ -90,12 +108,17 @@ class _Disk:
         if machine.dead or self._strikes("before"):
             machine.kill(f"before the commit of {', '.join(self.places)}")
             raise Killed
-        call()
+        try:
+            call()
+        except apsw.Error:
+            if machine.dead:
+                raise Killed from None
+            raise
         machine.committed(self.places)
         if self._strikes("after"):
             machine.kill(f"after the commit of {', '.join(self.places)}")
             return future
-        seconds = machine.fate.random.choice((0.0, 0.001, 0.02))
+        seconds = machine.fate.random.choice((0.0, 0.001, 0.02)) + machine.fate.stalled(self.places)
         asyncio.get_running_loop().call_later(seconds, lambda: future.done() or future.set_result(None))
         return future
 
@@ -131,7 +154,7 @@ class StoredHere(Rehearsing):
 
     def __init__(self, path: Path, machine: Machine, *, exclusive: bool) -> None:
         self._machine = machine
-        super().__init__(path, exclusive=exclusive)
+        super().__init__(path, exclusive=exclusive, vfs=machine.fate.disk.name)
         self._syncer.close()
         disk: Any = _Disk(machine)
         self._syncer = disk
@@ -149,33 +172,70 @@ class StoredHere(Rehearsing):
         return await super().read(body)
 
     async def _commit(self, batch: list[tuple[Body[Any], asyncio.Future[Any], Context]]) -> None:
-        if self._machine.fate.disk_full:
-            self._machine.fate.faults["disk full"] += 1
-            for _, future, _ in batch:
-                if not future.done():
-                    future.set_exception(DatabaseFull("the database cannot write: FullError"))
-            return
         self._disk.places = [context.get(_PLACE, "") for _, _, context in batch]
         await super()._commit(batch)
 
     def drop(self) -> None:
         """The machine is dead: what is open closes, and nothing is written."""
-        if self._closed:
-            return
         self._closed = True
-        for connection in (self._reader, self._writer):
-            connection.close(True)
-        if self._lock is not None:
-            os.close(self._lock)
+        for connection in self._connections:
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        self._let_go()
 
 
 def new_task(loop: asyncio.AbstractEventLoop, coroutine: Any, context: Context | None = None) -> asyncio.Task[Any]:
     """The loop's way to make tasks: each dies with the machine whose it is."""
-    task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, context=context)
     machine = (context or copy_context()).get(_MINE)
+    if machine is not None and machine.fate.awaits:
+        coroutine = _Steps(coroutine, machine)
+    task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, context=context)
     if machine is not None:
         machine.adopt(task)
     return task
+
+
+class _Steps(Coroutine[Any, Any, Any]):
+    """A coroutine of a machine's, each step of which is a point at which the machine may die."""
+
+    def __init__(self, coroutine: Any, machine: Machine) -> None:
+        self._coroutine = coroutine
+        self._machine = machine
+
+    def send(self, value: Any, /) -> Any:
+        if not self._machine.dead:
+            try:
+                self._machine.passes(_awaited(self._coroutine), "at")
+            except Killed as killed:
+                return self._coroutine.throw(killed)
+        return self._coroutine.send(value)
+
+    def throw(self, *raised: Any) -> Any:
+        return self._coroutine.throw(*raised)
+
+    def close(self) -> None:
+        self._coroutine.close()
+
+    def __await__(self) -> Any:
+        raise TypeError("only tasks run it")
+
+
+def _awaited(coroutine: Any) -> str:
+    """Where a coroutine waits: module and line of the innermost await of ours."""
+    found = "the caller"
+    while coroutine is not None:
+        frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "ag_frame", None)
+        if frame is None:
+            # What wraps a coroutine, as asyncio's own do, is not looked through.
+            break
+        name = str(frame.f_globals.get("__name__", ""))
+        if _is_ours(name):
+            found = f"{name.removeprefix('gateway.')}:{frame.f_lineno}"
+        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "ag_await", None)
+    return found
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith(("gateway.", "adapters.")) and not name.startswith("gateway.simulation")
 
 
 class Machine:
@@ -204,6 +264,7 @@ class Machine:
         self._committed = committed
         # In the order in which they were made.
         self._tasks: dict[asyncio.Task[Any], None] = {}
+        self._death: asyncio.Future[None] | None = None
         self._database: StoredHere | None = None
         self.runtime: Runtime | None = None
         self.service: Service | None = None
@@ -211,11 +272,12 @@ class Machine:
 
     async def start(self) -> None:
         """A new life on what the disk has. Returns when it serves, or has died before."""
-        self.dead = False
+        self.dead, self._death = False, asyncio.get_running_loop().create_future()
         self.fate.tell(f"{self.name} starts")
         beginning = self.spawn(self._live())
-        await asyncio.wait([beginning])
-        if not beginning.cancelled() and (error := beginning.exception()) is not None:
+        # What a dead machine waits for never comes.
+        await asyncio.wait([beginning, self._death], return_when=asyncio.FIRST_COMPLETED)
+        if beginning.done() and not beginning.cancelled() and (error := beginning.exception()) is not None:
             if not isinstance(error, DatabaseError):
                 raise error
             self.kill("at its start, for the database cannot write")
@@ -260,6 +322,13 @@ class Machine:
             self.dead = True
             self.fate.faults["killed"] += 1
             self.fate.tell(f"{self.name} is killed {where}")
+            if self._death is not None and not self._death.done():
+                self._death.set_result(None)
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing of it runs, and it has no file open."""
+        return self.dead and not self._tasks and self._database is None
 
     async def buried(self) -> None:
         """Nothing of the dead machine runs any more."""

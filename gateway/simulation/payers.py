@@ -6,6 +6,7 @@ The wire keeps what really arrived, so that what the gateway believes can be hel
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
@@ -26,7 +27,7 @@ from adapters.protocol import (
 from adapters.sandbox.payer import Payer, Receipt
 from gateway.simulation.machine import Fate, Machine
 from gateway.simulation.world import Clock
-from gateway.world import MICROSECOND, from_micros
+from gateway.world import from_micros
 
 __all__ = ["Arrival", "SimulatedAdapter", "SimulatedPayer", "Wire", "opened"]
 
@@ -109,7 +110,7 @@ class SimulatedAdapter:
         return fault
 
     async def _takes_time(self, longest: float = 2.0) -> None:
-        await asyncio.sleep(self._random.random() * longest)
+        await asyncio.sleep(self._random.choice((0.0, 1.0)) * self._random.random() * longest)
 
     async def send(self, outbound: Outbound, context: Context) -> Outcome:
         """Deliver once, in this payer's weather."""
@@ -141,7 +142,13 @@ class SimulatedAdapter:
         """The payer has all of it; whether we hear of that is another matter."""
         self._machine.passes(where, "with the last byte")
         self._wire.arrivals.append(
-            Arrival(payer.name, outbound.set_id, outbound.control_number, outbound.sha256, claims_in(outbound.payload))
+            Arrival(
+                payer.name,
+                outbound.set_id,
+                outbound.control_number,
+                hashlib.sha256(outbound.payload).hexdigest(),
+                claims_in(outbound.payload),
+            )
         )
         key = outbound.idempotency_key if payer.duplicates == "idempotency_key" else ""
         answer = payer.payer.take(key, outbound.payload)
@@ -201,8 +208,6 @@ class SimulatedAdapter:
         return "received" if self._wire.knows(payer.name, outbound.control_number) else "absent"
 
 
-def opened(name: str, clock: Clock, ahead: int, duplicates: str, *, probes: bool, asked: bool) -> SimulatedPayer:
-    """A payer with an empty memory, whose clock is `ahead` minutes fast: by when it began its numbers are its own."""
-    micros = ahead * 60 * MICROSECOND
-    payer = Payer(":memory:", lambda: from_micros(clock.true_micros() + micros))
-    return SimulatedPayer(name, payer, duplicates, probes, asked)
+def opened(name: str, clock: Clock, duplicates: str, *, probes: bool, asked: bool) -> SimulatedPayer:
+    """A payer with an empty memory. It numbers claims by its clock, as the others do: their numbers may be the same."""
+    return SimulatedPayer(name, Payer(":memory:", lambda: from_micros(clock.true_micros())), duplicates, probes, asked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from gateway.runtime import Runtime
-from gateway.steps import apply, batch, check, check_feed, collect, follow_up, mail, notify, send, watch
+from gateway.steps import apply, batch, certificates, check, check_feed, collect, follow_up, mail, notify, send, watch
 from queues.work import Work
 
 __all__ = ["STEPS", "Step"]
@@ -15,6 +15,7 @@ Step = Callable[[Runtime, Work], Awaitable[None]]
 STEPS: Mapping[str, Step] = {
     "apply": apply.run,
     "batch": batch.run,
+    "certificates": certificates.run,
     "check": check.run,
     "check_feed": check_feed.run,
     "collect": collect.run,

@@ -139,6 +139,8 @@ async def _load(
 async def _commit(
     tx: Transaction, runtime: Runtime, item: Work, route: Route, gathered: list[_Gathered], claims: int
 ) -> None:
+    # Claims that were read under a lease that has passed on may be in another interchange by now.
+    await work.guard(tx, item)
     now = runtime.world.micros()
     for one in gathered:
         await _commit_one(tx, runtime, item, route, one, now)

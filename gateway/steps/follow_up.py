@@ -6,6 +6,7 @@ payer that finds nothing is asked with wider dates the next time; a payer withou
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date, timedelta
 
 from gateway.asking import prepare_about
@@ -20,13 +21,13 @@ from gateway.submissions import claim_of
 from gateway.ways import way_to
 from observability import log, tracing
 from queues import work
-from queues.database import Transaction
-from queues.work import SECOND, Work
+from queues.database import DatabaseError, Transaction
+from queues.work import SECOND, LeaseLost, Work
 
 __all__ = ["run"]
 
 _LOG = log.get("gateway.follow_up")
-_PAGE = 100
+_PAGE, _TOGETHER = 128, 32
 _WIDER = timedelta(days=30)
 _LONGEST_SECONDS = 24 * 3600
 
@@ -41,11 +42,12 @@ async def run(runtime: Runtime, item: Work) -> None:
         await runtime.database.write(lambda tx: work.postpone(tx, item, doubted, "the clock leapt ahead"))
         return
     due = await runtime.database.read(lambda tx: _due(tx, runtime, item))
-    for subject in due:
-        with tracing.span(
-            "follow_up", subject.traceparent, transaction_id=subject.transaction_id, payer_id=subject.payer_id
-        ):
-            await _ask(runtime, item, subject)
+    for first in range(0, len(due), _TOGETHER):
+        # Those that are asked about together share a sync.
+        asking = [_traced(runtime, item, subject) for subject in due[first : first + _TOGETHER]]
+        for failed in await asyncio.gather(*asking, return_exceptions=True):
+            if failed is not None:
+                raise failed
     await runtime.database.write(lambda tx: idempotency.forget_older(tx, runtime.world.micros()))
     await runtime.database.write(lambda tx: _again(tx, runtime, item, more=len(due) == _PAGE))
     runtime.wake.set()
@@ -53,6 +55,21 @@ async def run(runtime: Runtime, item: Work) -> None:
 
 async def _due(tx: Transaction, runtime: Runtime, item: Work) -> list[transactions.Transaction]:
     return await transactions.due_for_follow_up(tx, item.tenant_id, runtime.world.micros(), _PAGE)
+
+
+async def _traced(runtime: Runtime, item: Work, subject: transactions.Transaction) -> None:
+    with tracing.span(
+        "follow_up", subject.traceparent, transaction_id=subject.transaction_id, payer_id=subject.payer_id
+    ):
+        try:
+            await _ask(runtime, item, subject)
+        except (LeaseLost, DatabaseError):
+            raise
+        except Exception as error:
+            # One claim that cannot be read must not keep the others from being asked about.
+            _LOG.error("follow-up failed", transaction_id=subject.transaction_id, exc_info=error)
+            why: tuple[str, date | None] = "the claim cannot be read: see the log", None
+            await runtime.database.write(lambda tx: _commit(tx, runtime, item, subject, None, why))
 
 
 async def _ask(runtime: Runtime, item: Work, subject: transactions.Transaction) -> None:

@@ -7,6 +7,7 @@ Inquiries (270, 276) change nothing at the payer and may simply be repeated.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 
 from msgspec import structs
@@ -28,7 +29,7 @@ from gateway.ways import feel, over
 from observability import log, tracing
 from queues import work
 from queues.database import Transaction
-from queues.work import SECOND, Work
+from queues.work import SECOND, LeaseLost, Work
 
 __all__ = ["apply_to_members", "attempt", "outbound_of", "run"]
 
@@ -37,6 +38,9 @@ _LOG = log.get("gateway.send")
 _INQUIRY_SPAN = 24 * 3600 * SECOND
 # Longer than this a place of the worker is not held for a place on the way.
 _PATIENCE_SECONDS = 0.5
+# From when an attempt is recorded its first byte leaves within this, or not at all; and an adapter is past its deadline by so much at most.
+# The lease is kept for longer than all of it: who takes the work over then knows that nobody is sending any more.
+_START_SECONDS, _OVERTIME_SECONDS = 30.0, 10.0
 # How soon a route that has its share of the places looks again.
 _CROWDED_SECONDS = 2.0
 
@@ -88,7 +92,11 @@ async def _sent(runtime: Runtime, item: Work, loaded: _Loaded) -> None:
                 if not await moved(runtime, item, interchange, route):
                     await runtime.database.write(lambda tx: _wait(tx, runtime, item, shut))
                 return
-            await runtime.database.write(lambda tx: _begin(tx, runtime, item, interchange))
+            begun = runtime.world.monotonic()
+            await runtime.database.write(lambda tx: _begin(tx, runtime, item, interchange, route))
+            if runtime.world.monotonic() - begun > _START_SECONDS:
+                # As where the whole machine stood still. It counts as an attempt that nobody knows the end of.
+                raise LeaseLost("the attempt was recorded too long ago to be made")
             outcome = await attempt(runtime, route, outbound)
         await runtime.database.write(lambda tx: _record(tx, runtime, item, loaded, outcome))
     runtime.wake.set()
@@ -112,7 +120,8 @@ async def attempt(runtime: Runtime, route: Route, outbound: Outbound) -> Outcome
     """One delivery attempt; an adapter that raises has left us in doubt."""
     started = runtime.world.monotonic()
     try:
-        outcome = await runtime.adapter(route).send(outbound, runtime.adapter_context(route))
+        async with asyncio.timeout(route.deadline_seconds + _OVERTIME_SECONDS):
+            outcome = await runtime.adapter(route).send(outbound, runtime.adapter_context(route))
     except Exception as error:
         _LOG.warning("adapter raised", route_id=route.id, adapter=route.adapter, exc_info=error)
         outcome = InDoubt(type(error).__name__)
@@ -146,13 +155,15 @@ async def _give_up(tx: Transaction, runtime: Runtime, item: Work) -> None:
         await work.postpone(tx, item, later(runtime, item, 60), "the route of this interchange is not configured")
 
 
-async def _begin(tx: Transaction, runtime: Runtime, item: Work, interchange: Interchange) -> None:
-    await work.guard(tx, item)
-    await interchanges.record_attempt(tx, interchange, runtime.world.micros())
+async def _begin(tx: Transaction, runtime: Runtime, item: Work, interchange: Interchange, route: Route) -> None:
+    now = runtime.world.micros()
+    await work.renew(tx, item, now, _START_SECONDS + route.deadline_seconds + 2 * _OVERTIME_SECONDS)
+    await interchanges.record_attempt(tx, interchange, now)
 
 
 async def _record(tx: Transaction, runtime: Runtime, item: Work, loaded: _Loaded, outcome: Outcome) -> None:
     """Commit what an attempt came to, with everything that follows from it."""
+    await work.guard(tx, item)
     interchange = loaded.interchange
     current = await interchanges.get(tx, interchange.tenant_id, interchange.interchange_id)
     if current is None or current.state in SETTLED:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gateway.clock import DOUBTED_SECONDS, doubted_until
-from gateway.ledger import alarms, dates, inbound, interchanges, transactions
+from gateway.ledger import alarms, dates, inbound, interchanges, signs, transactions
 from gateway.ledger.alarms import Cause
+from gateway.ledger.signs import BLOCKED, CERTIFICATE, DISK
 from gateway.lifecycle import Overdue, Rung
 from gateway.payers import Payer
 from gateway.runtime import TENANT, Runtime
@@ -83,6 +84,7 @@ async def _told(runtime: Runtime, item: Work, payer: Payer, rung: Rung, span: in
 
 
 async def _alarms(tx: Transaction, runtime: Runtime, item: Work) -> None:
+    await work.finish(tx, item)
     now = runtime.world.micros()
     causes: dict[str, list[Cause]] = {f"silent {rung}": [] for rung in ("999", "277CA", "835")}
     for payer_id, rung, count in await transactions.overdue(tx, TENANT):
@@ -99,6 +101,9 @@ async def _alarms(tx: Transaction, runtime: Runtime, item: Work) -> None:
         if one.open_until and one.since <= now - _DOWN_SECONDS * SECOND
     ]
     causes["clock"] = await _jumped(tx, runtime)
+    causes |= {kind: [] for kind in (BLOCKED, CERTIFICATE, DISK)}
+    for sign in await signs.standing(tx, TENANT, now):
+        causes[sign.kind].append(Cause(sign.subject, sign.count, route_id=sign.route_id, detail=sign.detail))
     causes["work buried"] = [Cause(kind, count, detail=kind) for kind, count in await work.buried(tx, TENANT)]
     for kind, found in causes.items():
         for raised in await alarms.refresh(tx, TENANT, kind, found, now, runtime.world.new_id):
@@ -112,7 +117,6 @@ async def _alarms(tx: Transaction, runtime: Runtime, item: Work) -> None:
     if runtime.config.mail is not None and await alarms.to_mail(tx, TENANT, 1):
         run_at = now + _GATHER_SECONDS * SECOND
         await work.enqueue(tx, TENANT, runtime.world.new_id(), "mail", TENANT, now, run_at)
-    await work.finish(tx, item)
     again = now + _EVERY_SECONDS * SECOND
     await work.enqueue(tx, TENANT, runtime.world.new_id(), "watch", TENANT, now, again)
 

@@ -19,7 +19,7 @@ from statistics import median
 import msgspec
 
 from tests import synthetic
-from tests.bench import files, lanes, ledger, roads, scale, service
+from tests.bench import files, jobs, lanes, ledger, queued, roads, scale, service
 from tests.bench.processes import result_of
 from tests.bench.validation import Judged
 
@@ -262,6 +262,26 @@ def ledger_rows(effort: Effort) -> Iterator[Row]:
     yield Row(f"follow-up, {beside}", large.followed_up, small.followed_up, "us a claim", bar, limit=True)
     bar = 1.0 if effort.judged else None
     yield Row("memory of both above the ledger's", large.megabytes, ledger.MEMORY_BAR, "MB", bar, limit=True)
+    yield from _queued_rows(effort)
+
+
+def _queued_rows(effort: Effort) -> Iterator[Row]:
+    """Much that waits: a sweep, a start, and the queue itself."""
+    open_claims, due = round(ledger.MANY * effort.share), round(50_000 * effort.share)
+    bar = 1.0 if effort.judged else None
+    small, large = queued.swept(open_claims // 10, due // 10), queued.swept(open_claims, due)
+    what = f"a sweep, {due:,} due of {open_claims:,}"
+    each = (10 * small.seconds / due * 1e6, large.seconds / due * 1e6)
+    growth = ledger.GROWTH_BAR if effort.judged else None
+    yield Row(f"{what}, against a tenth of both", each[1], each[0], "us a claim", growth, limit=True)
+    yield Row("  its memory above the ledger's", large.megabytes, queued.SWEEP_MEGABYTES, "MB", bar, limit=True)
+    waiting = round(100_000 * effort.share)
+    took = queued.started(waiting).seconds
+    yield Row(f"from start to sending, {waiting:,} queued", took, queued.START_BAR_SECONDS, "s", bar, limit=True)
+    pairs = [jobs.compared(round(20_000 * effort.share)) for _ in range(effort.rounds)]
+    ours, peer = median([pair[0] for pair in pairs]), median([pair[1] for pair in pairs])
+    bar = jobs.JOBS_BAR if effort.judged else None
+    yield Row("jobs, against bare apsw in as many commits", ours, peer, "per second", bar)
 
 
 def all_rows(effort: Effort) -> Iterator[tuple[str, Iterator[Row]]]:

@@ -33,7 +33,19 @@ from tests.bench.processes import ROOT, peak_megabytes
 from tests.flows.doubtful import functional
 from tests.flows.service import Client, claim_body, until
 
-__all__ = ["FEW", "GROWTH_BAR", "MANY", "MEMORY_BAR", "Sized", "middle", "sized"]
+__all__ = [
+    "FEW",
+    "GROWTH_BAR",
+    "MANY",
+    "MEMORY_BAR",
+    "Sized",
+    "any_due",
+    "config_for",
+    "leased",
+    "memory_now",
+    "middle",
+    "sized",
+]
 
 FEW, MANY = 10_000, 1_000_000
 GROWTH_BAR, MEMORY_BAR = 1.3, 150.0
@@ -75,7 +87,7 @@ class Sized(msgspec.Struct):
     megabytes: float
 
 
-def _config(url: str) -> Config:
+def config_for(url: str) -> Config:
     payer = Payer(
         id="GOOD", name="GOOD HEALTH PLAN", routes=["GOOD"], repeated_claims="allow",
         transactions=Transactions(claim_status="supported"),
@@ -96,7 +108,7 @@ async def _sent(config: Config, folder: Path) -> list[str]:
     return claims
 
 
-async def _leased(runtime: Runtime, kind: str, subject: str) -> Work:
+async def leased(runtime: Runtime, kind: str, subject: str) -> Work:
     async def body(tx: Transaction) -> list[Work]:
         now = runtime.world.micros()
         await work.enqueue(tx, TENANT, runtime.world.new_id(), kind, subject, now, now)
@@ -115,7 +127,7 @@ async def _acknowledged(runtime: Runtime, interchange: Interchange) -> float:
         now, made_id = runtime.world.micros(), runtime.world.new_id()
         return (await inbound.store(tx, runtime.vault, TENANT, "GOOD", made_id, content, now, ""))[0].inbound_id
 
-    item = await _leased(runtime, "apply", await runtime.database.write(store))
+    item = await leased(runtime, "apply", await runtime.database.write(store))
     started = time.perf_counter()
     await apply.run(runtime, item)
     return (time.perf_counter() - started) / len(held) * 1e6
@@ -133,17 +145,17 @@ async def _followed_up(runtime: Runtime) -> float:
     )
     assert due == _CLAIMS
     started = time.perf_counter()
-    while await runtime.database.read(lambda tx: _any_due(tx, now)):
-        await follow_up.run(runtime, await _leased(runtime, "follow_up", TENANT))
+    while await runtime.database.read(lambda tx: any_due(tx, now)):
+        await follow_up.run(runtime, await leased(runtime, "follow_up", TENANT))
     return (time.perf_counter() - started) / due * 1e6
 
 
-async def _any_due(tx: Transaction, now: int) -> bool:
+async def any_due(tx: Transaction, now: int) -> bool:
     row = await tx.row("SELECT 1 FROM transactions WHERE tenant_id = $1 AND follow_up_at <= $2 LIMIT 1", TENANT, now)
     return row is not None
 
 
-def _memory_now() -> float:
+def memory_now() -> float:
     """The memory of this moment, from which on its peak is counted: making the rows took some of its own (proc(5), clear_refs)."""
     path = Path("/proc/self/clear_refs")
     if path.exists():
@@ -154,7 +166,7 @@ def _memory_now() -> float:
 async def _measured(folder: Path, rows: int) -> Sized:
     log.configure("ERROR")
     with upstream_process("0") as url:
-        config = _config(url)
+        config = config_for(url)
         claims = await _sent(config, folder)
         runtime = await open_runtime(config, folder)
         try:
@@ -166,7 +178,7 @@ async def _measured(folder: Path, rows: int) -> Sized:
                 for claim in claims
                 for i in await runtime.database.read(lambda tx, c=claim: interchanges.of_transaction(tx, TENANT, c))
             }
-            before = _memory_now()
+            before = memory_now()
             spent = [await _acknowledged(runtime, one) for one in carried.values()]
             followed = await _followed_up(runtime)
             return Sized(sum(spent) / len(spent), followed, peak_megabytes() - before)

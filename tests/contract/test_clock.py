@@ -104,3 +104,15 @@ async def test_work_that_waits_beyond_all_measure_is_due_again(database: SQLite)
     assert 1 == await database.write(lambda tx: work.pull_back(tx, NOW, NOW))
     (soon,) = await database.write(lambda tx: work.lease(tx, database, "me", NOW, 60, 9))
     assert "soon" == soon.subject
+
+
+async def test_a_lease_that_was_taken_in_the_years_to_come_ends_after_the_longest_there_is(database: SQLite) -> None:
+    longest = 600 * SECOND
+    await database.write(lambda tx: work.enqueue(tx, "t", "w", "kind", "a", NOW, NOW))
+    await database.write(lambda tx: work.lease(tx, database, "who died", NOW + YEAR, 60, 9))
+    assert 1 == await database.write(lambda tx: work.pull_back_leases(tx, NOW, longest))
+    assert [] == await database.write(lambda tx: work.lease(tx, database, "me", NOW + longest - 1, 60, 9))
+    (taken,) = await database.write(lambda tx: work.lease(tx, database, "me", NOW + longest, 60, 9))
+    # One within measure stays as it is.
+    assert 0 == await database.write(lambda tx: work.pull_back_leases(tx, NOW + longest, longest))
+    await database.write(lambda tx: work.finish(tx, taken))

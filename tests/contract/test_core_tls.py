@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from adapters import registry
 from adapters.contract.samples import answer, outbound
@@ -19,56 +14,22 @@ from adapters.protocol import Context, InDoubt, NotSent, Outcome, Replied
 from adapters.transports.core import soap
 from adapters.transports.core.envelope import Envelope, stamp
 from adapters.transports.session import open_session
+from tests.certificates import kept
 from tests.contract.weather_server import WeatherServer, answers
 
 ADAPTER = registry.load("core")
 PASSWORD = "hush-hush"
 
 
-def _made(
-    name: str, signer: tuple[x509.Name, ec.EllipticCurvePrivateKey] | None
-) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    """A certificate for this machine, signed by `signer`, or an authority that signs itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    issuer, issuer_key = signer or (subject, key)
-    today = datetime.now(UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(today - timedelta(days=1))
-        .not_valid_after(today + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=signer is None, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-    )
-    return builder.sign(issuer_key, hashes.SHA256()), key
-
-
-def _kept(
-    folder: Path, name: str, signer: tuple[x509.Name, ec.EllipticCurvePrivateKey] | None, password: str = ""
-) -> tuple[Path, tuple[x509.Name, ec.EllipticCurvePrivateKey]]:
-    certificate, key = _made(name, signer)
-    sealed = serialization.BestAvailableEncryption(password.encode()) if password else serialization.NoEncryption()
-    path = folder / f"{name}.pem"
-    path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, sealed)
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    return path, (certificate.subject, key)
-
-
 class Papers:
     """An authority, a payer and us, and somebody whom another authority vouches for."""
 
     def __init__(self, folder: Path) -> None:
-        self.authority, signer = _kept(folder, "authority", None)
-        self.payer, _ = _kept(folder, "payer", signer)
-        self.ours, _ = _kept(folder, "ours", signer, PASSWORD)
-        _, other = _kept(folder, "other", None)
-        self.stranger, _ = _kept(folder, "stranger", other)
+        self.authority, signer = kept(folder, "authority", None)
+        self.payer, _ = kept(folder, "payer", signer)
+        self.ours, _ = kept(folder, "ours", signer, PASSWORD)
+        _, other = kept(folder, "other", None)
+        self.stranger, _ = kept(folder, "stranger", other)
 
     def server(self) -> ssl.SSLContext:
         """The payer's TLS, which wants to see a certificate of the authority's."""

@@ -105,6 +105,15 @@ async def test_a_renewed_lease_holds(database: Database) -> None:
     assert [] == await take(database, 12 * SECOND, owner="other")
 
 
+async def test_a_lease_that_is_renewed_is_kept_for_as_long_as_it_was_kept_before(database: Database) -> None:
+    await put(database, "a")
+    item = (await take(database, 0, seconds=10))[0]
+    await do(database, lambda tx: work.renew(tx, item, 0, 100))
+    await do(database, lambda tx: work.renew(tx, item, 1 * SECOND, 10))
+    assert [] == await take(database, 99 * SECOND, owner="other")
+    assert 1 == len(await take(database, 100 * SECOND, owner="other"))
+
+
 async def test_kinds_can_be_chosen(database: Database) -> None:
     await put(database, "a")
     assert [] == await database.write(lambda tx: work.lease(tx, database, "me", 1, 10, 5, ("other",)))

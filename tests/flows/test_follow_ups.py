@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from gateway.cli import app
 from queues import work
+from queues.database import Transaction
 from tests.flows.contract import Contract
 from tests.flows.doubtful import Doubtful, doubtful
 from tests.flows.service import claim_body, until
@@ -66,6 +67,30 @@ async def test_what_is_due_is_seen_before_it_is_asked_and_asked_once(tmp_path: P
             answer = await payer.client.get(f"/v1/follow-ups{path}")
             assert (200, []) == (answer.status, contract.faults(contract.operation(name), answer))
         assert 400 == (await payer.client.get("/v1/follow-ups/due?days=never")).status
+
+
+async def test_f39_a_claim_that_cannot_be_read_any_more_is_a_persons_and_keeps_no_other_from_being_asked_about(
+    tmp_path: Path,
+) -> None:
+    async with doubtful(tmp_path, status=True) as payer:
+        claims = [await payer.client.submit(claim_body(f"SILENT-{n}")) for n in range(3)]
+        for claim in claims:
+            await until(payer.client, claim, "sent")
+        broken = claims[0]
+
+        async def flip(tx: Transaction) -> int:
+            return await tx.execute(
+                "UPDATE payloads SET sealed = (SELECT sealed FROM payloads other WHERE other.payload_id <> payloads.payload_id LIMIT 1)"
+                " WHERE payload_id = (SELECT request_id FROM transactions WHERE transaction_id = $1)",
+                broken,
+            )
+
+        assert 1 == await payer.up.runtime.database.write(flip)
+        await swept(payer, 14.5)
+        for claim in claims[1:]:
+            await until(payer.client, claim, "pending")
+        (item,) = (await seen(payer, "/worklist"))["items"]
+        assert (broken, "the claim cannot be read: see the log") == (item["transactionId"], item["reason"])
 
 
 async def test_a_payer_that_takes_no_276_leaves_claims_on_the_worklist(tmp_path: Path) -> None:

@@ -15,10 +15,12 @@ import pytest
 
 from gateway.api import bodies
 from gateway.config import Config
+from gateway.ledger import api_keys
 from gateway.limits import Limits
 from gateway.serving import Running
 from tests.flows.contract import Contract
 from tests.flows.service import NETWORK, Answer, Client, claim_body, eligibility_body, in_process
+from tests.flows.test_access import key_with
 
 ELIGIBILITY = f"{NETWORK}/eligibility/v3"
 SUBMISSION = f"{NETWORK}/professionalclaims/v3/submission"
@@ -284,15 +286,41 @@ async def test_a_key_that_may_ask_more_does(tmp_path: Path) -> None:
         assert [404, 404, 404, 429] == [(await client.get(TRANSACTION)).status for _ in range(4)]
 
 
+async def holding(client: Client, head: str, times: int) -> list[asyncio.StreamWriter]:
+    """Requests that are begun and not finished."""
+    address = urlsplit(client.url)
+    held = [(await asyncio.open_connection(address.hostname, address.port))[1] for _ in range(times)]
+    for writer in held:
+        writer.write(head.replace("\n", "\r\n").encode())
+        await writer.drain()
+    await asyncio.sleep(0.2)
+    return held
+
+
+async def test_a_key_that_floods_the_service_leaves_room_for_the_others(tmp_path: Path) -> None:
+    async with served(tmp_path, requests_max=8) as (client, up):
+        token, _ = await key_with(up.runtime, api_keys.SCOPES)
+        other = Client(client.url, token)
+        held = await holding(client, post(client, ELIGIBILITY, JSON, "Content-Length: 10"), 6)
+        crowded = await client.get(TRANSACTION)
+        assert "nothing was taken" in refused(crowded, 503, TRANSACTION)
+        assert "1" == crowded.headers["Retry-After"]
+        # The dialect's shape of it, and another caller's turn.
+        report = await client.get(f"{NETWORK}/reports/v2")
+        assert 503 == report.status
+        assert 404 == (await other.get(TRANSACTION)).status
+        await other.close()
+        for writer in held:
+            writer.close()
+        async with asyncio.timeout(10):
+            while (await client.get(TRANSACTION)).status != 404:  # noqa: ASYNC110 - it is asked
+                await asyncio.sleep(0.05)
+
+
 async def test_past_so_many_at_once_a_key_waits_and_others_do_not(tmp_path: Path) -> None:
     async with served(tmp_path, limits=Limits(concurrent=2)) as (client, _):
         head = post(client, ELIGIBILITY, JSON, "Content-Length: 10")
-        address = urlsplit(client.url)
-        held = [(await asyncio.open_connection(address.hostname, address.port))[1] for _ in range(2)]
-        for writer in held:
-            writer.write(head.replace("\n", "\r\n").encode())
-            await writer.drain()
-        await asyncio.sleep(0.2)
+        held = await holding(client, head, 2)
         answer = await client.get(TRANSACTION)
         assert "'concurrent-requests'" in refused(answer, 429, TRANSACTION)
         assert ["concurrent-requests"] == answer.json["violated-policies"]

@@ -10,13 +10,15 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
+from adapters.protocol import Context, Outbound, Outcome
 from gateway.cli import app
 from gateway.ledger import inbound, interchanges
 from gateway.runtime import TENANT
+from gateway.steps import send
 from queues import numbers
 from queues.database import Transaction
 from tests.flows.contract import Contract
-from tests.flows.doubtful import Doubtful, doubtful, functional, ta1
+from tests.flows.doubtful import Doubtful, Quiet, doubtful, functional, ta1
 from tests.flows.service import Client, claim_body, until
 from tests.flows.test_access import key_with
 
@@ -50,6 +52,27 @@ async def test_f03_what_was_on_the_wire_when_a_process_died_is_in_doubt_and_not_
         after = await payer.interchange(claim, "in_doubt", "held")
         assert (1, 1) == (after.attempts, after.copies)
         assert 1 == (await payer.seen())["interchanges"]
+
+
+class Endless(Quiet):
+    """An adapter that does not keep its deadline."""
+
+    async def send(self, outbound: Outbound, context: Context) -> Outcome:
+        await super().send(outbound, context)
+        return await asyncio.get_running_loop().create_future()
+
+
+async def test_f46_an_adapter_that_does_not_come_back_is_cut_off_and_leaves_doubt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "_OVERTIME_SECONDS", 0.2)
+    async with doubtful(tmp_path) as payer:
+        routes = payer.up.runtime.directory.routes
+        routes["sandbox"] = msgspec.structs.replace(routes["sandbox"], deadline_seconds=0.3)
+        payer.up.runtime.use("sandbox", Endless(probes=False, collects=False))
+        (claim,) = await sent(payer, "PAID-1")
+        interchange = await payer.interchange(claim, "in_doubt")
+        assert (1, "TimeoutError") == (interchange.attempts, interchange.reason)
 
 
 async def test_f04_a_payer_that_hangs_up_after_the_body_is_asked_and_then_left_to_a_person(tmp_path: Path) -> None:

@@ -247,7 +247,7 @@ class Campaign:
             for line in text.splitlines()
             if line.startswith("claimwire_work_waiting{")
         }
-        return kinds <= {"collect", "follow_up", "watch"}
+        return kinds <= {"collect", "follow_up", "watch", "certificates"}
 
     def log_tail(self) -> str:
         return self.process.log.read_text("utf-8", "replace")[-6_000:]

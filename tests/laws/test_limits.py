@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.limits import CONCURRENT, REQUESTS, Limits, Meter, Meters
+from gateway.limits import CONCURRENT, CROWDED, REQUESTS, House, Limits, Meter, Meters
 
 RATES = st.sampled_from((0.5, 1, 3, 7.5, 100, 2_000))
 BURSTS = st.integers(1, 50)
@@ -20,7 +20,7 @@ def told(meter: Meter, now: float) -> dict[str, str]:
 
 @given(RATES, BURSTS, PAUSES)
 def test_in_no_span_more_is_taken_than_burst_and_rate_allow(rate: float, burst: int, pauses: list[float]) -> None:
-    meter = Meter(Limits(requests_per_second=rate, burst=burst))
+    meter = Meter(Limits(requests_per_second=rate, burst=burst), House(1_000))
     now, taken = 1_000.0, list[float]()
     for pause in pauses:
         now += pause
@@ -34,7 +34,7 @@ def test_in_no_span_more_is_taken_than_burst_and_rate_allow(rate: float, burst: 
 
 @given(RATES, BURSTS, PAUSES)
 def test_what_remains_can_be_taken_and_not_one_more(rate: float, burst: int, pauses: list[float]) -> None:
-    meter = Meter(Limits(requests_per_second=rate, burst=burst))
+    meter = Meter(Limits(requests_per_second=rate, burst=burst), House(1_000))
     now = 1_000.0
     for pause in pauses:
         now += pause
@@ -50,7 +50,7 @@ def test_what_remains_can_be_taken_and_not_one_more(rate: float, burst: int, pau
 
 @given(RATES, BURSTS)
 def test_after_what_a_refusal_says_the_next_one_is_taken(rate: float, burst: int) -> None:
-    meter = Meter(Limits(requests_per_second=rate, burst=burst))
+    meter = Meter(Limits(requests_per_second=rate, burst=burst), House(1_000))
     for _ in range(burst):
         assert meter.enter(5.0) is None
     refused = meter.enter(5.0)
@@ -61,7 +61,7 @@ def test_after_what_a_refusal_says_the_next_one_is_taken(rate: float, burst: int
 
 
 def test_so_many_are_under_way_and_not_one_more() -> None:
-    meter = Meter(Limits(concurrent=2))
+    meter = Meter(Limits(concurrent=2), House(1_000))
     assert [None, None] == [meter.enter(1.0), meter.enter(1.0)]
     refused = meter.enter(1.0)
     assert refused is not None
@@ -72,7 +72,7 @@ def test_so_many_are_under_way_and_not_one_more() -> None:
 
 def test_fields_are_structured_and_agree() -> None:
     """draft-ietf-httpapi-ratelimit-headers: names are strings, quota and window are integers."""
-    meter = Meter(Limits(requests_per_second=2, burst=5, concurrent=3))
+    meter = Meter(Limits(requests_per_second=2, burst=5, concurrent=3), House(1_000))
     meter.enter(7.0)
     fields = told(meter, 7.0)
     assert '"requests";q=5;w=3, "concurrent-requests";q=3;qu="concurrent-requests"' == fields["RateLimit-Policy"]
@@ -82,16 +82,50 @@ def test_fields_are_structured_and_agree() -> None:
 
 
 def test_each_key_has_its_own_meter_and_some_their_own_limits() -> None:
-    meters = Meters(Limits(), {"a": Limits(burst=1)})
+    meters = Meters(Limits(), {"a": Limits(burst=1)}, 1_000)
     assert (1, 4_000) == (meters.of("a").limits.burst, meters.of("b").limits.burst)
     assert meters.of("a") is meters.of("a")
     assert meters.of("a") is not meters.of("b")
 
 
 def test_meters_of_keys_that_ask_no_more_are_forgotten_and_those_under_way_are_not() -> None:
-    meters = Meters(Limits(), {})
+    meters = Meters(Limits(), {}, 1_000)
     busy = meters.of("busy")
     busy.enter(1.0)
     for number in range(20_001):
         meters.of(str(number))
     assert meters.of("busy") is busy
+
+
+@given(st.integers(2, 60), st.integers(1, 8), st.lists(st.integers(0, 7), max_size=300))
+def test_whoever_asks_for_more_than_a_share_leaves_room_for_who_comes_next(
+    at_most: int, callers: int, asking: list[int]
+) -> None:
+    house = House(at_most)
+    meters = [Meter(Limits(burst=1_000), house) for _ in range(callers)]
+    for who in asking:
+        meters[who % callers].enter(0.0)
+        assert house.under_way == sum(meter.under_way for meter in meters) <= at_most
+        assert house.callers == sum(meter.under_way > 0 for meter in meters)
+    if 2 * (house.callers + 1) <= at_most:
+        # There are places enough for one more share, and a newcomer gets one.
+        assert Meter(Limits(), house).enter(0.0) is None
+
+
+def test_a_caller_alone_has_half_of_the_room_and_gets_more_only_when_it_leaves() -> None:
+    house = House(10)
+    meter = Meter(Limits(), house)
+    assert [None] * 5 == [meter.enter(0.0) for _ in range(5)]
+    refused = meter.enter(0.0)
+    assert refused is not None
+    assert (CROWDED, 1) == refused
+    meter.leave()
+    assert meter.enter(0.0) is None
+
+
+def test_what_a_crowded_house_refuses_is_not_counted_against_the_key() -> None:
+    meter = Meter(Limits(burst=3), House(1))
+    assert meter.enter(0.0) is None
+    for _ in range(5):
+        assert meter.enter(0.0) == (CROWDED, 1)
+    assert "2" == told(meter, 0.0)["RateLimit-Remaining"]
