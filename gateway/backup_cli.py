@@ -1,11 +1,12 @@
-"""Commands that make backups, look into them, and bring a data folder back. Thin over `gateway.backups`."""
+"""Commands that make backups, look into them, bring a data folder back, and move it to a server. Thin over `gateway.backups` and `gateway.moving`."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
 import typer
@@ -31,6 +32,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(backup)
     app.command()(restore)
     app.command()(verify)
+    app.command()(migrate)
 
 
 def _run(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -162,3 +164,62 @@ async def _verified(file: Path | None, key: Path, folder: Path) -> Report:
     if file is None:
         return await verify_folder(folder, key, SystemWorld())
     return (await verify_backup(file, key, SystemWorld()))[1]
+
+
+def migrate(
+    source: Annotated[
+        Literal["sqlite"] | None,
+        typer.Option("--from", help="Move what is in the data folder's own database to the configured PostgreSQL."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only look whether it can be moved, and how much it is.")
+    ] = False,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring the database to this version's schema; with --from sqlite, move the whole installation to PostgreSQL, losing nothing."""
+    from gateway.config import ConfigError, load
+    from gateway.moving import MoveError, move
+    from gateway.runtime import migrations, open_database
+
+    try:
+        loaded = load(config)
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from error
+    folder = data or (config.parent if config is not None else Path()) / loaded.data
+
+    async def bring() -> list[str]:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        database = await open_database(loaded, folder, exclusive=loaded.database is None)
+        try:
+            return await database.migrate(migrations())
+        finally:
+            await database.close()
+
+    if source is None:
+        done = _run(bring())
+        typer.echo(msgspec.json.encode(done) if as_json else f"{len(done)} migrations applied")
+        return
+
+    def tell(table: str, rows: int) -> None:
+        if sys.stderr.isatty():
+            typer.echo(f"\r{table}: {rows}\033[K", err=True, nl=False)
+
+    try:
+        moved = _run(move(loaded, folder, tell, dry_run=dry_run))
+    except MoveError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    if as_json:
+        typer.echo(msgspec.json.encode(moved))
+        return
+    for name, count in moved.rows.items():
+        typer.echo(f"{name}: {count}")
+    typer.echo(
+        "would be moved"
+        if moved.dry_run
+        else "was there already"
+        if moved.already
+        else "moved, and compared row by row"
+    )

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aiohttp
 
@@ -25,12 +26,17 @@ from gateway.lifecycle import Profile
 from gateway.payer_files import PayerFile
 from gateway.payers import Directory, Route
 from gateway.places import Places
-from gateway.world import SystemWorld, World
+from gateway.world import SystemWorld, World, from_micros
 from observability import log
 from observability.metrics import Metrics
 from queues import circuits, lanes, work
 from queues.database import Database, DatabaseError, Migration, SQLite, Transaction, migrations_in
+from queues.moving import Moved, moved_at
 from x12.codes.lists import Lists, shipped
+
+if TYPE_CHECKING:
+    # Only there with the extra.
+    from queues.postgres import PostgreSQL
 
 __all__ = [
     "DATABASE_FILE",
@@ -40,6 +46,7 @@ __all__ = [
     "migrations",
     "open_database",
     "open_runtime",
+    "open_server",
     "release_all",
 ]
 
@@ -117,10 +124,23 @@ def migrations() -> list[Migration]:
 async def open_database(config: Config, data: Path, *, exclusive: bool) -> Database:
     """The database of an installation: the one in its data folder, or the one that its configuration names.
 
-    InUse where another process has the folder's own. DatabaseError where a server's cannot be reached.
+    InUse where another process has the folder's own, Moved where that went to a server. DatabaseError where a server's cannot be reached.
     """
-    if config.database is None:
-        return SQLite(data / DATABASE_FILE, exclusive=exclusive)
+    if config.database is not None:
+        return await open_server(config)
+    embedded = SQLite(data / DATABASE_FILE, exclusive=exclusive)
+    at = await embedded.read(moved_at)
+    if at is not None:
+        await embedded.close()
+        raise Moved(
+            f"this installation was moved to PostgreSQL on {from_micros(at).date()}: name that in the configuration ([database] url)"
+        )
+    return embedded
+
+
+async def open_server(config: Config) -> PostgreSQL:
+    """The PostgreSQL database that a configuration names. DatabaseError where it cannot be reached."""
+    assert config.database is not None
     try:
         from queues.postgres import PostgreSQL
     except ModuleNotFoundError as error:

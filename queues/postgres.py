@@ -235,7 +235,7 @@ class PostgreSQL(GroupCommit):
             await tx.execute("DELETE FROM commits WHERE at < now() - interval '30 days'")
 
         try:
-            await made._alone(ready)
+            await made.alone(ready)
         except BaseException:
             await made.close()
             raise
@@ -253,7 +253,7 @@ class PostgreSQL(GroupCommit):
         return await _persist(once)
 
     async def migrate(self, migrations: Sequence[Migration]) -> list[str]:
-        return await self._alone(lambda tx: migrated(tx, migrations, _rendered))
+        return await self.alone(lambda tx: migrated(tx, migrations, _rendered))
 
     def listen(self, call: Callable[[], None]) -> None:
         self._listeners.append(call)
@@ -330,7 +330,7 @@ class PostgreSQL(GroupCommit):
                 else:
                     self._idle.append(connection)
 
-    async def _alone(self, body: Body[T]) -> T:
+    async def alone(self, body: Body[T]) -> T:
         """Run a body that may take long, on a connection of its own, with the lock of all writers."""
 
         async def once() -> T:
