@@ -31,11 +31,11 @@ from observability import log, tracing
 from queues.database import Transaction
 from queues.work import SECOND, due_by
 
-__all__ = ["SANDBOX_KEY_FILE", "Running", "running", "sandbox_key", "serve"]
+__all__ = ["SANDBOX_KEY_FILE", "SHUTDOWN_SECONDS", "Running", "running", "sandbox_key", "serve"]
 
 _LOG = log.get("gateway.serving")
 SANDBOX_KEY_FILE = "sandbox.key"
-_SHUTDOWN_SECONDS = 30.0
+SHUTDOWN_SECONDS = 30.0
 _IDLE_AT_MOST = timedelta(seconds=60)
 # Longer than the sandbox route's batch window.
 _SOON = 2 * SECOND
@@ -129,7 +129,7 @@ async def running(
             await made[0].move_clock(by)
 
         app = application(runtime, service, clock if payer is not None else None)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         await runner.setup()
         site = web.TCPSite(runner, config.host, config.port)
         await site.start()
