@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,27 @@ import pytest
 from gateway import serving
 from gateway.config import Config, DatabaseServer
 from gateway.simulation.machine import Rehearsing
+from queues import database
+from tests.flows.tenants import WHOLE, is_of_a_tenant
+
+
+@pytest.fixture(autouse=True)
+def statements_name_their_tenant(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No statement of a flow asks for rows of more than one tenant, but for those that are listed."""
+    said: set[str] = set()
+    numbered = vars(database)["_numbered"]
+
+    def heard(sql: str) -> str:
+        # What a test itself asks is not the gateway's.
+        asking = sys._getframe(2).f_globals["__name__"]  # pyright: ignore[reportPrivateUsage]
+        if not asking.startswith("tests."):
+            said.add(sql)
+        return numbered(sql)
+
+    monkeypatch.setattr(database, "_numbered", heard)
+    yield
+    stray = [sql for sql in said if not is_of_a_tenant(sql)]
+    assert [] == [sql for sql in stray if not any(re.search(pattern, sql) for pattern, _ in WHOLE)]
 
 
 @pytest.fixture(autouse=True)

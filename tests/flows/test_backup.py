@@ -211,7 +211,9 @@ async def test_f34_what_the_payer_does_not_know_is_sent_by_a_persons_word_only(t
     await comes_back(file, before, after)
     # The payer can be asked for the interchange by its number, and knows copies: neither says anything of an earlier number.
     async with doubtful(after, probes=True, duplicates="isa13") as payer:
-        for _ in range(12):
+        for _ in range(60):
+            if (await payer.interchange(waiting)).state == "held":
+                break
             payer.passes(60)
             await asyncio.sleep(0.1)
         held = await payer.interchange(waiting, "held")

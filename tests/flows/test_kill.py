@@ -370,7 +370,9 @@ def the_ledger_is_whole(run: Campaign) -> dict[str, int]:
         # What a proxy said in the payer's place is kept as it came, and is no file to collect.
         collected = "NOT (state = 'quarantined' AND reason = 'no interchange')"
         assert 0 == count(database, "inbound_files", f"state <> 'applied' AND {collected}")
-        assert 0 == count(database, "work", "buried_at IS NOT NULL OR kind NOT IN ('collect', 'follow_up', 'watch', 'certificates')")
+        assert 0 == count(
+            database, "work", "buried_at IS NOT NULL OR kind NOT IN ('collect', 'follow_up', 'watch', 'certificates')"
+        )
         once = {"accepted": 1, "built": 1, "claimAcknowledged": 1, "remitted": 1}
         for kind, times in once.items():
             held = (

@@ -227,8 +227,12 @@ async def test_the_payers_limits_hold_for_callers_and_none_is_refused_who_can_wa
             *(client.post(f"{NETWORK}/eligibility/v3", eligibility("ALDER")) for _ in range(12))
         )
         assert {200} == {a.status for a in answers}
-        sent = await up.runtime.database.read(lambda tx: tx.fetch("SELECT paid_at FROM lanes WHERE lane = 'alder'"))
+        sent = await up.runtime.database.read(
+            lambda tx: tx.fetch("SELECT paid_at FROM lanes WHERE tenant_id = 'default' AND lane = 'alder'")
+        )
         # Eleven intervals and one that is owed.
         assert started + 12 * 50_000 <= sent[0][0]
-        left = await up.runtime.database.read(lambda tx: tx.fetch("SELECT holder FROM lane_holds"))
+        left = await up.runtime.database.read(
+            lambda tx: tx.fetch("SELECT holder FROM lane_holds WHERE tenant_id = 'default'")
+        )
         assert [] == left

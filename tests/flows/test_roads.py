@@ -216,7 +216,8 @@ async def test_f11_with_no_other_road_claims_are_held_and_drain_at_the_payers_ra
         for claim in claims:
             await until(on.client, claim, "received", "pending", "finalized", "remitted")
         assert 25 == await on.at(on.first)
-        assert 25 == await on.tried("FIRST") - tried
+        # One more, where the road was tried between our looking and the payer's coming back.
+        assert await on.tried("FIRST") - tried in (25, 26)
         carried = [i for claim in claims for i in await on.carried(claim)]
         sent = [i.sent_at for i in carried if i.sent_at is not None]
         # In no second more than the rate allows, one that tried the road aside, and what the clock's coarseness hides.
