@@ -47,7 +47,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     "disk": (
         "the disk of the data folder is nearly full: {detail} are left",
-        "Make room, or move the folder to a larger disk. When it is full, new work is refused with 503, and nothing that was taken is lost.",
+        "Make room, or move the folder to a larger disk. Below disk_reserve_bytes new work is refused with 503; what was taken goes on, and nothing is lost.",
     ),
     "loop blocked": (
         "the service stood still {count} times, for up to {detail}",

@@ -71,6 +71,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     bodies_bytes_max: int = 256 << 20
     # Requests of all keys under way together; past this, and past a key's share where it is crowded, they are refused with 503.
     requests_max: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 2_000
+    # So much room on the data folder's disk is kept for what was taken: with less no new work is.
+    disk_reserve_bytes: Annotated[int, msgspec.Meta(ge=0)] = 64 << 20
     # What each key may ask; and keys, by their id, that may ask more or less.
     limits: Limits = Limits()
     limits_of_keys: dict[str, Limits] = {}

@@ -19,6 +19,7 @@ from adapters.transports.session import open_session
 from gateway import code_files
 from gateway.companion_files import CompanionFileError, companions_in, missing
 from gateway.config import Config
+from gateway.disk import Disk
 from gateway.judges import Judges
 from gateway.ledger import checks, idempotency
 from gateway.ledger.vault import SealBroken, Vault, master_key_from
@@ -79,6 +80,8 @@ class Runtime:
     payer_files: list[PayerFile] = field(default_factory=list[PayerFile])
     # The companion guides that payers may name.
     companions: dict[str, str] = field(default_factory=dict[str, str])
+    # The disk of the folder's own database, where a service runs on it.
+    disk: Disk | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
     places: Places = field(init=False)

@@ -19,6 +19,7 @@ from adapters.sandbox.server import SandboxServer, start
 from gateway import care
 from gateway.api.server import application
 from gateway.config import Config
+from gateway.disk import Disk
 from gateway.judges import count_for, make_ready
 from gateway.ledger import api_keys
 from gateway.payer_folder import PayerFolder
@@ -120,6 +121,8 @@ async def running(
             config = with_sandbox(config, url, payer.token if payer is not None else "")
         runtime = await open_runtime(config, data, world)
         stack.push_async_callback(runtime.close)
+        if config.database is None:
+            runtime.disk = Disk(data, config.disk_reserve_bytes, world.monotonic)
         folder = PayerFolder(runtime, data)
         await folder.look()
         service, worker = Service(runtime), Worker(runtime)

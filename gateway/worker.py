@@ -9,7 +9,7 @@ from gateway import clock
 from gateway.payer_folder import STANDING
 from gateway.runtime import TENANT, Runtime
 from gateway.steps import STEPS
-from gateway.steps.waiting import ATTEMPTS_MAX, later
+from gateway.steps.waiting import ATTEMPTS_MAX, later, written
 from observability import log
 from queues import work
 from queues.database import DatabaseError, DatabaseFull, Transaction
@@ -143,7 +143,7 @@ class Worker:
             with suppress(LeaseLost, DatabaseError):
                 # A disk that is full says nothing of the work: it is never given up for that.
                 may_end = not isinstance(error, DatabaseFull)
-                await self.runtime.database.write(lambda tx: self._failed(tx, item, reason, may_end=may_end))
+                await written(self.runtime, lambda tx: self._failed(tx, item, reason, may_end=may_end))
         finally:
             heartbeat.cancel()
             self.runtime.metrics.work_done(item.kind, outcome).inc()

@@ -53,6 +53,9 @@ class Metrics:
         self.loop_stalls = Counter(
             "claimwire_loop_stalls", "Times that the event loop stood still for seconds", registry=registry
         )
+        self.disk_free_bytes = Gauge(
+            "claimwire_disk_free_bytes", "Room on the disk of the data folder", registry=registry
+        )
         self.judges = Gauge("claimwire_judges", "Judges that can be asked now", registry=registry)
 
     def text(self) -> bytes:

@@ -55,6 +55,8 @@ _REPORTS = {
     "835": ("remittance", "X12_835_Response_005010X221A1"),
 }
 _OPERATION = "core submission"
+# What leaves something new to be done.
+_WORK = ("question", "submission")
 
 
 class CoreServer:
@@ -93,14 +95,20 @@ class CoreServer:
             refused = server.failed(request, said, world.now(), 503 if crowded else 429)
             headers = {**refused.headers, "Retry-After": str(excess.retry_after_seconds)}
             return msgspec.structs.replace(refused, headers=headers)
+        disk = self._runtime.disk
         try:
+            if request.envelope.kind in _WORK and disk is not None and disk.short:
+                return self._full(request)
             return await self._allowed(request, caller)
         except DatabaseError as error:
             _LOG.error("database failed", operation=request.envelope.message.action, exc_info=error)
-            said = server.failed(request, "Nothing can be stored now: nothing was taken.", world.now(), 503)
-            return msgspec.structs.replace(said, headers={**said.headers, "Retry-After": "30"})
+            return self._full(request)
         finally:
             meter.leave()
+
+    def _full(self, request: Request) -> Response:
+        said = server.failed(request, "Nothing can be stored now: nothing was taken.", self._runtime.world.now(), 503)
+        return msgspec.structs.replace(said, headers={**said.headers, "Retry-After": "30"})
 
     async def _allowed(self, request: Request, caller: ApiKey) -> Response:
         """The answer to a caller who is known, for what the key may do."""

@@ -26,6 +26,8 @@ __all__ = ["X12_TYPES", "Call", "Example", "Handler", "MoveClock", "Operation", 
 MoveClock = Callable[[timedelta], Awaitable[None]]
 # How callers mark bare X12; the first is what we answer with.
 X12_TYPES = ("application/edi-x12", "application/x12", "text/plain", "application/octet-stream")
+# The tags of the operations that payers are asked or told something by.
+_WORK = ("eligibility", "batch eligibility", "claims", "claim status")
 _JSON_TYPES = ("application/json", "text/json")
 
 
@@ -135,6 +137,11 @@ class Operation:
     gives_tokens: bool = False
     shape: Shape | None = None
     large: bool = False
+
+    @cached_property
+    def brings_work(self) -> bool:
+        """Whether a call leaves something new to be done: what looks after what is there goes on when that is refused."""
+        return self.writes and self.tag in _WORK
 
     @cached_property
     def refusals(self) -> Shape:

@@ -12,7 +12,7 @@ from aiohttp import web
 from gateway.messages import ErrorItem, ErrorResponse
 from x12.documents.binding import Document
 
-__all__ = ["DIALECT", "PROBLEM", "QUOTA_EXCEEDED", "Problem", "Shape", "problem", "shape_of"]
+__all__ = ["DIALECT", "PROBLEM", "QUOTA_EXCEEDED", "Problem", "Refuse", "Shape", "problem", "shape_of"]
 
 PROBLEM_JSON = "application/problem+json"
 # draft-ietf-httpapi-ratelimit-headers: the type of a problem whose `violated-policies` names limits.

@@ -31,7 +31,7 @@ from gateway.api.bodies import TOO_MUCH, Bodies, Unread
 from gateway.api.docs import Documentation
 from gateway.api.openapi import document
 from gateway.api.operations import X12_TYPES, Call, MoveClock, Operation, is_json
-from gateway.api.refusals import problem, shape_of
+from gateway.api.refusals import Refuse, problem, shape_of
 from gateway.ledger import api_keys, transactions
 from gateway.ledger.api_keys import ApiKey
 from gateway.limits import CONCURRENT, CROWDED, Excess, Meter, Meters
@@ -223,7 +223,7 @@ class _Api:
             case web.HTTPRequestEntityTooLarge():
                 return refuse(413, "The body is too large.")
             case DatabaseFull():
-                return refuse(503, "Nothing can be stored now: nothing was taken.", None, {"Retry-After": "30"})
+                return _full(refuse)
             case DatabaseError():
                 _LOG.error("database failed", operation=operation.id, exc_info=error)
                 return refuse(503, "The database does not answer: nothing was taken.", None, {"Retry-After": "5"})
@@ -237,6 +237,9 @@ class _Api:
         refuse = operation.refusals.refuse
         if operation.scope and operation.scope not in caller.scopes:
             return refuse(403, f"This key lacks the scope {operation.scope}.")
+        disk = self.runtime.disk
+        if operation.brings_work and disk is not None and disk.short:
+            return _full(refuse)
         key = request.headers.get("Idempotency-Key")
         if key is not None and operation.writes and not (0 < len(key) <= _KEY_LENGTH_MAX and _is_plain(key)):
             return refuse(400, f"An Idempotency-Key has 1 to {_KEY_LENGTH_MAX} characters of printable ASCII.")
@@ -298,6 +301,11 @@ class _Api:
         else:
             self._known.pop(digest, None)
         return found
+
+
+def _full(refuse: Refuse) -> web.Response:
+    """There is no room on the disk, or it takes no writes."""
+    return refuse(503, "Nothing can be stored now: nothing was taken.", None, {"Retry-After": "30"})
 
 
 _NOBODY = ApiKey("", "", "", frozenset(), 0, None, None)
@@ -366,12 +374,16 @@ class _Pages:
         """The database takes writes and the service is not leaving."""
         if self.runtime.leaving.is_set():
             return problem(503, "The service is leaving.")
+        if self.runtime.disk is not None and self.runtime.disk.short:
+            return problem(503, "The disk has no room for new work.")
 
-        async def nothing(tx: Transaction) -> None:
-            await tx.execute("UPDATE tenants SET name = name WHERE tenant_id = $1", "")
+        async def something(tx: Transaction) -> None:
+            # A page must change: what changes none is not written, and goes well on a full disk, too.
+            await tx.execute("INSERT INTO tenants (tenant_id, name, created_at) VALUES ($1, $1, 0)", "")
+            await tx.execute("DELETE FROM tenants WHERE tenant_id = $1", "")
 
         try:
-            await self.runtime.database.write(nothing)
+            await self.runtime.database.write(something)
         except DatabaseError:
             return problem(503, "The database takes no writes.")
         return web.Response(body=b'{"status":"ready"}', content_type=_JSON)
@@ -388,6 +400,8 @@ class _Pages:
     async def _gauges(self, tx: Transaction) -> None:
         metrics, now = self.runtime.metrics, self.runtime.world.micros()
         metrics.judges.set(self.runtime.judges.ready)
+        if self.runtime.disk is not None:
+            metrics.disk_free_bytes.set(self.runtime.disk.room.free)
         metrics.transactions.clear()
         for kind, state, count in await transactions.counts(tx):
             metrics.transactions.labels(kind, state).set(count)

@@ -24,7 +24,7 @@ from gateway.retry_rules import repeat_seconds
 from gateway.runtime import Runtime
 from gateway.steps.rerouting import moved
 from gateway.steps.settling import SETTLED, apply_to_members, doubt, hold, keep, may_send_again, settle
-from gateway.steps.waiting import later
+from gateway.steps.waiting import later, written
 from gateway.ways import feel, over
 from observability import log, tracing
 from queues import work
@@ -98,7 +98,8 @@ async def _sent(runtime: Runtime, item: Work, loaded: _Loaded) -> None:
                 # As where the whole machine stood still. It counts as an attempt that nobody knows the end of.
                 raise LeaseLost("the attempt was recorded too long ago to be made")
             outcome = await attempt(runtime, route, outbound)
-        await runtime.database.write(lambda tx: _record(tx, runtime, item, loaded, outcome))
+        # Forgotten, it would leave the interchange in doubt.
+        await written(runtime, lambda tx: _record(tx, runtime, item, loaded, outcome))
     runtime.wake.set()
 
 
