@@ -174,13 +174,16 @@ def migrate(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only look whether it can be moved, and how much it is.")
     ] = False,
+    give_up: Annotated[
+        bool, typer.Option("--abandon", help="Give up a move that was begun and has not arrived.")
+    ] = False,
     config: ConfigOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Bring the database to this version's schema; with --from sqlite, move the whole installation to PostgreSQL, losing nothing."""
     from gateway.config import ConfigError, load
-    from gateway.moving import MoveError, move
+    from gateway.moving import MoveError, abandon, move
     from gateway.runtime import migrations, open_database
 
     try:
@@ -207,6 +210,12 @@ def migrate(
             typer.echo(f"\r{table}: {rows}\033[K", err=True, nl=False)
 
     try:
+        if give_up:
+            was = _run(abandon(loaded, folder))
+            typer.echo(
+                msgspec.json.encode({"abandoned": was}) if as_json else "given up" if was else "no move was begun"
+            )
+            return
         moved = _run(move(loaded, folder, tell, dry_run=dry_run))
     except MoveError as error:
         typer.echo(str(error), err=True)

@@ -136,7 +136,8 @@ async def open_database(config: Config, data: Path, *, exclusive: bool) -> Datab
     if at is not None:
         await embedded.close()
         raise Moved(
-            f"this installation was moved to PostgreSQL on {from_micros(at).date()}: name that in the configuration ([database] url)"
+            f"this installation was moved to PostgreSQL on {from_micros(at).date()}, or that was begun: name that in the configuration ([database] url); a move"
+            " that was cut off is finished by claimwire migrate --from sqlite, or given up with --abandon"
         )
     return embedded
 

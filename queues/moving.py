@@ -12,11 +12,13 @@ from typing import NamedTuple
 
 from queues.database import DatabaseError, Row, SQLite, Transaction, driven
 
-__all__ = ["Moved", "Table", "compared", "copied", "counts", "mark", "moved_at", "occupied", "tables"]
+__all__ = ["Moved", "Table", "arrived", "begin", "copied", "counts", "give_up", "moved_at", "occupied", "tables"]
 
 # Kept apart by each engine, and no part of what moves.
 _APART = ("migration", "moved", "commits")
 _PAGE = 2_000
+# Beside the names of migrations the target keeps the id of the move that filled it.
+_ARRIVED = "moved here/"
 _DIGEST = 1 << 256
 
 
@@ -134,13 +136,13 @@ def counts(source: SQLite, which: Sequence[Table]) -> dict[str, int]:
 
 
 async def copied(
-    tx: Transaction, source: SQLite, which: Sequence[Table], tell: Callable[[str, int], None]
+    tx: Transaction, source: SQLite, which: Sequence[Table], move_id: str, tell: Callable[[str, int], None]
 ) -> dict[str, int]:
-    """Copy all rows, compare them, and say how many each table has; `tell` hears of a table and its rows as they are copied.
+    """Copy all rows, compare them, keep the move's id beside them, and say how many each table has; `tell` hears of a table and its rows as they are copied.
 
     DatabaseError where what arrived is not what left, which undoes it all.
     """
-    arrived: dict[str, int] = {}
+    rows_of: dict[str, int] = {}
     for table in which:
         left = Content()
         for rows in _pages(source, table):
@@ -150,27 +152,31 @@ async def copied(
             tell(table.name, left.rows)
         if await _content(tx, table) != left:
             raise DatabaseError(f"what arrived of the table {table.name} is not what left")
-        arrived[table.name] = left.rows
-    return arrived
+        rows_of[table.name] = left.rows
+    await tx.execute("INSERT INTO migration (name) VALUES ($1)", _ARRIVED + move_id)
+    return rows_of
 
 
-async def compared(tx: Transaction, source: SQLite, which: Sequence[Table]) -> list[str]:
-    """The tables whose rows are not the same on both sides."""
-    differing: list[str] = []
-    for table in which:
-        left = Content()
-        for rows in _pages(source, table):
-            for row in rows:
-                left = left.plus(row)
-        if await _content(tx, table) != left:
-            differing.append(table.name)
-    return differing
+async def begin(tx: Transaction, now: int, move_id: str) -> str:
+    """Mark an embedded database as moving away, from when on nobody serves from it; the id of the move that was begun first."""
+    await tx.execute("CREATE TABLE IF NOT EXISTS moved (at BIGINT NOT NULL, move_id TEXT NOT NULL)")
+    await tx.execute(
+        "INSERT INTO moved (at, move_id) SELECT $1, $2 WHERE NOT EXISTS (SELECT 1 FROM moved)", now, move_id
+    )
+    return (await tx.fetch("SELECT move_id FROM moved"))[0][0]
 
 
-async def mark(tx: Transaction, now: int) -> None:
-    """Mark an embedded database as moved away."""
-    await tx.execute("CREATE TABLE IF NOT EXISTS moved (at BIGINT NOT NULL)")
-    await tx.execute("INSERT INTO moved (at) SELECT $1 WHERE NOT EXISTS (SELECT 1 FROM moved)", now)
+async def give_up(tx: Transaction) -> None:
+    """The embedded database is not moved after all."""
+    await tx.execute("DROP TABLE IF EXISTS moved")
+
+
+async def arrived(tx: Transaction, move_id: str) -> bool:
+    """Whether the other side has all that a move brought."""
+    there = await tx.row(
+        "SELECT 1 FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = 'migration'"
+    )
+    return there is not None and await tx.row("SELECT 1 FROM migration WHERE name = $1", _ARRIVED + move_id) is not None
 
 
 async def moved_at(tx: Transaction) -> int | None:

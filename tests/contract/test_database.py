@@ -189,7 +189,7 @@ async def test_settings_that_durability_rests_on(embedded: SQLite) -> None:
     assert (3, 51, 3) <= tuple(map(int, apsw.sqlite_lib_version().split(".")))
 
 
-async def test_a_second_server_on_one_folder_is_refused(tmp_path: Path) -> None:
+async def test_f33_a_second_server_on_one_folder_is_refused(tmp_path: Path) -> None:
     first = SQLite(tmp_path / "one.db", exclusive=True)
     with pytest.raises(InUse):
         SQLite(tmp_path / "one.db", exclusive=True)

@@ -74,7 +74,7 @@ async def lost_in_cuts(folder: Path, kind: type[SQLite], cuts: int) -> tuple[int
 
 
 @pytest.mark.campaign
-async def test_nothing_that_was_told_committed_is_lost_in_power_cuts(tmp_path: Path) -> None:
+async def test_f39_nothing_that_was_told_committed_is_lost_in_power_cuts(tmp_path: Path) -> None:
     assert (0, 0) == await lost_in_cuts(tmp_path, SQLite, CUTS)
 
 

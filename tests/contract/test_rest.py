@@ -259,13 +259,13 @@ async def test_an_answer_that_is_no_http_is_in_doubt() -> None:
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 408, 409, 425, 201, 204])
-async def test_a_status_that_is_no_verdict_is_in_doubt(status: int) -> None:
+async def test_f07_a_status_that_is_no_verdict_is_in_doubt(status: int) -> None:
     assert InDoubt(f"HTTP {status}") == await sent_into(answers(status))
 
 
 @pytest.mark.parametrize("set_id", ["270", "276", "837"])
 @pytest.mark.parametrize("body", [b"", HTML, RECEIPT, b"IS", b"\xff\xfe"])
-async def test_a_200_that_is_no_interchange_is_in_doubt_and_kept(set_id: str, body: bytes) -> None:
+async def test_f06_a_200_that_is_no_interchange_is_in_doubt_and_kept(set_id: str, body: bytes) -> None:
     assert InDoubt("HTTP 200", body) == await sent_into(answers(200, body), set_id)
 
 
@@ -307,7 +307,7 @@ async def test_a_peer_that_reads_and_never_answers_is_in_doubt() -> None:
     assert "Timeout" in outcome.reason
 
 
-async def test_an_answer_in_drops_ends_with_the_deadline_and_is_in_doubt() -> None:
+async def test_f10_an_answer_in_drops_ends_with_the_deadline_and_is_in_doubt() -> None:
     outcome = await sent_into(drips(ANSWER, seconds=0.02), "270", deadline_seconds=0.3)
     assert isinstance(outcome, InDoubt)
     assert "Timeout" in outcome.reason

@@ -70,7 +70,7 @@ async def test_the_same_again_is_delivered_and_written_once(sshd: int, tmp_path:
 
 
 @pytest.mark.parametrize("content", [b"", b"another file", b"X" * len(CLAIMS)])
-async def test_a_name_that_is_taken_is_never_overwritten(sshd: int, tmp_path: Path, content: bytes) -> None:
+async def test_f16_a_name_that_is_taken_is_never_overwritten(sshd: int, tmp_path: Path, content: bytes) -> None:
     async with payer(sshd, tmp_path) as on:
         (tmp_path / "in" / NAME).write_bytes(content)
         outcome = await on.send(outbound("837"))
@@ -78,7 +78,7 @@ async def test_a_name_that_is_taken_is_never_overwritten(sshd: int, tmp_path: Pa
     assert {NAME: content} == listed(tmp_path / "in")
 
 
-async def test_a_rest_of_an_upload_that_was_cut_off_is_written_anew(sshd: int, tmp_path: Path) -> None:
+async def test_f13_a_rest_of_an_upload_that_was_cut_off_is_written_anew(sshd: int, tmp_path: Path) -> None:
     out = outbound("837")
     async with payer(sshd, tmp_path) as on:
         (tmp_path / "in" / f".{NAME}.{out.sha256[:8]}.part").write_bytes(CLAIMS[:100] + b"X" * len(CLAIMS))
@@ -162,7 +162,7 @@ async def test_names_that_are_no_text_are_names_too(sshd: int, tmp_path: Path) -
         assert 0 == await on.peer.offered()
 
 
-async def test_a_file_that_still_grows_waits_and_one_without_its_end_is_told(sshd: int, tmp_path: Path) -> None:
+async def test_f17_a_file_that_still_grows_waits_and_one_without_its_end_is_told(sshd: int, tmp_path: Path) -> None:
     async with payer(sshd, tmp_path, still_seconds="0.2") as on:
         growing = tmp_path / "out" / "growing.835"
         growing.write_bytes(answer()[:100])
@@ -191,7 +191,7 @@ async def test_the_pattern_chooses(sshd: int, tmp_path: Path) -> None:
         assert ["a.835"] == [f.name for f in await collected(on)]
 
 
-async def test_a_new_file_under_an_old_name_is_not_settled_with_the_old_one(sshd: int, tmp_path: Path) -> None:
+async def test_f18_a_new_file_under_an_old_name_is_not_settled_with_the_old_one(sshd: int, tmp_path: Path) -> None:
     async with payer(sshd, tmp_path) as on:
         await on.peer.offer("a.835", answer(1))
         (old,) = await collected(on)
@@ -284,7 +284,7 @@ def _denied() -> Exception:
 
 @pytest.mark.parametrize("operation", ["open", "write", "rename"])
 @pytest.mark.parametrize("error", [_full, _denied])
-async def test_a_server_that_takes_no_file_got_none_and_nothing_stays(
+async def test_f15_a_server_that_takes_no_file_got_none_and_nothing_stays(
     tmp_path: Path, operation: str, error: Callable[[], Exception]
 ) -> None:
     async with serving(tmp_path, faults={operation: error}) as on:
@@ -302,7 +302,7 @@ async def test_a_file_that_the_payer_takes_at_once_is_delivered(tmp_path: Path) 
         assert Delivered(NAME) == await ADAPTER.send(outbound("837"), on.context)
 
 
-async def test_a_rename_that_came_about_and_is_told_as_failed_is_delivered(tmp_path: Path) -> None:
+async def test_f14_a_rename_that_came_about_and_is_told_as_failed_is_delivered(tmp_path: Path) -> None:
     async with serving(tmp_path, faults={"renamed": _full}) as on:
         assert Delivered(NAME) == await on.send(outbound("837"))
 

@@ -154,8 +154,8 @@ def one_bad_of(count: int) -> str:
     return charged(synthetic.claims_837p(count), f"PCN{count // 2:08d}", "1")
 
 
-def test_of_five_thousand_claims_one_bad_one_stops_nobody() -> None:
-    """Fault F43, in the function that judges; the flow above keeps what it gives."""
+def test_f43_of_five_thousand_claims_one_bad_one_stops_nobody() -> None:
+    """In the function that judges; the flow above keeps what it gives."""
     make_ready()
     content = one_bad_of(5_000).encode()
     survey = surveyed(content)

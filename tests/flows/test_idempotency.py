@@ -224,7 +224,7 @@ async def test_a_key_is_free_again_when_the_payer_could_not_be_reached(tmp_path:
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-async def test_fifty_at_once_with_one_key_are_one_transaction(tmp_path: Path, name: str) -> None:
+async def test_f41_fifty_at_once_with_one_key_are_one_transaction(tmp_path: Path, name: str) -> None:
     operation = OPERATIONS[name]
     body = operation.body(1)
     async with in_process(tmp_path) as (client, up):

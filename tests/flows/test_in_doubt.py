@@ -152,7 +152,7 @@ async def test_f24_a_number_that_the_payer_had_before_our_only_sending_is_held_a
         assert "decided" in await payer.story(claim)
 
 
-async def test_f20_an_outbox_in_the_wrong_order_and_twice_comes_to_the_same(tmp_path: Path) -> None:
+async def test_f19_f20_an_outbox_in_the_wrong_order_and_twice_comes_to_the_same(tmp_path: Path) -> None:
     async with doubtful(tmp_path, collects=True) as payer:
         assert payer.up.sandbox is not None
         at_payer = Client(payer.up.sandbox.url, None)

@@ -397,7 +397,7 @@ def the_ledger_is_whole(run: Campaign) -> dict[str, int]:
 
 @pytest.mark.campaign
 @pytest.mark.parametrize(("seed", "claims", "kills"), campaigns())
-async def test_whatever_moment_it_is_killed_at_each_claim_counts_once_and_no_answer_is_forgotten(
+async def test_f01_f02_whatever_moment_it_is_killed_at_each_claim_counts_once_and_no_answer_is_forgotten(
     tmp_path: Path, seed: int, claims: int, kills: int
 ) -> None:
     print(f"seed {seed}: {claims} claims, {kills} kills")

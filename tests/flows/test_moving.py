@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from gateway import moving
 from gateway.cli import app
 from gateway.config import Config, DatabaseServer
-from gateway.moving import Move, MoveError, move
+from gateway.moving import Move, MoveError, abandon, move
 from gateway.runtime import DATABASE_FILE, open_runtime
 from queues.moving import Moved
 from queues.postgres import PostgreSQL
@@ -126,6 +126,7 @@ async def test_a_target_with_rows_of_its_own_is_left_as_it_is(postgresql: Server
     with pytest.raises(MoveError, match="rows of its own, in data_keys"):
         await move(config, tmp_path / "one", silent)
     assert before == await tables_of(config)
+    # It was not begun: the folder is served from as before.
     await (await open_runtime(Config(), tmp_path / "one")).close()
 
 
@@ -148,20 +149,33 @@ async def test_what_arrives_otherwise_than_it_left_is_undone(
     assert not (await move(config, tmp_path, silent)).already
 
 
-async def test_a_move_that_was_cut_off_before_its_last_step_is_finished_by_the_next(
+async def test_wherever_a_move_is_cut_off_one_of_the_two_is_served_from_at_most(
     postgresql: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await lived_in(tmp_path)
     config = server_config(postgresql)
+    copied = moving.moving.copied
 
-    async def dies(_: object) -> None:
+    async def dies(*_: object) -> dict[str, int]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(moving, "_mark", dies)
+    monkeypatch.setattr(moving.moving, "copied", dies)
     with pytest.raises(KeyboardInterrupt):
         await move(config, tmp_path, silent)
-    monkeypatch.undo()
+    # Nothing has arrived; until that is decided nobody serves from here.
+    with pytest.raises(Moved):
+        await open_runtime(Config(), tmp_path)
+    assert await abandon(config, tmp_path)
+    assert not await abandon(config, tmp_path)
+    await (await open_runtime(Config(), tmp_path)).close()
+    monkeypatch.setattr(moving.moving, "copied", copied)
+    await move(config, tmp_path, silent)
+    # The server's node goes on, and its rows are others now: a second run knows the move by its id.
+    async with in_process(tmp_path, config) as (client, _):
+        await client.submit(claim_body("PAID-9"))
     assert (await move(config, tmp_path, silent)).already
+    with pytest.raises(MoveError, match="serve from there"):
+        await abandon(config, tmp_path)
     with pytest.raises(Moved):
         await open_runtime(Config(), tmp_path)
 

@@ -74,7 +74,7 @@ async def happened(client: Client, transaction_id: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("made", [claim_body, institutional_body, dental_body])
-async def test_the_same_claim_under_another_key_and_number_is_refused(tmp_path: Path, made: Any) -> None:
+async def test_f42_the_same_claim_under_another_key_and_number_is_refused(tmp_path: Path, made: Any) -> None:
     paths = {
         claim_body: "/medicalnetwork/professionalclaims/v3",
         institutional_body: "/medicalnetwork/institutionalclaims/v1",

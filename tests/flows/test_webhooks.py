@@ -59,7 +59,7 @@ def signed(secret: str, one: Any) -> str:
     return f"v1,{base64.b64encode(hmac.digest(key, text, hashlib.sha256)).decode()}"
 
 
-async def test_a_receiver_that_fails_for_days_is_tried_ten_times_and_then_disabled(tmp_path: Path) -> None:
+async def test_f44_a_receiver_that_fails_for_days_is_tried_ten_times_and_then_disabled(tmp_path: Path) -> None:
     async def failing(_: int) -> web.StreamResponse:
         return web.Response(status=500)
 
@@ -102,7 +102,7 @@ async def test_one_that_is_gone_is_disabled_at_once_and_gets_what_waits_when_it_
         await settled(client, ["DELIVERED", "DELIVERED", "FAILED"])
 
 
-async def test_redirects_are_not_followed_and_a_receiver_that_hangs_holds_up_no_other(
+async def test_f44_redirects_are_not_followed_and_a_receiver_that_hangs_holds_up_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhooks, "TIMEOUT_SECONDS", 1.0)
@@ -129,8 +129,8 @@ async def test_redirects_are_not_followed_and_a_receiver_that_hangs_holds_up_no_
             assert [] == trap.got
 
 
-async def test_what_was_delivered_and_not_noted_is_delivered_again_under_the_same_id(tmp_path: Path) -> None:
-    """F45: the process dies between the receiver's 2xx and our commit."""
+async def test_f45_what_was_delivered_and_not_noted_is_delivered_again_under_the_same_id(tmp_path: Path) -> None:
+    """The process dies between the receiver's 2xx and our commit."""
     async with receiving() as receiver, in_process(tmp_path, LOOPBACK) as (client, up):
         runtime = up.runtime
         made = await destination(client, receiver.url)

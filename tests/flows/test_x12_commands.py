@@ -297,7 +297,7 @@ def test_a_page_needs_nothing_from_anywhere_and_runs_nothing(faulty: Path, tmp_p
 @pytest.mark.parametrize(
     ("command", "kept_bytes_a_set"), [("explain", 4_000), ("diff", 8_000)], ids=["a page", "a difference"]
 )
-def test_no_file_is_held_in_memory(
+def test_f40_no_file_is_held_in_memory(
     command: str,
     kept_bytes_a_set: int,
     tmp_path: Path,

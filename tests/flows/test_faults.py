@@ -1,0 +1,155 @@
+"""Faults that are nobody else's subject, by their numbers (docs/faults.md)."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from queues.database import Transaction
+from tests import synthetic
+from tests.flows.doubtful import doubtful, functional
+from tests.flows.service import NETWORK, Client, Process, claim_body, eligibility_body, free_port, until
+from tests.flows.test_follow_ups import swept
+from tests.flows.test_in_doubt import file_state, sent
+
+ELIGIBILITY = f"{NETWORK}/eligibility/v3"
+LEAVES_SECONDS = 60
+GONE = "the route of this interchange is not configured"
+
+
+async def test_f25_a_999_that_rejects_one_set_of_several_rejects_its_claim_and_no_other(tmp_path: Path) -> None:
+    async with doubtful(tmp_path, window_seconds=1.0) as payer:
+        claims = await sent(payer, "PAID-1", "PAID-2", "PAID-3")
+        interchange = await payer.interchange(claims[0], "confirmed")
+        assert {interchange.interchange_id} == {(await payer.interchange(c)).interchange_id for c in claims}
+        numbers = await payer.up.runtime.database.read(
+            lambda tx: tx.fetch(
+                "SELECT transaction_id, control_number FROM members WHERE interchange_id = $1",
+                interchange.interchange_id,
+            )
+        )
+        sets = sorted({number for _, number in numbers})
+        rejected = sets[-1]
+        verdicts = {number: "R" if number == rejected else "A" for number in sets}
+        inbound_id = await payer.arrives(functional(interchange, verdicts, group="P"))
+        assert "applied" == await file_state(payer, inbound_id)
+        for claim, number in numbers:
+            wanted = "rejected" if number == rejected else "acknowledged"
+            assert (claim, wanted) == (claim, (await payer.client.transaction(claim))["state"])
+
+
+@pytest.mark.parametrize("wrong", ["BPR02", "PLB"])
+async def test_f27_a_remittance_that_does_not_balance_is_quarantined_and_pays_nothing(
+    tmp_path: Path, wrong: str
+) -> None:
+    async with doubtful(tmp_path) as payer:
+        (claim,) = await sent(payer, "PAID-1")
+        content = remittance("PAID-1")
+        if wrong == "BPR02":
+            paid = content.split("BPR*I*", 1)[1].split("*", 1)[0]
+            content = content.replace(f"BPR*I*{paid}*", "BPR*I*1*", 1)
+        else:
+            content = with_segment(content, "PLB*1999999984*20261231*CS*-25")
+        assert "quarantined" == await file_state(payer, await payer.arrives(content))
+        assert "sent" == (await payer.client.transaction(claim))["state"]
+
+
+async def test_f28_another_content_under_the_same_trace_number_is_not_posted_over_the_first(tmp_path: Path) -> None:
+    async with doubtful(tmp_path) as payer:
+        first, second = await sent(payer, "PAID-1", "PAID-2")
+        assert "quarantined" != await file_state(payer, await payer.arrives(remittance("PAID-1")))
+        assert "remitted" == (await payer.client.transaction(first))["state"]
+        other = await payer.arrives(remittance("PAID-2"))
+        assert "quarantined" == await file_state(payer, other)
+        assert "sent" == (await payer.client.transaction(second))["state"]
+        # The very same payment once more is a repetition, and counts for nothing.
+        again = await payer.arrives(remittance("PAID-1").replace("*000000001*0*", "*000000009*0*"))
+        assert "quarantined" != await file_state(payer, again)
+        assert 1 == (await payer.story(first)).count("remitted")
+
+
+def remittance(patient_control_number: str) -> str:
+    """A balanced 835 of one claim."""
+    return synthetic.remittance_835(1).replace("PCN00000000", patient_control_number)
+
+
+def with_segment(content: str, segment: str) -> str:
+    """A set with a segment more before its SE, which counts it."""
+    before, after = content.split("SE*", 1)
+    count, rest = after.split("*", 1)
+    return f"{before}{segment}~SE*{int(count) + 1}*{rest}"
+
+
+async def test_f30_a_sweep_that_falls_in_an_outage_is_done_late_and_once(tmp_path: Path) -> None:
+    async with doubtful(tmp_path, status=True) as payer:
+        claim = await payer.client.submit(claim_body("SILENT-1"))
+        await until(payer.client, claim, "sent")
+        # The payer is away on the day; its outage lasts beyond it.
+        await payer.weather(*["refuse-503"] * 6)
+        await swept(payer, 14.5)
+        await swept(payer, 0.5)
+        assert 1 == (await payer.story(claim)).count("followUpAsked")
+        await payer.weather()
+        payer.passes(3_600)
+        await until(payer.client, claim, "pending")
+        await swept(payer, 1)
+        assert 1 == (await payer.story(claim)).count("followUpAsked")
+        await swept(payer, 14)
+        assert 2 == (await payer.story(claim)).count("followUpAsked")
+
+
+async def test_f47_work_of_a_route_that_is_gone_is_held_visibly_and_leaves_when_it_is_back(tmp_path: Path) -> None:
+    async with doubtful(tmp_path) as payer:
+        await payer.weather("refuse-503", "refuse-503")
+        claim = await payer.client.submit(claim_body("PAID-1"))
+        built = await payer.interchange(claim, "intent")
+        routes = payer.up.runtime.directory.routes
+        route = routes.pop("sandbox")
+
+        async def held(tx: Transaction) -> bool:
+            return bool(
+                await tx.row("SELECT 1 FROM work WHERE subject = $1 AND reason = $2", built.interchange_id, GONE)
+            )
+
+        async with asyncio.timeout(30):
+            while not await payer.up.runtime.database.read(held):
+                payer.passes(600)
+                await payer.up.runtime.world.sleep(0.05)
+        await payer.weather()
+        routes["sandbox"] = route
+        payer.passes(3_600)
+        await until(payer.client, claim, "sent")
+        after = await payer.interchange(claim)
+        assert (built.interchange_id, built.sha256, 1) == (after.interchange_id, after.sha256, after.copies)
+
+
+async def test_f48_a_service_that_is_told_to_leave_ends_what_it_began_and_leaves_no_doubt(tmp_path: Path) -> None:
+    port, data = free_port(), tmp_path / "data"
+    process = Process(["serve", "--sandbox", "--data", str(data), "--port", str(port)], tmp_path / "log")
+    await process.start()
+    client: Client = await process.ready(f"http://127.0.0.1:{port}", data)
+    claims = [await client.submit(claim_body(f"PAID-{n}")) for n in range(20)]
+    asked = [asyncio.create_task(client.post(ELIGIBILITY, eligibility_body())) for _ in range(100)]
+    # All of them are there before it is told.
+    async with asyncio.timeout(LEAVES_SECONDS):
+        await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        assert 0 == await process.stop()
+    answers = (
+        [task.result().status for task in asked if task.exception() is None]
+        if all(task.done() for task in asked)
+        else []
+    )
+    assert 100 == len(answers)
+    assert set(answers) <= {200, 202}
+    await client.close()
+    await process.start()
+    client = await process.ready(f"http://127.0.0.1:{port}", data)
+    try:
+        for claim in claims:
+            await until(client, claim, "received", "remitted")
+            assert "doubted" not in [event["kind"] for event in (await client.trace(claim))["events"]]
+    finally:
+        await client.close()
+        await process.stop()
