@@ -34,6 +34,8 @@ __all__ = ["START_BAR_SECONDS", "SWEEP_MEGABYTES", "Started", "Swept", "started"
 
 SWEEP_MEGABYTES, START_BAR_SECONDS = 150.0, 5.0
 _DAY = 86_400 * SECOND
+# What a claim is before it is batched.
+_AS_ACCEPTED = {"state": "'accepted'", "sent_at": "NULL", "follow_up_at": "NULL"}
 
 
 class Swept(msgspec.Struct):
@@ -49,12 +51,12 @@ class Started(msgspec.Struct):
     seconds: float
 
 
-async def _original(config: Config, folder: Path, state: str) -> str:
-    """One claim that was taken and, but for `accepted`, sent."""
+async def _original(config: Config, folder: Path) -> str:
+    """One claim that was sent."""
     async with running(config, folder) as up:
         client = Client(up.url, await sandbox_key(up.runtime, folder))
         claim = await client.submit(claim_body("PAID-1") | {"tradingPartnerServiceId": "GOOD"})
-        await until(client, claim, state)
+        await until(client, claim, "sent")
         await client.close()
     return claim
 
@@ -81,7 +83,7 @@ async def _swept(folder: Path, open_claims: int, due: int) -> Swept:
     log.configure("ERROR")
     with upstream_process("0") as url:
         config = config_for(url)
-        claim = await _original(config, folder, "sent")
+        claim = await _original(config, folder)
         runtime = await open_runtime(config, folder)
         try:
             now = runtime.world.micros()
@@ -102,16 +104,16 @@ async def _swept(folder: Path, open_claims: int, due: int) -> Swept:
 
 async def _started(folder: Path, claims: int) -> Started:
     log.configure("ERROR")
-    arrived: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+    # When each interchange was at the payer.
+    arrivals: asyncio.Queue[float] = asyncio.Queue()
 
     async def take(request: web.Request) -> web.Response:
         await request.read()
         if request.method == "GET":
             # Nothing to collect.
             return web.json_response([])
-        if not arrived.done():
-            arrived.set_result(time.perf_counter())
-        return web.Response(status=202)
+        arrivals.put_nowait(time.perf_counter())
+        return web.json_response({"reference": "taken"}, status=202)
 
     payer = web.Application(client_max_size=1 << 30)
     payer.router.add_route("*", "/{any:.*}", take)
@@ -120,14 +122,10 @@ async def _started(folder: Path, claims: int) -> Started:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     config = config_for(f"http://127.0.0.1:{runner.addresses[0][1]}")
-    quiet = msgspec.structs.replace(
-        config, routes=[msgspec.structs.replace(config.routes[0], batch_window_seconds=3600)]
-    )
-    claim = await _original(quiet, folder, "accepted")
+    claim = await _original(config, folder)
+    await arrivals.get()
     runtime = await open_runtime(config, folder)
-    await _copied(runtime, claim, claims, {})
-    # Who was stopped before the window ended goes on at once.
-    await runtime.database.write(lambda tx: tx.execute("UPDATE work SET run_at = 1 WHERE kind = 'batch'"))
+    await _copied(runtime, claim, claims, _AS_ACCEPTED)
     await runtime.close()
     (folder / "bench.toml").write_text(_toml(config), "utf-8")
     began = time.perf_counter()
@@ -136,7 +134,7 @@ async def _started(folder: Path, claims: int) -> Started:
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ),
     )  # fmt: skip
     try:
-        at = await asyncio.wait_for(arrived, 120)
+        at = await asyncio.wait_for(arrivals.get(), 120)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
