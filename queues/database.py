@@ -267,6 +267,8 @@ class GroupCommit(ABC):
         self._waiting: list[Waiting] = []
         self._flushing: asyncio.Task[None] | None = None
         self._closed = False
+        # Whether bodies have savepoints: after a batch in which one failed, until one in which none did.
+        self._apart = False
 
     async def write(self, body: Body[T]) -> T:
         if self._closed:
@@ -386,11 +388,7 @@ class SQLite(GroupCommit):
         results: list[Done] = []
         try:
             self._say("BEGIN IMMEDIATE")
-            kept = False
-            for body, future, context in batch:
-                done = context.run(self._one, body, future, kept)
-                results.append(done)
-                kept = kept or done[2] is None
+            results = self._in_turn(batch)
             await self._syncer.ask(lambda: self._say("COMMIT"))
         except BaseException as error:
             if self._writer.in_transaction:
@@ -410,6 +408,26 @@ class SQLite(GroupCommit):
                     call()
             if not future.done():
                 future.set_exception(error) if error is not None else future.set_result(value)
+
+    def _in_turn(self, batch: list[Waiting]) -> list[Done]:
+        """What the bodies of a batch come to, one after the other; again from the first, each with a savepoint, where one fails."""
+        results: list[Done] = []
+        if not self._apart:
+            for body, future, context in batch:
+                results.append(context.run(self._one, body, future, False))
+                if results[-1][2] is not None:
+                    break
+            else:
+                return results
+            if len(batch) == 1:
+                return results
+            results.clear()
+        kept = False
+        for body, future, context in batch:
+            results.append(context.run(self._one, body, future, kept))
+            kept = kept or results[-1][2] is None
+        self._apart = any(error is not None for _, _, error, _ in results)
+        return results
 
     def _one(self, body: Body[Any], future: asyncio.Future[Any], kept: bool) -> Done:
         """Run a body. `kept` says that the transaction holds what other bodies did: then this one has a savepoint to go back to."""

@@ -374,15 +374,13 @@ class PostgreSQL(GroupCommit):
         if self._writer is None or self._writer.is_closed():
             self._writer = await self._connect()
         connection, commit_id = self._writer, uuid4().hex
+        begun = (
+            f"BEGIN; SELECT pg_advisory_xact_lock({_LOCK}); INSERT INTO commits (node, commit_id, at) VALUES ('{self._node}', '{commit_id}', now())"
+            " ON CONFLICT (node) DO UPDATE SET commit_id = excluded.commit_id, at = excluded.at"
+        )
         try:
-            await _said(
-                connection,
-                f"BEGIN; SELECT pg_advisory_xact_lock({_LOCK}); INSERT INTO commits (node, commit_id, at) VALUES ('{self._node}', '{commit_id}', now())"
-                " ON CONFLICT (node) DO UPDATE SET commit_id = excluded.commit_id, at = excluded.at",
-            )
-            results: list[_Done] = []
-            for body, _, context in batch:
-                results.append(await self._one(connection, body, context, apart=len(batch) > 1))
+            await _said(connection, begun)
+            results = await self._in_turn(connection, batch, begun)
             kept = [statements for _, error, statements in results if error is None]
             if not kept:
                 await _said(connection, "ROLLBACK")
@@ -405,6 +403,25 @@ class PostgreSQL(GroupCommit):
         else:
             if tag != "COMMIT":
                 raise DatabaseError("the transaction was rolled back at its COMMIT")
+        return results
+
+    async def _in_turn(self, connection: Any, batch: list[Waiting], begun: str) -> list[_Done]:
+        """What the bodies of a batch come to, one after the other; again from the first, each with a savepoint, where one fails."""
+        results: list[_Done] = []
+        if not self._apart:
+            for body, _, context in batch:
+                results.append(await self._one(connection, body, context, apart=False))
+                if results[-1][1] is not None:
+                    break
+            else:
+                return results
+            if len(batch) == 1:
+                return results
+            results.clear()
+            await _said(connection, f"ROLLBACK; {begun}")
+        for body, _, context in batch:
+            results.append(await self._one(connection, body, context, apart=len(batch) > 1))
+        self._apart = any(error is not None for _, error, _ in results)
         return results
 
     async def _one(self, connection: Any, body: Body[Any], context: Context, *, apart: bool) -> _Done:

@@ -72,19 +72,18 @@ async def enqueue(
     now: int,
     run_at: int | None = None,
     data: dict[str, Any] | None = None,
-) -> bool:
-    """Add work, due at `run_at` (default: now); False when the same kind and subject waits already, then at the earlier date.
+) -> None:
+    """Add work, due at `run_at` (default: now). Where the same kind and subject waits already, it stays that, due at the earlier date.
 
     Work that is leased at this moment runs again after it has finished, so that what this transaction adds is not overlooked.
     """
     due = now if run_at is None else run_at
     tx.announce()
-    rows = await tx.fetch(
+    await tx.execute(
         "INSERT INTO work (tenant_id, work_id, kind, subject, data, created_at, run_at, attempts, fence) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0)"
         " ON CONFLICT (tenant_id, kind, subject) DO UPDATE SET"
         " run_at = CASE WHEN work.owner IS NULL AND excluded.run_at < work.run_at THEN excluded.run_at ELSE work.run_at END,"
-        " again_at = CASE WHEN work.owner IS NULL THEN NULL WHEN work.again_at < excluded.run_at THEN work.again_at ELSE excluded.run_at END"
-        " RETURNING work_id",
+        " again_at = CASE WHEN work.owner IS NULL THEN NULL WHEN work.again_at < excluded.run_at THEN work.again_at ELSE excluded.run_at END",
         tenant_id,
         work_id,
         kind,
@@ -93,7 +92,6 @@ async def enqueue(
         now,
         due,
     )
-    return rows[0][0] == work_id
 
 
 async def lease(

@@ -56,6 +56,29 @@ async def test_a_body_that_raises_leaves_nothing_and_disturbs_no_other(database:
     assert ["a", "b"] == await names(database)
 
 
+async def test_bodies_run_again_only_where_one_of_their_batch_fails(database: Database) -> None:
+    ran: list[str] = []
+
+    async def counted(tx: Transaction, name: str) -> None:
+        ran.append(name)
+        await tx.execute("INSERT INTO things (name) VALUES ($1)", name)
+
+    async def batch(*given: str) -> list[str]:
+        ran.clear()
+        await asyncio.gather(
+            *(database.write(lambda tx, name=name: counted(tx, name)) for name in given), return_exceptions=True
+        )
+        return sorted(ran)
+
+    assert ["a", "b", "c"] == await batch("a", "b", "c")
+    assert ["a", "a", "d", "d", "e"] == await batch("d", "a", "e")
+    # Savepoints from now on, until all goes well.
+    assert ["a", "f", "g"] == await batch("f", "a", "g")
+    assert ["h", "i"] == await batch("h", "i")
+    assert ["a", "a", "j", "j"] == await batch("j", "a")
+    assert list("abcdefghij") == await names(database)
+
+
 async def test_a_taken_key_is_its_own_error(database: Database) -> None:
     await add(database, "a")
     with pytest.raises(Unique):

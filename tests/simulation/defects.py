@@ -168,20 +168,20 @@ def queues_after_the_commit(patch: Patch) -> None:
     """The work that a change causes is put into the queue once the change is committed."""
     enqueue = work.enqueue
 
-    async def later(tx: Transaction, tenant_id: str, work_id: str, kind: str, *rest: Any) -> bool:
+    async def later(tx: Transaction, tenant_id: str, work_id: str, kind: str, *rest: Any) -> None:
         frame = inspect.currentframe()
         of = None
         while frame is not None and of is None:
             of, frame = frame.f_locals.get("runtime"), frame.f_back
         if kind not in ("send", "apply") or of is None:
-            return await enqueue(tx, tenant_id, work_id, kind, *rest)
+            await enqueue(tx, tenant_id, work_id, kind, *rest)
+            return
         database = of.database
 
-        async def put(other: Transaction) -> bool:
-            return await enqueue(other, tenant_id, work_id, kind, *rest)
+        async def put(other: Transaction) -> None:
+            await enqueue(other, tenant_id, work_id, kind, *rest)
 
         tx.after_commit(lambda: _tasks.append(asyncio.get_running_loop().create_task(database.write(put))))
-        return True
 
     for module in (batch, collect, settling):
         patch.setattr(module.work, "enqueue", later)
