@@ -19,11 +19,12 @@ from statistics import median
 import msgspec
 
 from tests import synthetic
-from tests.bench import files, jobs, lanes, ledger, queued, roads, scale, service
+from tests.bench import files, jobs, lanes, ledger, queued, roads, scale, service, shared_jobs
 from tests.bench.processes import result_of
 from tests.bench.validation import Judged
+from tests.engines import Server, postgresql_missing
 
-__all__ = ["Effort", "Row", "all_rows", "ledger_rows", "roads_rows", "scale_rows", "validation_rows"]
+__all__ = ["Effort", "Row", "all_rows", "ledger_rows", "postgresql_rows", "roads_rows", "scale_rows", "validation_rows"]
 
 # Times as many segments a second as pyx12, at levels 1 to 5 and at 1 to 3; with an error in each claim; and the 271 as the prototype of a walk does the 837P.
 VALIDATION_BARS = {"835": 40.0, "837P": 40.0, "277CA": 60.0}
@@ -284,6 +285,36 @@ def _queued_rows(effort: Effort) -> Iterator[Row]:
     yield Row("jobs, against bare apsw in as many commits", ours, peer, "per second", bar)
 
 
+def postgresql_rows(effort: Effort) -> Iterator[Row]:
+    """The queue against the better of two others, each of which is told; then claims with one, two and four processes."""
+    if why := postgresql_missing():
+        print(f"{why}: the rows of PostgreSQL are left out")
+        return
+    # It syncs: what a commit costs is what groups of them save.
+    server = Server(fsync="on")
+    try:
+        number = round(4_000 * effort.share)
+        rounds = [
+            {queue: shared_jobs.jobs(server, queue, number) for queue in ("ours", *shared_jobs.PEERS)}
+            for _ in range(effort.rounds)
+        ]
+        rates = {queue: median([each[queue] for each in rounds]) for queue in rounds[0]}
+        best = max(shared_jobs.PEERS, key=lambda peer: rates[peer])
+        for peer in shared_jobs.PEERS:
+            bar = shared_jobs.JOBS_BAR if effort.judged and peer == best else None
+            yield Row(f"jobs, against {peer}", rates["ours"], rates[peer], "per second", bar)
+        alone = service.nodes(server.fresh(), 1, effort.seconds, effort.connections)
+        for number in (2, 4):
+            more = service.nodes(server.fresh(), number, effort.seconds, effort.connections)
+            fault = (
+                None if more.told == more.kept else f"{more.told} were answered with 200, {more.kept} are in the ledger"
+            )
+            what = f"claims taken by {number} processes, against one"
+            yield Row(what, more.per_second, alone.per_second, "per second", fault=fault)
+    finally:
+        server.remove()
+
+
 def all_rows(effort: Effort) -> Iterator[tuple[str, Iterator[Row]]]:
     """Each bench with its title."""
     with tempfile.TemporaryDirectory(prefix="claimwire-bench-") as folder:
@@ -296,6 +327,7 @@ def all_rows(effort: Effort) -> Iterator[tuple[str, Iterator[Row]]]:
     yield title, service_rows(effort)
     yield "Roads, ours against bare aiohttp (CORE) and bare asyncssh (SFTP)", roads_rows(effort)
     yield "The ledger: as quick when it is full", ledger_rows(effort)
+    yield "PostgreSQL: the queue against others, and more nodes", postgresql_rows(effort)
 
 
 def sync_milliseconds() -> float:

@@ -2,7 +2,8 @@
 
 `python -m tests.bench.load KIND URL PATH CONNECTIONS SECONDS KEY [RATE]` prints a `Load` as JSON. It speaks just enough HTTP/1.1
 itself, so that a bare server, not this process, is what is measured. With a RATE requests are due so many a second, and what
-is late counts from when it was due; SECONDS of 0 is one request on each connection, all at once.
+is late counts from when it was due; SECONDS of 0 is one request on each connection, all at once. URL may be several, with spaces
+between: the connections are dealt out.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Iterator
-from itertools import chain, count
+from itertools import chain, count, cycle, islice
 from urllib.parse import urlsplit
 
 import msgspec
@@ -146,16 +147,14 @@ def _renumbered(request: bytes, index: int) -> bytes:
 
 
 async def run(kind: str, url: str, path: str, connections: int, seconds: float, key: str, rate: float = 0.0) -> Load:
-    """Load a server for `seconds` after a warm-up of a quarter of them; 0 seconds: once on each connection."""
-    place = urlsplit(url)
-    assert place.hostname is not None
-    assert place.port is not None
-    address = (place.hostname, place.port)
-    requests = _prepared(kind, place.netloc, path, key)
+    """Load servers for `seconds` after a warm-up of a quarter of them; 0 seconds: once on each connection."""
+    addresses = [urlsplit(one).netloc for one in url.split()]
+    requests = _prepared(kind, addresses[0], path, key)
     pace = _Pace(requests, seconds, connections, rate)
     loop = asyncio.get_running_loop()
-    for _ in range(connections):
-        await loop.create_connection(lambda: _Connection(pace), *address)
+    for address in islice(cycle(addresses), connections):
+        host, _, port = address.rpartition(":")
+        await loop.create_connection(lambda: _Connection(pace), host, int(port))
     async with asyncio.timeout(seconds * (1 + _WARM_SHARE) + _PATIENCE_SECONDS):
         await pace.done.wait()
     ordered = sorted(pace.latencies)

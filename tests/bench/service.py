@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import tempfile
 import time
 import urllib.request
@@ -17,11 +18,13 @@ from gateway.judges import count_for
 from tests.bench.load import Load
 from tests.bench.processes import Server, result_of, server
 
-__all__ = ["BENCHES", "Bench", "Rounds", "added", "measure", "together"]
+__all__ = ["BENCHES", "Bench", "NodesLoad", "Rounds", "added", "measure", "nodes", "together"]
 
 _NETWORK = "/change/medicalnetwork"
 _GATEWAY = "from gateway.cli import main; main()"
 _START_SECONDS = 30.0
+# What a further node must have of the first.
+_KEYS = ("master.key", "sandbox.key")
 
 
 class Bench(msgspec.Struct, frozen=True):
@@ -55,6 +58,14 @@ class Rounds(msgspec.Struct):
     kept: int
 
 
+class NodesLoad(msgspec.Struct):
+    """What nodes took of claims a second; `told` were answered with 200, `kept` are in the ledger."""
+
+    per_second: float
+    told: int
+    kept: int
+
+
 def measure(bench: Bench, rounds: int, seconds: float, connections: int) -> Rounds:
     """Peer and gateway in turn, each round with processes and a data folder that are new."""
     loads: list[tuple[Load, Load]] = []
@@ -68,7 +79,7 @@ def measure(bench: Bench, rounds: int, seconds: float, connections: int) -> Roun
                 with server(["-m", "tests.bench.servers", bench.peer, *arguments], folder) as peer:
                     theirs = _load(bench, peer.url, connections, seconds, "none")
                     peer_megabytes = peer.peak_megabytes
-                with _gateway(payer.url, folder) as (up, key):
+                with _gateway(payer.url, folder, folder / "data") as (up, key):
                     ours = _load(bench, up.url, connections, seconds, key)
                     kept += _kept(bench, up.url)
                     megabytes.append((up.peak_megabytes, peer_megabytes))
@@ -81,10 +92,9 @@ def measure(bench: Bench, rounds: int, seconds: float, connections: int) -> Roun
 
 
 @contextlib.contextmanager
-def _gateway(payer_url: str, folder: Path) -> Generator[tuple[Server, str]]:
-    """Our service as an operator starts it, and a key for it."""
-    data = folder / "data"
-    arguments = ["-c", _GATEWAY, "serve", "--data", str(data), "--port", "0", "--sandbox-url", payer_url]
+def _gateway(payer_url: str, folder: Path, data: Path, *more: str) -> Generator[tuple[Server, str]]:
+    """Our service as an operator starts it, with `more` options, and a key for it."""
+    arguments = ["-c", _GATEWAY, "serve", "--data", str(data), "--port", "0", "--sandbox-url", payer_url, *more]
     with server(arguments, folder, lines=2) as up:
         _until_judges(up.url)
         yield up, up.said[1].split()[-1]
@@ -106,7 +116,7 @@ def added(bench: Bench, per_second: float, seconds: float, connections: int) -> 
         with server(["-m", "tests.bench.servers", "upstream"], folder) as payer:
             with server(["-m", "tests.bench.servers", bench.peer, payer.url], folder) as peer:
                 theirs = _load(bench, peer.url, connections, seconds, "none", per_second)
-            with _gateway(payer.url, folder) as (up, key):
+            with _gateway(payer.url, folder, folder / "data") as (up, key):
                 return _load(bench, up.url, connections, seconds, key, per_second), theirs
 
 
@@ -116,9 +126,30 @@ def together(bench: Bench, requests: int, payer_seconds: float) -> float:
         folder = Path(name)
         with (
             server(["-m", "tests.bench.servers", "upstream", str(payer_seconds)], folder) as payer,
-            _gateway(payer.url, folder) as (up, key),
+            _gateway(payer.url, folder, folder / "data") as (up, key),
         ):
             return _load(bench, up.url, requests, 0.0, key).seconds
+
+
+def nodes(database: str, number: int, seconds: float, connections: int) -> NodesLoad:
+    """Claims that so many processes of the service take a second on one database, among which the connections are dealt out."""
+    bench = next(one for one in BENCHES if one.kind == "claim")
+    with tempfile.TemporaryDirectory(prefix="claimwire-bench-") as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
+        config = folder / "claimwire.toml"
+        config.write_text(f'[database]\nurl = "{database}"\n', "ascii")
+        payer = stack.enter_context(server(["-m", "tests.bench.servers", "upstream"], folder))
+        urls: list[str] = []
+        key = ""
+        for data in (folder / f"node-{n}" for n in range(number)):
+            if urls:
+                data.mkdir()
+                for file in _KEYS:
+                    shutil.copy(folder / "node-0" / file, data)
+            up, key = stack.enter_context(_gateway(payer.url, folder, data, "--config", str(config)))
+            urls.append(up.url)
+        load = _load(bench, " ".join(urls), connections, seconds, key)
+        return NodesLoad(load.per_second, load.answers["200"], _kept(bench, urls[0]))
 
 
 def _load(bench: Bench, url: str, connections: int, seconds: float, key: str, per_second: float = 0.0) -> Load:

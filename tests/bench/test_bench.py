@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from tests.bench import files, service
-from tests.bench.__main__ import QUICK, ledger_rows, roads_rows, scale_rows, validation_rows
+from tests.bench.__main__ import QUICK, ledger_rows, postgresql_rows, roads_rows, scale_rows, validation_rows
 from tests.bench.processes import result_of
 from tests.bench.validation import Judged
+from tests.engines import postgresql_missing
 
 
 def test_both_validators_accept_the_files_as_made(tmp_path: Path) -> None:
@@ -51,4 +53,11 @@ def test_the_benches_of_the_ledger_run() -> None:
 def test_the_benches_of_roads_run() -> None:
     rows = list(roads_rows(QUICK))
     assert 3 == len(rows)
+    assert all(row.ours > 0 and row.peer > 0 and row.good for row in rows)
+
+
+@pytest.mark.skipif(bool(postgresql_missing()), reason=postgresql_missing())
+def test_the_benches_of_postgresql_run() -> None:
+    rows = list(postgresql_rows(QUICK))
+    assert 4 == len(rows)
     assert all(row.ours > 0 and row.peer > 0 and row.good for row in rows)
