@@ -161,6 +161,11 @@ class Process:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def runs(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.returncode is None
+
     async def kill(self) -> None:
         """kill -9: no goodbye."""
         await self._end(signal.SIGKILL)
@@ -170,11 +175,10 @@ class Process:
         return await self._end(signal.SIGTERM)
 
     async def _end(self, number: signal.Signals) -> int:
-        process = self._process
-        assert process is not None
-        if process.returncode is None:
-            process.send_signal(number)
-        return await process.wait()
+        assert self._process is not None
+        if self.runs:
+            self._process.send_signal(number)
+        return await self._process.wait()
 
     async def ready(self, url: str, data: Path) -> Client:
         """A client with the sandbox key, once the service answers; AssertionError with the log when it never does."""
