@@ -192,9 +192,12 @@ async def commit_inquiry(
 
 
 async def carry_over(
-    tx: Transaction, runtime: Runtime, made: Prepared, before: Interchange, reason: str
+    tx: Transaction, runtime: Runtime, made: Prepared, before: Interchange, reason: str, hold_seconds: float | None
 ) -> tuple[Interchange, bytes]:
-    """Let a question of which nothing has left go over another route: a new interchange for the one `before`, which never leaves."""
+    """Let a question of which nothing has left go over another route: a new interchange for the one `before`, which never leaves.
+
+    `hold_seconds` is when the worker takes over, as for `commit_inquiry`.
+    """
     now = runtime.world.micros()
     await interchanges.set_state(tx, before, "rejected", f"not sent, asked over another route: {reason}")
     await work.discard(tx, TENANT, "send", before.interchange_id)
@@ -204,7 +207,8 @@ async def carry_over(
     await transactions.reroute(tx, TENANT, [made.transaction_id], made.route.id)
     for fact in (Rerouted(made.route.id), built):
         await transactions.apply(tx, subject, fact, runtime.profile(made.payer_id), now, made.interchange_id)
-    await _hold(tx, made, now, made.route.deadline_seconds + TAKE_OVER_SECONDS)
+    if hold_seconds is not None:
+        await _hold(tx, made, now, hold_seconds)
     return interchange, content
 
 

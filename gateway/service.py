@@ -233,8 +233,9 @@ class Service:
                     # A question that has not left may go over another road.
                     prepared, before = msgspec.structs.replace(prepared, route=other), interchange
                     prepared.interchange_id = runtime.world.new_id()
+                    hold = other.deadline_seconds + TAKE_OVER_SECONDS
                     interchange, content = await runtime.database.write(
-                        lambda tx, p=prepared, b=before, r=outcome.reason: carry_over(tx, runtime, p, b, r)
+                        lambda tx, p=prepared, b=before, r=outcome.reason, h=hold: carry_over(tx, runtime, p, b, r, h)
                     )
                     route, outbound = other, outbound_of(interchange, content)
                     been.add(other.id)

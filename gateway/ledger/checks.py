@@ -100,7 +100,7 @@ _COLUMNS = ", ".join(_FIELDS)
 _PLACES = ", ".join(f"${n}" for n in range(1, len(_FIELDS) + 1))
 _SELECT = f"SELECT {_COLUMNS} FROM checks"
 # What changes in the life of a check, in the order of `_changed`.
-_MOVING = ("state", "result", "reason", "asked", "tried", "due_at", "first_tried_at", "asked_at", "until", "interchange_id", "inbound_id", "answer_id", "updated_at")  # fmt: skip
+_MOVING = ("route_id", "state", "result", "reason", "asked", "tried", "due_at", "first_tried_at", "asked_at", "until", "interchange_id", "inbound_id", "answer_id", "updated_at")  # fmt: skip
 _UPDATE = (
     f"UPDATE checks SET {', '.join(f'{name} = ${n}' for n, name in enumerate(_MOVING, 1))}"
     f" WHERE tenant_id = ${len(_MOVING) + 1} AND check_id = ${len(_MOVING) + 2}"

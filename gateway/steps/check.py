@@ -1,6 +1,7 @@
 """Asks the question of one check of a batch: the first time built and committed to, then the very same bytes again.
 
-A question changes nothing at the payer and may be repeated, not sooner than CAQH CORE allows. A check that was cut off while
+A question changes nothing at the payer and may be repeated, not sooner than CAQH CORE allows. One whose way is down goes over another,
+as long as no payer can have it yet. A check that was cut off while
 its question was out is asked again like one whose answer was lost; one whose answer came in another way is not.
 """
 
@@ -14,7 +15,7 @@ from opentelemetry.trace import SpanKind
 from adapters.protocol import Delivered as PayerHasIt
 from adapters.protocol import InDoubt, NotSent, Outcome, Refused, Replied
 from gateway.batch_answers import ask_again, fail, take_answer, wait, wake_feed, window_end
-from gateway.inquiries import Answer, answer_of, commit_answer, commit_inquiry, meta_of, prepare_eligibility
+from gateway.inquiries import Answer, answer_of, carry_over, commit_answer, commit_inquiry, meta_of, prepare_eligibility
 from gateway.ledger import checks, inbound, interchanges, payloads, transactions
 from gateway.ledger.checks import Batch, Check
 from gateway.ledger.interchanges import Interchange
@@ -25,7 +26,7 @@ from gateway.payers import Payer, Route
 from gateway.retry_rules import repeat_seconds
 from gateway.runtime import Runtime
 from gateway.steps.send import apply_to_members, attempt, outbound_of
-from gateway.ways import over
+from gateway.ways import down_until, over, way_to
 from observability import log, tracing
 from queues import work
 from queues.database import DatabaseError, Transaction
@@ -131,22 +132,49 @@ async def _one(runtime: Runtime, item: Work, loaded: _Loaded) -> None:
         return
     async with over(runtime, route, check.check_id, _PATIENCE_SECONDS) as shut:
         if shut is not None:
-            await runtime.database.write(lambda tx: _not_now(tx, runtime, item, check, shut))
+            # Maintenance, and a payer that asks for a pause, end by themselves: they are waited for.
+            other = await _way_around(runtime, check, route) if await down_until(runtime, route) else None
+            await runtime.database.write(lambda tx: _not_now(tx, runtime, item, check, shut, other))
             return
         asked = await _ask(runtime, item, loaded)
         if asked is None:
             return
         outcome = await attempt(runtime, asked.route, outbound_of(asked.interchange, asked.content))
     answer: Answer | None = None
+    other = None
+    if isinstance(outcome, NotSent) and outcome.about != "interchange" and outcome.retry_after_seconds is None:
+        other = await _way_around(runtime, check, route)
     if isinstance(outcome, Replied):
         meta = meta_of(check.check_id, asked.route.usage, asked.route.id)
         answer = await runtime.judges.call(answer_of, "eligibility", meta, outcome.payload, asked.trace_numbers)
-    await runtime.database.write(lambda tx: _record(tx, runtime, item, asked, outcome, answer))
+    await runtime.database.write(lambda tx: _record(tx, runtime, item, asked, outcome, answer, other))
 
 
-async def _not_now(tx: Transaction, runtime: Runtime, item: Work, check: Check, shut: NotSent) -> None:
+async def _way_around(runtime: Runtime, check: Check, route: Route) -> Route | None:
+    """Another way than its own for a check that no payer can have yet; None where there is none."""
+    payer = runtime.directory.payers.get(check.payer_id)
+    if payer is None or check.asked:
+        return None
+    return await way_to(runtime, payer, route.usage, "270", beside=(route.id,))
+
+
+async def _move(tx: Transaction, runtime: Runtime, check: Check, other: Route) -> None:
+    """Let a check wait for its turn on another way."""
+    now = runtime.world.micros()
+    # The body may run again, and changes its check.
+    moving = msgspec.structs.replace(check, route_id=other.id)
+    await wait(tx, runtime, moving, now, "its route is down: it goes over another")
+    await wake_feed(tx, runtime, check.tenant_id, check.route_id, now, now)
+
+
+async def _not_now(
+    tx: Transaction, runtime: Runtime, item: Work, check: Check, shut: NotSent, other: Route | None
+) -> None:
     """Nothing may go over the way now: the check comes back when it may. It was not tried, so its window has not begun."""
     await work.finish(tx, item)
+    if other is not None:
+        await _move(tx, runtime, check, other)
+        return
     now = runtime.world.micros()
     await wait(tx, runtime, check, now + round(max(shut.retry_after_seconds or 0.0, 0.05) * SECOND), shut.reason)
 
@@ -161,8 +189,8 @@ async def _ask(runtime: Runtime, item: Work, loaded: _Loaded) -> _Asked | None:
             lambda tx: _put_back(tx, runtime, item, "the payer or its route is not configured")
         )
         return None
-    if loaded.interchange is None:
-        return await _ask_first(runtime, item, loaded, payer)
+    if loaded.interchange is None or loaded.interchange.route_id != route.id:
+        return await _ask_first(runtime, item, loaded, payer, route)
     interchange = loaded.interchange
     counted = await runtime.database.write(lambda tx: _begin(tx, runtime, item, check, interchange))
     return _Asked(counted, loaded.batch, route, interchange, loaded.content, _trace_numbers(loaded.content))
@@ -173,8 +201,9 @@ def _trace_numbers(content: bytes) -> list[str]:
     return [row[2] for row in rows if row[0] == "TRN" and len(row) > 2]
 
 
-async def _ask_first(runtime: Runtime, item: Work, loaded: _Loaded, payer: Payer) -> _Asked | None:
-    check, batch = loaded.check, loaded.batch
+async def _ask_first(runtime: Runtime, item: Work, loaded: _Loaded, payer: Payer, route: Route) -> _Asked | None:
+    """Commit to the first question over a route; what was built for another one never leaves."""
+    check, batch, before = loaded.check, loaded.batch, loaded.interchange
     request, _ = decode(EligibilityRequest, loaded.request)
     assert request is not None  # It was judged when it was taken.
     prepared, written = await prepare_eligibility(runtime, payer, request, check.check_id)
@@ -182,11 +211,14 @@ async def _ask_first(runtime: Runtime, item: Work, loaded: _Loaded, payer: Payer
         # What has changed since then is the payer's data, or this program.
         await runtime.database.write(lambda tx: _refuse(tx, runtime, item, check, written.findings))
         return None
-    prepared.parent_id = batch.batch_id
+    prepared.parent_id, prepared.route = batch.batch_id, route
 
     async def commit(tx: Transaction) -> tuple[Check, Interchange, bytes]:
         await work.guard(tx, item)
-        made, content = await commit_inquiry(tx, runtime, prepared, None, hold_seconds=None)
+        if before is None:
+            made, content = await commit_inquiry(tx, runtime, prepared, None, hold_seconds=None)
+        else:
+            made, content = await carry_over(tx, runtime, prepared, before, "its route is down", hold_seconds=None)
         return await _count(tx, runtime, check, made.interchange_id), made, content
 
     counted, made, content = await runtime.database.write(commit)
@@ -283,9 +315,15 @@ async def _give_up(runtime: Runtime, item: Work, loaded: _Loaded) -> None:
 
 
 async def _record(
-    tx: Transaction, runtime: Runtime, item: Work, asked: _Asked, outcome: Outcome, answer: Answer | None
+    tx: Transaction,
+    runtime: Runtime,
+    item: Work,
+    asked: _Asked,
+    outcome: Outcome,
+    answer: Answer | None,
+    other: Route | None,
 ) -> None:
-    """Commit what an attempt came to, with everything that follows from it."""
+    """Commit what an attempt came to, with everything that follows from it; `other` is where what did not leave may go."""
     # The body may run again, and changes its check.
     asked = replace(asked, check=msgspec.structs.replace(asked.check))
     check, interchange = asked.check, asked.interchange
@@ -307,6 +345,10 @@ async def _record(
         case NotSent(retry_after_seconds=wait):
             check.asked -= 1
             await interchanges.set_state(tx, interchange, "intent", outcome.reason)
+            if other is not None:
+                await work.finish(tx, item)
+                await _move(tx, runtime, check, other)
+                return
             due_at = _unreached(runtime, check, wait or 0.0)
             await _release(tx, runtime, item, check, due_at, until, f"not reached: {outcome.reason}")
         case InDoubt():

@@ -26,6 +26,7 @@ from gateway.serving import Running
 from tests.flows.contract import Contract
 from tests.flows.service import NETWORK, Client, claim_body, eligibility_body, free_port, in_process, until
 from tests.flows.test_access import key_with
+from tests.flows.test_batch_eligibility import check, done, settled, taken
 
 ELIGIBILITY = f"{NETWORK}/eligibility/v3"
 
@@ -152,6 +153,46 @@ async def test_a_question_with_one_road_that_is_down_gets_503_at_once_when_its_c
         assert {503} == {answer.status for answer in answers}
         assert 1 <= int(answers[-1].headers["Retry-After"]) <= 75
         assert 2 == await on.tried("FIRST")
+
+
+async def test_the_checks_of_a_batch_go_over_the_second_road_where_the_first_is_down(tmp_path: Path) -> None:
+    async with roads(tmp_path, dead=True) as on:
+        to_it = {"tradingPartnerServiceId": "TWOWAYS"}
+        batch_id = await taken(on.client, [check(n, **to_it) for n in range(12)])
+        found = await done(on.client, batch_id)
+        assert ("COMPLETED", 12) == (found["status"], found["successCount"])
+        assert 12 == await on.tried("SECOND")
+        # The circuit opens after two failures: as many were tried as began before it did, and no one more than once.
+        assert 2 <= await on.tried("FIRST") <= 12
+        stories = [[e["kind"] for e in (await on.client.trace(one))["events"]] for one in await checks_of(on, batch_id)]
+        assert {2} == {story.count("built") for story in stories if "rerouted" in story}
+        assert {1} == {story.count("answered") for story in stories}
+        # What comes while the circuit is open is never built for the first.
+        last = await taken(on.client, [check(99, **to_it)])
+        await done(on.client, last)
+        (story,) = [[e["kind"] for e in (await on.client.trace(one))["events"]] for one in await checks_of(on, last)]
+        assert 0 == story.count("rerouted")
+
+
+async def test_a_check_in_doubt_on_the_first_road_stays_there(tmp_path: Path) -> None:
+    async with roads(tmp_path, dead=False) as on:
+        await on.weather(next=["cut", "cut"])
+        to_it = {"tradingPartnerServiceId": "TWOWAYS"}
+        batch_id = await taken(on.client, [check(n, **to_it) for n in range(2)])
+        await settled(on.client, batch_id)
+        assert "open" == (await on.lane())["state"]
+        await on.client.forward(30 / 1440)
+        found = await done(on.client, batch_id)
+        assert ("COMPLETED", 2) == (found["status"], found["successCount"])
+        assert 0 == await on.tried("SECOND")
+
+
+async def checks_of(on: Roads, batch_id: str) -> list[str]:
+    """The ids of the checks of a batch."""
+    found = await on.up.runtime.database.read(
+        lambda tx: tx.fetch("SELECT check_id FROM checks WHERE tenant_id = $1 AND batch_id = $2", TENANT, batch_id)
+    )
+    return [row[0] for row in found]
 
 
 # --- claims ---
