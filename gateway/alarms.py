@@ -13,6 +13,10 @@ __all__ = ["AlarmPage", "AlarmView", "Alarms", "NoAlarm", "words"]
 
 # Kind -> what is so, and what to do next. What stands in braces are fields of the alarm.
 _WORDS: dict[str, tuple[str, str]] = {
+    "silent TA1": (
+        "{payer_id}: {count} claims without a TA1 in time",
+        "Look whether files are collected (claimwire lanes list, claimwire unmatched list), then call the payer with the ISA13.",
+    ),
     "silent 999": (
         "{payer_id}: {count} claims without a 999 in time",
         "Look whether files are collected (claimwire lanes list, claimwire unmatched list), then call the payer with the ISA13.",
@@ -20,6 +24,14 @@ _WORDS: dict[str, tuple[str, str]] = {
     "silent 277CA": (
         "{payer_id}: {count} claims without a 277CA in time",
         "The payer is being asked by 276 where it takes that; else call it with what claimwire follow-up worklist shows.",
+    ),
+    "silent payer 277CA": (
+        "{payer_id}: {count} claims that the payer itself has not acknowledged in time",
+        "A clearinghouse may have taken them: ask it, with its own number of each claim, whether the payer has them.",
+    ),
+    "silent 277": (
+        "{payer_id}: {count} questions about claims without a 277 in time",
+        "The claims are asked about again at their next date. Look whether files are collected; call the payer about the claims that cannot wait.",
     ),
     "silent 835": (
         "{payer_id}: {count} claims without a remittance in time",

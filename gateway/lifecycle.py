@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 
 __all__ = [
+    "RUNGS",
     "Acknowledged",
     "Answered",
     "Built",
@@ -50,13 +51,17 @@ __all__ = [
     "StatusReported",
     "WillAskAgain",
     "decide",
+    "heard",
+    "number_of",
     "rejecter",
     "silent_states",
 ]
 
 Kind = Literal["eligibility", "claim_status", "claim", "claim_report", "remittance"]
-# What a payer is expected to say of a claim that was sent, in its order.
-Rung = Literal["999", "277CA", "835"]
+# What is expected to be said of a claim that was sent, in its order. The first 277CA is whoever's, a clearinghouse's or the payer's; then the payer's own.
+# The 277 is expected of an inquiry about it.
+Rung = Literal["TA1", "999", "277CA", "payer 277CA", "277", "835"]
+RUNGS: Final[tuple[Rung, ...]] = get_args(Rung)
 Decision = Literal["confirmed", "resend", "rebuild", "keep_waiting"]
 KEEP: Final = -1
 _MICROSECOND = timedelta(microseconds=1)
@@ -185,7 +190,7 @@ class ClaimAcknowledged(Fact, frozen=True):
 
 
 class Overdue(Fact, frozen=True):
-    """The payer has said nothing on this rung within its time; `asks` says that it is asked at once, for the first time."""
+    """Nothing was said on this rung within its time; `asks` says that it is asked at once, for the first time."""
 
     rung: Rung
     asks: bool = False
@@ -376,17 +381,40 @@ def decide(standing: Standing, fact: Fact, profile: Profile, now: int) -> Change
     return Change(state, outcome, conflict, _follow_up(standing, state or standing.state, fact, profile, now))
 
 
-# A rung -> the states of a claim in which the payer has not spoken on it.
-_SILENT: Mapping[Rung, tuple[str, ...]] = {
-    "999": ("sent",),
+# A rung -> the states in which it may still be waited for: those of a claim, of an inquiry that of the 277.
+_WAITED_FOR: Mapping[Rung, tuple[str, ...]] = {
+    "TA1": ("sent",),
+    "999": ("sent", "acknowledged"),
     "277CA": ("sent", "acknowledged"),
+    "payer 277CA": ("sent", "acknowledged", "received"),
+    "277": ("sent",),
     "835": ("sent", "acknowledged", "received", "pending", "finalized"),
 }
 
 
 def silent_states(rung: Rung) -> tuple[str, ...]:
-    """The states in which a payer has not spoken on a rung."""
-    return _SILENT[rung]
+    """The states in which nothing may have been said on a rung yet: whether it was, `heard` tells."""
+    return _WAITED_FOR[rung]
+
+
+def number_of(rung: Rung) -> int:
+    """The place of a rung in their order, from 1 on."""
+    return RUNGS.index(rung) + 1
+
+
+def heard(fact: Fact) -> int:
+    """The number of the rung on which a fact speaks; 0 where it is none of the payer's."""
+    match fact:
+        case Acknowledged(by=by):
+            return number_of(by)
+        case ClaimAcknowledged(source=source):
+            return number_of("payer 277CA" if source == "payer" else "277CA")
+        case StatusReported():
+            return number_of("277")
+        case Remitted():
+            return number_of("835")
+        case _:
+            return 0
 
 
 def rejecter(fact: Fact) -> str:

@@ -6,7 +6,7 @@ Names are the dialect's (`claim-response`, `polling-transactions-response`); tho
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -189,12 +189,21 @@ class TraceEvent(Document):
     traceparent: Text = None
 
 
+class TraceRung(Document):
+    """Something that is expected to be said of a claim, and by when: said, awaited or overdue."""
+
+    rung: str
+    expected_by: str
+    state: Literal["said", "awaited", "overdue"]
+
+
 class Trace(Document):
-    """The whole story of a transaction."""
+    """The whole story of a transaction. `ladder` is what its payer's clocks say of a claim that was sent, in its order."""
 
     transaction: TransactionView
     events: list[TraceEvent]
     interchanges: list[TraceInterchange]
+    ladder: list[TraceRung] | None = None
 
 
 class SetIdentifier(Document):

@@ -10,8 +10,9 @@ from typing import Annotated, Literal
 import msgspec
 
 from gateway.hours import CutOff, Maintenance
-from gateway.lifecycle import Profile
+from gateway.lifecycle import RUNGS, Profile, Rung
 from gateway.retry_rules import RetryRule, unknown_codes
+from queues.work import SECOND
 
 __all__ = ["Directory", "Expects", "NotSupported", "Payer", "Route", "Support", "Transactions", "UnknownPayer"]
 
@@ -31,11 +32,31 @@ _Hours = Annotated[float, msgspec.Meta(ge=0, le=8_784)]
 
 
 class Expects(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """Within what time of the sending of a claim its payer is expected to speak; 0 is never. Past it there is an alarm."""
+    """Within what time of the sending of a claim something is expected to be said of it; 0 is never. Past it there is an alarm.
 
+    `interchange_acknowledgement_hours` is of the TA1, `acknowledgement_hours` of the 999, `claim_acknowledgement_hours` of the first 277CA, which
+    may be a clearinghouse's, `payer_acknowledgement_hours` of the payer's own behind that, `status_hours` of the 277, from the sending of the 276 on.
+    """
+
+    interchange_acknowledgement_hours: _Hours = 0
     acknowledgement_hours: _Hours = 24
     claim_acknowledgement_hours: _Hours = 48
+    payer_acknowledgement_hours: _Hours = 0
+    status_hours: _Hours = 48
     remittance_days: Annotated[float, msgspec.Meta(ge=0, le=366)] = 45
+
+    @property
+    def clocks(self) -> list[tuple[Rung, int]]:
+        """The rungs on which something is expected, the lowest first, and within how many microseconds of the sending."""
+        hours = (
+            self.interchange_acknowledgement_hours,
+            self.acknowledgement_hours,
+            self.claim_acknowledgement_hours,
+            self.payer_acknowledgement_hours,
+            self.status_hours,
+            self.remittance_days * 24,
+        )
+        return [(rung, round(span * 3600 * SECOND)) for rung, span in zip(RUNGS, hours, strict=True) if span]
 
 
 class Transactions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):

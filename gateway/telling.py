@@ -35,7 +35,7 @@ async def trace(config: Config, data: Path, transaction_id: str, *, as_json: boo
 
 
 def tell(found: Trace, console: Console) -> None:
-    """The timeline with envelope numbers, then each envelope with its raw segments where they were asked for."""
+    """The timeline with envelope numbers, what is expected and by when, then each envelope with its raw segments where they were asked for."""
     subject = found.transaction
     state = f"{subject.state}, {subject.outcome}" if subject.outcome else subject.state
     console.print(Text(f"{subject.kind} {subject.transaction_id}: {state}", style="bold"))
@@ -46,6 +46,12 @@ def tell(found: Trace, console: Console) -> None:
         data = ", ".join(f"{k}: {_short(v)}" for k, v in (event.data or {}).items())
         table.add_row(event.at, event.kind, _number(envelope), data)
     console.print(table)
+    if found.ladder:
+        rungs = Table("expected", "by", "", box=None, pad_edge=False)
+        for rung in found.ladder:
+            rungs.add_row(rung.rung, rung.expected_by, rung.state)
+        console.print()
+        console.print(rungs)
     for envelope in found.interchanges:
         console.print()
         console.print(Text(_headline(envelope), style="bold"))

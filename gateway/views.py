@@ -8,6 +8,7 @@ from gateway.claim_kinds import CLAIM_KINDS
 from gateway.ledger import inbound, interchanges, mailbox, payloads, transactions
 from gateway.ledger.inbound import InboundFile
 from gateway.ledger.interchanges import Interchange
+from gateway.lifecycle import number_of, silent_states
 from gateway.messages import (
     PollingItem,
     PollingPage,
@@ -15,6 +16,7 @@ from gateway.messages import (
     Trace,
     TraceEvent,
     TraceInterchange,
+    TraceRung,
     TransactionView,
 )
 from gateway.polling import polled
@@ -116,9 +118,28 @@ class Views:
             sent += [i for i in [await interchanges.get(tx, TENANT, a) for a in sorted(also)] if i is not None]
             envelopes = [await self._sent(tx, i, transaction_id, raw) for i in sent]
             envelopes += [await self._received(tx, f, raw) for f in received]
-            return Trace(transaction=view(subject), events=list(map(_event, events)), interchanges=envelopes)
+            return Trace(
+                transaction=view(subject),
+                ladder=self._ladder(subject) or None,
+                events=list(map(_event, events)),
+                interchanges=envelopes,
+            )
 
         return await self.runtime.database.read(body)
+
+    def _ladder(self, subject: transactions.Transaction) -> list[TraceRung]:
+        """What is expected to be said of a claim that was sent; what nobody waits for any more is left out."""
+        payer = self.runtime.directory.payers.get(subject.payer_id)
+        if subject.kind != "claim" or subject.sent_at is None or payer is None:
+            return []
+        now, found = self.runtime.world.micros(), list[TraceRung]()
+        for rung, span in payer.expects.clocks:
+            by = subject.sent_at + span
+            if subject.heard >= number_of(rung):
+                found.append(TraceRung(rung=rung, expected_by=_certain(by), state="said"))
+            elif subject.state in silent_states(rung) and rung != "277":
+                found.append(TraceRung(rung=rung, expected_by=_certain(by), state="overdue" if by < now else "awaited"))
+        return found
 
     async def _sent(self, tx: Transaction, sent: Interchange, transaction_id: str, raw: bool) -> TraceInterchange:
         held = await interchanges.members(tx, TENANT, sent.interchange_id)

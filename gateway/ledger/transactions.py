@@ -11,6 +11,7 @@ import msgspec
 from gateway.ledger import notices
 from gateway.lifecycle import (
     KEEP,
+    RUNGS,
     Change,
     Fact,
     FollowUpAsked,
@@ -24,6 +25,8 @@ from gateway.lifecycle import (
     decide,
     event_data,
     event_kind,
+    heard,
+    number_of,
     rejecter,
     silent_states,
 )
@@ -54,7 +57,8 @@ class Unknown(LookupError):
 class Transaction(msgspec.Struct):
     """A row of the ledger: ids, codes and times only. What was asked and answered lies sealed under `request_id`, `answer_id`.
 
-    `version` counts its events; `claim_kind` is 837P, 837I or 837D where it is a claim. `apply` keeps the object as current as the row.
+    `version` counts its events; `claim_kind` is 837P, 837I or 837D where it is a claim, `heard` the number of the highest rung on which
+    something was said of it. `apply` keeps the object as current as the row.
     """
 
     tenant_id: str
@@ -81,6 +85,7 @@ class Transaction(msgspec.Struct):
     overdue: Rung | None = None
     worklist: str | None = None
     act_by: int | None = None
+    heard: int = 0
 
     @property
     def standing(self) -> Standing:
@@ -175,9 +180,10 @@ def _change(subject: Transaction, fact: Fact, profile: Profile, now: int) -> Cha
     subject.version += 1
     subject.updated_at = now
     subject.state = change.state or subject.state
+    subject.heard = max(subject.heard, heard(fact))
     if isinstance(fact, Overdue):
         subject.overdue = fact.rung
-    elif subject.overdue is not None and subject.state not in silent_states(subject.overdue):
+    elif subject.overdue is not None and not _is_silent(subject, subject.overdue):
         subject.overdue = None
     _list(subject, fact)
     if change.state == "rejected":
@@ -189,6 +195,11 @@ def _change(subject: Transaction, fact: Fact, profile: Profile, now: int) -> Cha
     if change.follow_up_at != KEEP:
         subject.follow_up_at = change.follow_up_at
     return change
+
+
+def _is_silent(subject: Transaction, rung: Rung) -> bool:
+    """Whether something is still waited for on a rung."""
+    return subject.heard < number_of(rung) and subject.state in silent_states(rung)
 
 
 def _list(subject: Transaction, fact: Fact) -> None:
@@ -251,8 +262,8 @@ async def apply_all(
 
 _UPDATE = (
     "UPDATE transactions SET state = $1, outcome = $2, conflict = $3, version = $4, updated_at = $5, sent_at = $6, follow_up_at = $7,"
-    " answer_id = $8, rejected_by = $9, overdue = $10, worklist = $11, act_by = $12"
-    " WHERE tenant_id = $13 AND transaction_id = $14"
+    " answer_id = $8, rejected_by = $9, overdue = $10, worklist = $11, act_by = $12, heard = $13"
+    " WHERE tenant_id = $14 AND transaction_id = $15"
 )
 
 
@@ -270,6 +281,7 @@ def _changed(subject: Transaction) -> tuple[Value, ...]:
         subject.overdue,
         subject.worklist,
         subject.act_by,
+        subject.heard,
         subject.tenant_id,
         subject.transaction_id,
     )
@@ -355,10 +367,6 @@ async def due_for_follow_up(tx: Tx, tenant_id: str, now: int, limit: int) -> lis
     return [_transaction(row) for row in rows]
 
 
-# The rungs below one: who is silent on those already is told of this one, too.
-_BELOW: dict[Rung, tuple[Rung, ...]] = {"999": (), "277CA": ("999",), "835": ("999", "277CA")}
-
-
 def _listed(names: Sequence[str]) -> str:
     """Words of ours as a list in SQL."""
     return ", ".join(f"'{name}'" for name in names)
@@ -369,15 +377,17 @@ def _told_less(below: Sequence[str]) -> str:
     return f"overdue IS NULL OR overdue IN ({_listed(below)})" if below else "overdue IS NULL"
 
 
+# Who is silent on the rungs below one already is told of this one, too. The 277 is waited for by an inquiry.
 _SILENT = {
-    rung: f"{_SELECT} WHERE tenant_id = $1 AND payer_id = $2 AND kind = 'claim' AND state IN ({_listed(silent_states(rung))})"
-    f" AND sent_at <= $3 AND ({_told_less(below)}) ORDER BY sent_at LIMIT $4"
-    for rung, below in _BELOW.items()
+    rung: f"{_SELECT} WHERE tenant_id = $1 AND payer_id = $2 AND kind = '{'claim_status' if rung == '277' else 'claim'}'"
+    f" AND state IN ({_listed(silent_states(rung))}) AND heard < {number_of(rung)}"
+    f" AND sent_at <= $3 AND ({_told_less(RUNGS[: RUNGS.index(rung)])}) ORDER BY sent_at LIMIT $4"
+    for rung in RUNGS
 }
 
 
 async def silent(tx: Tx, tenant_id: str, payer_id: str, rung: Rung, sent_by: int, limit: int) -> list[Transaction]:
-    """Claims that were sent to a payer by that time, of which it has not spoken on a rung and that are not told so yet, longest first."""
+    """Claims, on the 277 inquiries, that were sent to a payer by that time, of which nothing was said on a rung and that are not told so yet, longest first."""
     rows = await tx.fetch(_SILENT[rung], tenant_id, payer_id, sent_by, limit)
     return [_transaction(row) for row in rows]
 
@@ -397,7 +407,7 @@ async def asked(tx: Tx, tenant_id: str, transaction_ids: Sequence[str]) -> set[s
 
 
 async def overdue(tx: Tx, tenant_id: str) -> list[tuple[str, Rung, int]]:
-    """(payer, rung, number) of claims on which a payer is silent beyond its time."""
+    """(payer, rung, number) of claims and inquiries on which a payer is silent beyond its time."""
     rows = await tx.fetch(
         "SELECT payer_id, overdue, count(*) FROM transactions WHERE tenant_id = $1 AND overdue IS NOT NULL"
         " GROUP BY payer_id, overdue ORDER BY payer_id",

@@ -6,13 +6,11 @@ is silent beyond its payer's time is told so once for each rung of its ladder, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from gateway.clock import DOUBTED_SECONDS, doubted_until
 from gateway.ledger import alarms, dates, inbound, interchanges, signs, transactions
 from gateway.ledger.alarms import Cause
 from gateway.ledger.signs import BLOCKED, CERTIFICATE, DISK
-from gateway.lifecycle import Overdue, Rung
+from gateway.lifecycle import RUNGS, Overdue, Rung
 from gateway.payers import Payer
 from gateway.runtime import TENANT, Runtime
 from observability import log
@@ -25,7 +23,6 @@ __all__ = ["run"]
 _LOG = log.get("gateway.watch")
 _EVERY_SECONDS = 60
 _PAGE = 500
-_HOUR = 3600 * SECOND
 # A route that is down for less is no reason to wake anybody.
 _DOWN_SECONDS = 300
 # Alarms that come together are written about together.
@@ -36,31 +33,16 @@ async def run(runtime: Runtime, item: Work) -> None:
     """Tell claims that are silent, make the alarms those that have a cause, and come back in a minute."""
     doubted = await runtime.database.read(lambda tx: doubted_until(tx, runtime))
     for payer in list(runtime.directory.payers.values()) if doubted is None else ():
-        for rung, span in _clocks(payer):
+        # The highest rung first: who is silent there is told so once, and not of each below.
+        for rung, span in reversed(payer.expects.clocks):
             while await _told(runtime, item, payer, rung, span):
                 pass
     await runtime.database.write(lambda tx: _alarms(tx, runtime, item))
     runtime.wake.set()
 
 
-def _clocks(payer: Payer) -> Iterator[tuple[Rung, int]]:
-    """The rungs on which a payer is expected to speak, the highest first, and within what time (microseconds) of the sending.
-
-    Who is silent on a higher rung is told so once, and not of each below.
-    """
-    expects = payer.expects
-    hours: tuple[tuple[Rung, float], ...] = (
-        ("835", expects.remittance_days * 24),
-        ("277CA", expects.claim_acknowledgement_hours),
-        ("999", expects.acknowledgement_hours),
-    )
-    for rung, span in hours:
-        if span:
-            yield rung, round(span * _HOUR)
-
-
 async def _told(runtime: Runtime, item: Work, payer: Payer, rung: Rung, span: int) -> bool:
-    """Tell a page of claims that their payer is silent on this rung; whether there may be more. Mostly there is none, and nothing to commit."""
+    """Tell a page of claims, or of inquiries, that nothing was said on this rung; whether there may be more. Mostly there is none, and nothing to commit."""
 
     async def silent(tx: Transaction, now: int) -> list[transactions.Transaction]:
         return await transactions.silent(tx, TENANT, payer.id, rung, now - span, _PAGE)
@@ -70,7 +52,8 @@ async def _told(runtime: Runtime, item: Work, payer: Payer, rung: Rung, span: in
         now = runtime.world.micros()
         found = await silent(tx, now)
         asked = await transactions.asked(tx, TENANT, [one.transaction_id for one in found])
-        facts = [(one, Overdue(rung, asks=rung != "835" and one.transaction_id not in asked)) for one in found]
+        asks = rung not in ("277", "835")
+        facts = [(one, Overdue(rung, asks=asks and one.transaction_id not in asked)) for one in found]
         changes = await transactions.apply_all(tx, facts, runtime.profile, now)
         if any(change.follow_up_at == now for change in changes):
             await work.enqueue(tx, TENANT, runtime.world.new_id(), "follow_up", TENANT, now)
@@ -79,14 +62,14 @@ async def _told(runtime: Runtime, item: Work, payer: Payer, rung: Rung, span: in
     if not await runtime.database.read(lambda tx: silent(tx, runtime.world.micros())):
         return False
     count = await runtime.database.write(tell)
-    _LOG.warning("payer silent", payer_id=payer.id, set_id=rung, claims=count)
+    _LOG.warning("payer silent", payer_id=payer.id, set_id=rung, count=count)
     return count == _PAGE
 
 
 async def _alarms(tx: Transaction, runtime: Runtime, item: Work) -> None:
     await work.finish(tx, item)
     now = runtime.world.micros()
-    causes: dict[str, list[Cause]] = {f"silent {rung}": [] for rung in ("999", "277CA", "835")}
+    causes: dict[str, list[Cause]] = {f"silent {rung}": [] for rung in RUNGS}
     for payer_id, rung, count in await transactions.overdue(tx, TENANT):
         causes[f"silent {rung}"].append(Cause(payer_id, count, payer_id=payer_id))
     causes["in doubt"] = [

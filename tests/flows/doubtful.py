@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from adapters.protocol import Capabilities
+from adapters.protocol import Capabilities, Context, Delivered, Outbound, Outcome, Replied
 from adapters.transports.rest import RawX12
 from gateway.ledger import inbound, interchanges
 from gateway.ledger.interchanges import Interchange
@@ -35,6 +35,15 @@ class Quiet(RawX12):
     def __init__(self, *, probes: bool, collects: bool) -> None:
         super().__init__("sandbox", "the sandbox payer, quiet")
         self.capabilities = Capabilities(RawX12.capabilities.real_time, RawX12.capabilities.batch, collects, probes)
+        # What is answered to a 276 where that is held back: the payer takes the question, and its 277 is to come.
+        self.held_back: asyncio.Queue[bytes] | None = None
+
+    async def send(self, outbound: Outbound, context: Context) -> Outcome:
+        outcome = await super().send(outbound, context)
+        if self.held_back is not None and outbound.set_id == "276" and isinstance(outcome, Replied):
+            self.held_back.put_nowait(outcome.payload)
+            return Delivered("taken")
+        return outcome
 
 
 @dataclass
@@ -154,3 +163,19 @@ def functional(
     lines = ["ST*999*0001*005010X231A1", *body, f"SE*{len(body) + 2}*0001"]
     gs = f"GS*FA*SANDBOX*CLAIMWIRE*20260105*1200*{number}*X*005010X231A1~"
     return f"{_ISA.format(number=number)}{gs}{'~'.join(lines)}~GE*1*{number}~IEA*1*{number:09d}~"
+
+
+def claim_acknowledgement(patient_control_number: str, source: Literal["AY", "PR"], number: int = 3) -> str:
+    """The 277CA of a clearinghouse (AY) or a payer (PR) that takes one claim."""
+    body = [
+        "BHT*0085*08*R1*20260105*1200*TH",
+        f"HL*1**20*1~NM1*{source}*2*WHO SAYS IT*****46*WHO~TRN*1*R1~DTP*050*D8*20260105~DTP*009*D8*20260105",
+        "HL*2*1*21*1~NM1*41*2*CLAIMWIRE*****46*CLAIMWIRE~TRN*2*B1~STC*A1:19:40*20260105*WQ*120~QTY*90*1~AMT*YU*120",
+        "HL*3*2*19*1~NM1*85*2*SYNTHETIC CLINIC*****XX*1999999984~TRN*1*0",
+        "HL*4*3*PT~NM1*QC*1*ABARA*ADA****MI*M1",
+        f"TRN*2*{patient_control_number}~STC*A1:19:{source}*20260105*WQ*120~DTP*472*D8*20260105",
+    ]
+    lines = "~".join(["ST*277*0001*005010X214", *body])
+    gs = f"GS*HN*SANDBOX*CLAIMWIRE*20260105*1200*{number}*X*005010X214~"
+    end = f"SE*{lines.count('~') + 2}*0001~GE*1*{number}~IEA*1*{number:09d}~"
+    return f"{_ISA.format(number=number)}{gs}{lines}~{end}"

@@ -25,7 +25,7 @@ from gateway.serving import Running
 from gateway.steps.mail import letter
 from queues import work
 from tests.flows.contract import Contract
-from tests.flows.doubtful import Doubtful, doubtful, functional, ta1
+from tests.flows.doubtful import Doubtful, Quiet, claim_acknowledgement, doubtful, functional, ta1
 from tests.flows.service import Client, claim_body, free_port, in_process, until
 
 HOUR = 3600.0
@@ -99,6 +99,68 @@ async def test_each_rung_has_its_clock_and_a_late_answer_ends_the_alarm(tmp_path
         assert ["999", "277CA", "835"] == [
             e["data"]["rung"] for e in (await payer.client.trace(claim))["events"] if e["kind"] == "overdue"
         ]
+
+
+async def kinds(payer: Doubtful) -> list[str]:
+    return [alarm["kind"] for alarm in await alarms(payer.client)]
+
+
+async def test_a_ta1_and_both_claim_acknowledgements_have_clocks_of_their_own(tmp_path: Path) -> None:
+    async with doubtful(tmp_path) as payer:
+        expects(payer, interchange_acknowledgement_hours=1, payer_acknowledgement_hours=72)
+        claim = await payer.client.submit(claim_body("PAID-1"))
+        await until(payer.client, claim, "sent")
+        interchange = await payer.interchange(claim, "confirmed")
+        await looked(payer, 1.1)
+        assert ["silent TA1"] == await kinds(payer)
+        await payer.arrives(ta1(interchange, "A"))
+        await looked(payer)
+        assert [] == await kinds(payer)
+        # The envelope was in order: of the set nothing was said.
+        await looked(payer, 24)
+        assert ["silent 999"] == await kinds(payer)
+        await payer.arrives(functional(interchange, {"0001": "A"}))
+        await looked(payer)
+        assert [] == await kinds(payer)
+        await payer.arrives(claim_acknowledgement("PAID-1", "AY"))
+        await looked(payer, 24)
+        assert "received" == (await payer.client.transaction(claim))["state"]
+        assert [] == await kinds(payer)
+        await looked(payer, 24)
+        assert ["silent payer 277CA"] == await kinds(payer)
+        told = {one["rung"]: one["state"] for one in (await payer.client.trace(claim))["ladder"]}
+        assert {"TA1": "said", "999": "said", "277CA": "said", "payer 277CA": "overdue", "835": "awaited"} == told
+        await payer.arrives(claim_acknowledgement("PAID-1", "PR", 4))
+        await looked(payer)
+        assert [] == await kinds(payer)
+        assert ["TA1", "999", "payer 277CA"] == [
+            e["data"]["rung"] for e in (await payer.client.trace(claim))["events"] if e["kind"] == "overdue"
+        ]
+
+
+async def test_a_277_that_does_not_come_is_told_once_and_ends_with_it(tmp_path: Path) -> None:
+    async with doubtful(tmp_path, status=True) as payer:
+        quiet = payer.up.runtime.adapter(payer.up.runtime.directory.routes["sandbox"])
+        assert isinstance(quiet, Quiet)
+        quiet.held_back = asyncio.Queue()
+        expects(payer, acknowledgement_hours=0, claim_acknowledgement_hours=0, status_hours=48)
+        claim = await payer.client.submit(claim_body("PAID-1"))
+        await until(payer.client, claim, "sent")
+        await looked(payer, 14 * 24)
+        reply = await asyncio.wait_for(quiet.held_back.get(), 30)
+        events = (await payer.client.trace(claim))["events"]
+        inquiry = next(e["data"]["inquiryId"] for e in events if e["kind"] == "followUpAsked")
+        await until(payer.client, inquiry, "sent")
+        await looked(payer, 47)
+        assert [] == await kinds(payer)
+        await looked(payer, 1.1)
+        (alarm,) = await alarms(payer.client)
+        assert ("silent 277", 1, "SANDBOX") == (alarm["kind"], alarm["count"], alarm["payerId"])
+        assert 1 == (await payer.story(inquiry)).count("overdue")
+        await payer.arrives(reply.decode())
+        await until(payer.client, inquiry, "answered")
+        await looked(payer)
+        assert [] == await kinds(payer)
 
 
 async def test_a_payer_that_is_expected_to_say_nothing_raises_nothing(tmp_path: Path) -> None:
