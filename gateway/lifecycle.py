@@ -52,6 +52,7 @@ __all__ = [
     "WillAskAgain",
     "decide",
     "heard",
+    "is_silent",
     "number_of",
     "rejecter",
     "silent_states",
@@ -392,9 +393,20 @@ _WAITED_FOR: Mapping[Rung, tuple[str, ...]] = {
 }
 
 
-def silent_states(rung: Rung) -> tuple[str, ...]:
-    """The states in which nothing may have been said on a rung yet: whether it was, `heard` tells."""
-    return _WAITED_FOR[rung]
+# The state into which a word on a lower rung may bring a claim, too: there `heard` tells. A node of the release before that writes none.
+_LIFTED: Mapping[Rung, str] = {"999": "acknowledged", "payer 277CA": "received"}
+
+
+def silent_states(rung: Rung) -> tuple[tuple[str, ...], str | None]:
+    """The states in which nothing was said on a rung yet; and one in which that is so where something was said, but not on it."""
+    lifted = _LIFTED.get(rung)
+    return tuple(state for state in _WAITED_FOR[rung] if state != lifted), lifted
+
+
+def is_silent(state: str, said: int, rung: Rung) -> bool:
+    """Whether something is still waited for on a rung, where `said` is the number of the highest on which something was said."""
+    states, lifted = silent_states(rung)
+    return said < number_of(rung) and (state in states or (state == lifted and said > 0))
 
 
 def number_of(rung: Rung) -> int:

@@ -8,7 +8,7 @@ from gateway.claim_kinds import CLAIM_KINDS
 from gateway.ledger import inbound, interchanges, mailbox, payloads, transactions
 from gateway.ledger.inbound import InboundFile
 from gateway.ledger.interchanges import Interchange
-from gateway.lifecycle import number_of, silent_states
+from gateway.lifecycle import is_silent, number_of
 from gateway.messages import (
     PollingItem,
     PollingPage,
@@ -137,7 +137,7 @@ class Views:
             by = subject.sent_at + span
             if subject.heard >= number_of(rung):
                 found.append(TraceRung(rung=rung, expected_by=_certain(by), state="said"))
-            elif subject.state in silent_states(rung) and rung != "277":
+            elif rung != "277" and is_silent(subject.state, subject.heard, rung):
                 found.append(TraceRung(rung=rung, expected_by=_certain(by), state="overdue" if by < now else "awaited"))
         return found
 

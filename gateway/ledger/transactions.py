@@ -26,6 +26,7 @@ from gateway.lifecycle import (
     event_data,
     event_kind,
     heard,
+    is_silent,
     number_of,
     rejecter,
     silent_states,
@@ -183,7 +184,7 @@ def _change(subject: Transaction, fact: Fact, profile: Profile, now: int) -> Cha
     subject.heard = max(subject.heard, heard(fact))
     if isinstance(fact, Overdue):
         subject.overdue = fact.rung
-    elif subject.overdue is not None and not _is_silent(subject, subject.overdue):
+    elif subject.overdue is not None and not is_silent(subject.state, subject.heard, subject.overdue):
         subject.overdue = None
     _list(subject, fact)
     if change.state == "rejected":
@@ -195,11 +196,6 @@ def _change(subject: Transaction, fact: Fact, profile: Profile, now: int) -> Cha
     if change.follow_up_at != KEEP:
         subject.follow_up_at = change.follow_up_at
     return change
-
-
-def _is_silent(subject: Transaction, rung: Rung) -> bool:
-    """Whether something is still waited for on a rung."""
-    return subject.heard < number_of(rung) and subject.state in silent_states(rung)
 
 
 def _list(subject: Transaction, fact: Fact) -> None:
@@ -377,10 +373,18 @@ def _told_less(below: Sequence[str]) -> str:
     return f"overdue IS NULL OR overdue IN ({_listed(below)})" if below else "overdue IS NULL"
 
 
-# Who is silent on the rungs below one already is told of this one, too. The 277 is waited for by an inquiry.
+def _silent_on(rung: Rung) -> str:
+    """`is_silent` in SQL, of whoever waits: an inquiry for its 277, a claim for all else."""
+    states, lifted = silent_states(rung)
+    kind = "claim_status" if rung == "277" else "claim"
+    listed = _listed((*states, lifted) if lifted else states)
+    said = f" AND (heard > 0 OR state <> '{lifted}')" if lifted else ""
+    return f"kind = '{kind}' AND state IN ({listed}) AND heard < {number_of(rung)}{said}"
+
+
+# Who is silent on the rungs below one already is told of this one, too.
 _SILENT = {
-    rung: f"{_SELECT} WHERE tenant_id = $1 AND payer_id = $2 AND kind = '{'claim_status' if rung == '277' else 'claim'}'"
-    f" AND state IN ({_listed(silent_states(rung))}) AND heard < {number_of(rung)}"
+    rung: f"{_SELECT} WHERE tenant_id = $1 AND payer_id = $2 AND {_silent_on(rung)}"
     f" AND sent_at <= $3 AND ({_told_less(RUNGS[: RUNGS.index(rung)])}) ORDER BY sent_at LIMIT $4"
     for rung in RUNGS
 }

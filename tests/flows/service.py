@@ -135,11 +135,12 @@ def free_port() -> int:
 
 
 class Process:
-    """`claimwire` in a process of its own; what it prints and logs goes to `log`."""
+    """`claimwire` in a process of its own, out of this tree or another one; what it prints and logs goes to `log`."""
 
-    def __init__(self, arguments: list[str], log: Path, **environment: str) -> None:
+    def __init__(self, arguments: list[str], log: Path, tree: Path | None = None, /, **environment: str) -> None:
         self.arguments = arguments
         self.log = log
+        self.tree = tree or Path(__file__).parents[2]
         self.environment = environment
         self._process: asyncio.subprocess.Process | None = None
 
@@ -153,7 +154,7 @@ class Process:
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **self.environment},
-                cwd=Path(__file__).parents[2],
+                cwd=self.tree,
             )
 
     @property
