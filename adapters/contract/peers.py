@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
@@ -34,7 +35,7 @@ class Peer(Protocol):
         ...
 
 
-class HttpPeer:
+class HttpPeer(ABC):
     """The part of a payer over HTTP that is always the same. Give `routes`; keep what comes in `taken` and `files`."""
 
     secrets: Mapping[str, str] = {}
@@ -44,9 +45,9 @@ class HttpPeer:
         self.taken: dict[str, bytes] = {}
         self.files: dict[str, bytes] = {}
 
+    @abstractmethod
     def routes(self) -> Sequence[web.RouteDef]:
         """The payer's paths."""
-        raise NotImplementedError
 
     def settings(self, host: str, port: int) -> Mapping[str, str]:
         return {"url": f"http://{host}:{port}"}

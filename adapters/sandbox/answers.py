@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from zlib import crc32
 
 import msgspec
 
@@ -237,10 +238,11 @@ def remittance(
                 provider_identifier=claim.payee_number, fiscal_period_date=f"{header.date[:4]}1231", adjustments=[item]
             )
         ]
+    company = _company(claim.payer)
     made = Remittance(
-        financial_information=_financial(amount, header.date),
+        financial_information=_financial(amount, header.date, company),
         payment_and_remit_reassociation_details=Reassociation(
-            trace_type_code="1", check_or_eft_trace_number=trace, originating_company_identifier=f"1{_TAX_NUMBER}"
+            trace_type_code="1", check_or_eft_trace_number=trace, originating_company_identifier=company
         ),
         receiver_identifier=receiver,
         production_date=header.date,
@@ -252,7 +254,12 @@ def remittance(
     return write_remittance(made, header).segments
 
 
-def _financial(amount: Decimal, today: str) -> Payment:
+def _company(payer: Party) -> str:
+    """TRN03 and BPR10: by them a payment is told from another payer's with the same trace number, so each payer has its own."""
+    return f"1{crc32((payer.number or PAYER_ID).encode()) % 10**9:09d}"
+
+
+def _financial(amount: Decimal, today: str, company: str) -> Payment:
     if not amount:
         return Payment(
             transaction_handling_code="H",
@@ -273,7 +280,7 @@ def _financial(amount: Decimal, today: str) -> Payment:
             sender_account_number_qualifier="DA",
             sender_account_number=_PAYER_ACCOUNT,
         ),
-        payer_identifier=f"1{_TAX_NUMBER}",
+        payer_identifier=company,
         receiver_account_details=ReceiverAccount(
             receiver_dfi_id_number_qualifier="01",
             receiver_dfi_identification_number=_PAYEE_BANK,

@@ -17,7 +17,7 @@ import msgspec
 
 from gateway.claim_kinds import PROFESSIONAL
 from gateway.config import Config
-from gateway.inboxes import Inboxes
+from gateway.inboxes import Inboxes, NotInDoubt
 from gateway.payers import Expects, Payer, Route, Transactions
 from gateway.replies import Reply
 from gateway.runtime import DATABASE_FILE, Runtime
@@ -381,13 +381,18 @@ class _Town:
         for interchange_id, route_id, number in held:
             payer, control_number = runtime.directory.routes[route_id].receiver_id, f"{number:09d}"
             known = self.wire.knows(payer, control_number)
-            if not known:
-                self.observer.resent.add((payer, control_number))
+            let_go: set[tuple[str, str]] = set() if known else {(payer, control_number)} - self.observer.resent
+            self.observer.resent |= let_go
             decision = "confirmed" if known else "resend"
             self.tell(f"a person says of {control_number} at {payer}: {decision}")
-            await runtime.database.write(
-                lambda tx, i=interchange_id, d=decision: inboxes.decide(tx, i, d, "ada", "called the payer")
-            )
+            try:
+                await runtime.database.write(
+                    lambda tx, i=interchange_id, d=decision: inboxes.decide(tx, i, d, "ada", "called the payer")
+                )
+            except NotInDoubt:
+                # It was settled while the person was on the telephone: nothing is let go again.
+                self.tell(f"{control_number} at {payer} was settled meanwhile")
+                self.observer.resent -= let_go
             runtime.wake.set()
 
     # --- the end ---
