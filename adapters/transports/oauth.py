@@ -22,7 +22,7 @@ from adapters.protocol import Context
 from adapters.transports.session import read_answer
 from adapters.transports.trouble import ExchangeFailed
 
-__all__ = ["Bearer", "ClientCredentials", "Credentials", "Key", "credentials_of"]
+__all__ = ["Bearer", "ClientCredentials", "Credentials", "credentials_of"]
 
 _TOKEN_BYTES_MAX = 64 << 10
 # A token that says nothing of its end is used this long (RFC 6749 leaves it to the client).
@@ -63,16 +63,6 @@ class Bearer:
 
     def __repr__(self) -> str:
         return "<Bearer>"
-
-
-class Key(Bearer):
-    """A key that stands in the header by itself, as hosted clearinghouses want it."""
-
-    async def headers(self, context: Context) -> dict[str, str]:
-        return {"Authorization": self._token}
-
-    def __repr__(self) -> str:
-        return "<Key>"
 
 
 class ClientCredentials:

@@ -6,7 +6,7 @@ The exchange is described in `adapters/rest/README.md`; what is common to all ex
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Annotated, Literal, NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -34,7 +34,7 @@ from adapters.transports.oauth import Credentials, credentials_of
 from adapters.transports.session import read_answer
 from adapters.transports.whole import is_whole
 
-__all__ = ["RawX12", "RestSecrets", "RestSettings", "Way", "collected", "file_of", "settled", "whole_of"]
+__all__ = ["RawX12", "RestSecrets", "RestSettings"]
 
 T = TypeVar("T")
 
@@ -85,7 +85,7 @@ class _Outbox(msgspec.Struct):
     files: list[_Listed]
 
 
-class Way(NamedTuple):
+class _Way(NamedTuple):
     """Where a route leads, and as whom."""
 
     url: str
@@ -95,9 +95,9 @@ class Way(NamedTuple):
         return "/".join((self.url.rstrip("/"), *(quote(p, safe="") for p in path)))
 
 
-def _way(context: Context) -> Way:
+def _way(context: Context) -> _Way:
     told = settings.read(RestSettings, context.settings)
-    return Way(told.url, credentials_of(told, settings.read(RestSecrets, context.secrets)))
+    return _Way(told.url, credentials_of(told, settings.read(RestSecrets, context.secrets)))
 
 
 class RawX12:
@@ -122,37 +122,26 @@ class RawX12:
 
     async def collect(self, context: Context) -> AsyncGenerator[Inbound, None]:
         outbox = await _outbox(context)
-        listed = [(one.reference, one.name) for one in outbox.files]
-        async for inbound in collected(listed, lambda name: _exchange(context, "GET", "outbox", name, of=file_of)):
-            yield inbound
+        failure: ExchangeFailed | None = None
+        for listed in outbox.files:
+            # One file that cannot be fetched does not keep the others there; the caller hears of it at the end.
+            try:
+                payload = await _exchange(context, "GET", "outbox", listed.reference, of=_file)
+            except (AnswerCut, AnswerTooLarge, UnexpectedStatus) as error:
+                failure = failure or error
+                continue
+            yield Inbound(listed.reference, listed.name, payload)
+        if failure is not None:
+            raise failure
 
     async def settle(self, inbound: Inbound, context: Context) -> None:
-        await _exchange(context, "DELETE", "outbox", inbound.reference, of=settled)
+        await _exchange(context, "DELETE", "outbox", inbound.reference, of=_settled)
 
     async def probe(self, outbound: Outbound, context: Context) -> Evidence:
         try:
             return await _exchange(context, "GET", "x12", outbound.idempotency_key, of=_evidence)
         except ExchangeFailed:
             return "unknown"
-
-
-async def collected(
-    listed: Sequence[tuple[str, str]], fetch: Callable[[str], Awaitable[bytes]]
-) -> AsyncGenerator[Inbound, None]:
-    """The files of a list of references and names, each as `fetch` gives it.
-
-    One file that cannot be fetched does not keep the others there; the caller hears of it at the end.
-    """
-    failure: ExchangeFailed | None = None
-    for reference, name in listed:
-        try:
-            payload = await fetch(reference)
-        except (AnswerCut, AnswerTooLarge, UnexpectedStatus) as error:
-            failure = failure or error
-            continue
-        yield Inbound(reference, name, payload)
-    if failure is not None:
-        raise failure
 
 
 async def _exchange(
@@ -171,22 +160,20 @@ def _expect(response: aiohttp.ClientResponse, *allowed: int) -> None:
 
 
 async def _outbox(context: Context) -> _Outbox:
-    listing = await _exchange(context, "GET", "outbox", of=whole_of)
+    listing = await _exchange(context, "GET", "outbox", of=_whole)
     try:
         return msgspec.json.decode(listing, type=_Outbox)
     except ValueError:
         raise ExchangeFailed("the list of the outbox cannot be read") from None
 
 
-async def whole_of(response: aiohttp.ClientResponse) -> bytes:
-    """The body of a 200."""
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
     _expect(response, 200)
     return await read_answer(response)
 
 
-async def file_of(response: aiohttp.ClientResponse) -> bytes:
-    """A file, all of it."""
-    payload = await whole_of(response)
+async def _file(response: aiohttp.ClientResponse) -> bytes:
+    payload = await _whole(response)
     # Ended by the end of the connection: only the interchange itself can say whether all of it came (RFC 9112, 6.3).
     told = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
     if not told and payload.lstrip()[:3] == b"ISA" and not is_whole(payload):
@@ -194,8 +181,7 @@ async def file_of(response: aiohttp.ClientResponse) -> bytes:
     return payload
 
 
-async def settled(response: aiohttp.ClientResponse) -> None:
-    """That a file is there no more."""
+async def _settled(response: aiohttp.ClientResponse) -> None:
     _expect(response, 200, 204, 404)
 
 

@@ -27,7 +27,6 @@ from adapters.sandbox.server import SandboxServer
 __all__ = [
     "CoreMimePeer",
     "CorePeer",
-    "DialectPeer",
     "RestPeer",
     "SandboxFilesPeer",
     "SandboxPeer",
@@ -79,48 +78,6 @@ class RestPeer(HttpPeer):
     async def _remove(self, request: web.Request) -> web.Response:
         self.files.pop(request.match_info["name"], None)
         return web.Response(status=204)
-
-
-class DialectPeer(HttpPeer):
-    """The exchange of `adapters/dialect/README.md`, as its README says and no more."""
-
-    secrets: Mapping[str, str] = {"token": "hush-hush"}
-    _NETWORK = "/2024-04-01/change/medicalnetwork"
-
-    def routes(self) -> Sequence[web.RouteDef]:
-        reports = f"{self._NETWORK}/reports/v2"
-        return [
-            web.post(f"{self._NETWORK}/eligibility/v3/raw-x12", self._answer),
-            web.post(f"{self._NETWORK}/claimstatus/v2/raw-x12", self._answer),
-            web.post(f"{self._NETWORK}/professionalclaims/v3/raw-x12-submission", self._take),
-            web.get(reports, self._list),
-            web.get(f"{reports}/{{name}}", self._give),
-            web.delete(f"{reports}/{{name}}", self._remove),
-        ]
-
-    async def _taken(self, request: web.Request) -> bool:
-        if request.headers.get("Authorization") != f"Bearer {self.secrets['token']}":
-            return False
-        self.taken[request.headers["Idempotency-Key"]] = (await request.json())["x12"].encode()
-        return True
-
-    async def _answer(self, request: web.Request) -> web.Response:
-        return _json({"x12": answer().decode()}) if await self._taken(request) else web.Response(status=401)
-
-    async def _take(self, request: web.Request) -> web.Response:
-        if not await self._taken(request):
-            return web.Response(status=401)
-        return _json({"status": "SUCCESS", "claimReference": {"correlationId": "C-1"}})
-
-    async def _list(self, _: web.Request) -> web.Response:
-        return _json({"reports": [*reversed(self.files)]})
-
-    async def _give(self, request: web.Request) -> web.Response:
-        return web.Response(body=self.files[request.match_info["name"]], content_type="application/edi-x12")
-
-    async def _remove(self, request: web.Request) -> web.Response:
-        self.files.pop(request.match_info["name"], None)
-        return _json({"status": "success"})
 
 
 class _Remembering(Payer):
