@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from adapters.protocol import Context, Delivered, InDoubt, Outbound, Outcome, Refused, Replied
+from adapters.protocol import Context, Delivered, InDoubt, NotSent, Outbound, Outcome, Refused, Replied
 from adapters.transports import http
 from adapters.transports.http import Answer
 from adapters.transports.whole import is_whole
@@ -25,7 +25,8 @@ __all__ = ["outcome"]
 _ANSWERS = frozenset(("TA1", "997", "999", "271", "277"))
 # Statuses whose body may hold an answer: the request was read. 409 also says that the same claim came before.
 _READ = frozenset((200, 400, 409, 422))
-_CODE = re.compile(r"[0-9A-Za-z:_-]{1,12}")
+_NO_SUCH_PATH = frozenset((404, 405))
+_CODE = re.compile(r"[A-Z]{0,3}[0-9]{1,4}")
 _CODES_MAX = 5
 
 
@@ -70,6 +71,9 @@ def outcome(answer: Answer, outbound: Outbound, context: Context) -> Outcome:
     if codes and (answer.status in (400, 422) or (answer.status == 502 and is_question)):
         # A gateway that is broken says no codes: this upstream asked, and tells what its own payer said.
         return Refused(str(answer.status), f"HTTP {answer.status}: {', '.join(codes)}")
+    if answer.status in _NO_SUCH_PATH:
+        # It says something about the route and nothing about the claims: one wrong letter in `url` must not reject a day of them.
+        return NotSent(f"HTTP {answer.status}: there is no such path", http.CREDENTIALS_RETRY_SECONDS)
     meant = http.verdict(answer, context)
     # Words that were understood hold nothing for a person to look into.
     return InDoubt(meant.reason) if isinstance(meant, InDoubt) and codes else meant

@@ -6,52 +6,47 @@ upstream's numbers; read as ours they would accept or refuse claims that nobody 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from x12.syntax import Run, runs
+from x12.syntax import runs
 
 __all__ = ["without_acknowledgements"]
 
 _ACKNOWLEDGING = "FA"
 
 
+class _Interchange:
+    """One interchange of a file: the segments that are kept, and whether any was left out."""
+
+    def __init__(self) -> None:
+        self.kept: list[str] = []
+        self.groups = 0
+        self.is_short = False
+        self._acknowledging = False
+
+    def take(self, segment: str, element: str, terminator: str) -> None:
+        row = segment.split(element)
+        if row[0] == "GS":
+            self._acknowledging = row[1:2] == [_ACKNOWLEDGING]
+            self.groups += not self._acknowledging
+        elif row[0] == "IEA":
+            self._acknowledging = False
+            if self.is_short:
+                segment = element.join((row[0], str(self.groups), *row[2:]))
+        if self._acknowledging or row[0] == "TA1":
+            self.is_short = True
+        else:
+            self.kept.append(f"{segment}{terminator}")
+
+
 def without_acknowledgements(content: bytes) -> bytes:
     """The file without TA1 and groups of 997 and 999: the very same bytes where it has none, empty where nothing else is in it."""
-    pieces = list(_pieces(content))
-    if not any(dropped for _, dropped in pieces):
-        return content
-    if not any(not dropped and _is_group(piece) for piece, dropped in pieces):
-        return b""
-    groups = 0
-    made: list[str] = []
-    for piece, dropped in pieces:
-        if dropped:
-            continue
-        _, element, terminator, segment = piece
-        row = segment.split(element)
-        groups = 0 if row[0] == "ISA" else groups + (row[0] == "GS")
-        if row[0] == "IEA" and len(row) > 1:
-            segment = element.join((row[0], str(groups), *row[2:]))
-        made.append(f"{segment}{terminator}")
-    return "".join(made).encode("latin-1")
-
-
-def _is_group(piece: tuple[str, str, str, str]) -> bool:
-    return piece[0] == "GS"
-
-
-def _pieces(content: bytes) -> Iterator[tuple[tuple[str, str, str, str], bool]]:
-    """Each segment as (its id, element separator, terminator, text), and whether it is of an acknowledgement."""
-    acknowledging = False
+    found: list[_Interchange] = []
     for run in runs(content):
+        if run.isa or not found:
+            found.append(_Interchange())
         for segment in run.segments:
-            row = segment.split(run.delimiters.element, 2)
-            if row[0] == "GS":
-                acknowledging = len(row) > 1 and row[1].strip() == _ACKNOWLEDGING
-            elif row[0] in ("ISA", "IEA"):
-                acknowledging = False
-            yield _piece(run, row[0], segment), acknowledging or row[0] == "TA1"
-
-
-def _piece(run: Run, segment_id: str, segment: str) -> tuple[str, str, str, str]:
-    return segment_id, run.delimiters.element, run.delimiters.segment, segment
+            found[-1].take(segment, run.delimiters.element, run.delimiters.segment)
+    if not any(one.is_short for one in found):
+        return content
+    # What is left of one that only acknowledged is an envelope with nothing in it.
+    kept = (one for one in found if one.groups or not one.is_short)
+    return "".join(segment for one in kept for segment in one.kept).encode("latin-1")
