@@ -15,8 +15,9 @@ import msgspec
 from aiohttp import web
 
 from adapters.transports.core import server
-from adapters.transports.core.envelope import NO_ACKNOWLEDGEMENT, NO_RESULTS, RECEIPT, answer, guide_of
+from adapters.transports.core.envelope import NO_ACKNOWLEDGEMENT, NO_RESULTS, RECEIPT, answer
 from adapters.transports.core.server import Request, Response
+from adapters.transports.guide import guide_of
 from gateway.api.bodies import TOO_MUCH
 from gateway.claim_kinds import CLAIM_KINDS
 from gateway.inquiries import Kind

@@ -27,6 +27,7 @@ from adapters.sandbox.server import SandboxServer
 __all__ = [
     "CoreMimePeer",
     "CorePeer",
+    "DialectPeer",
     "RestPeer",
     "SandboxFilesPeer",
     "SandboxPeer",
@@ -78,6 +79,57 @@ class RestPeer(HttpPeer):
     async def _remove(self, request: web.Request) -> web.Response:
         self.files.pop(request.match_info["name"], None)
         return web.Response(status=204)
+
+
+class DialectPeer(HttpPeer):
+    """A clearinghouse that speaks the dialect, as `adapters/dialect/README.md` says and no more."""
+
+    secrets: Mapping[str, str] = {"key": "hush-hush"}
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        network, reports = "/change/medicalnetwork", "/change/medicalnetwork/reports/v2"
+        return [
+            web.post(network + "/eligibility/v3/raw-x12", self._ask),
+            web.post(network + "/claimstatus/v2/raw-x12", self._ask),
+            web.post(network + "/professionalclaims/v3/raw-x12-submission", self._submit),
+            web.get(reports, self._list),
+            web.get(reports + "/{name}", self._give),
+            web.delete(reports + "/{name}", self._remove),
+        ]
+
+    def settings(self, host: str, port: int) -> Mapping[str, str]:
+        return {"url": f"http://{host}:{port}/change"}
+
+    async def _take(self, request: web.Request) -> bool:
+        if request.headers.get("Authorization") != self.secrets["key"]:
+            return False
+        told = msgspec.json.decode(await request.read(), type=dict[str, str])
+        self.taken[request.headers["Idempotency-Key"]] = told["x12"].encode()
+        return True
+
+    async def _ask(self, request: web.Request) -> web.Response:
+        if not await self._take(request):
+            return web.Response(status=401)
+        return _json({"meta": None, "controlNumber": "000000001", "x12": answer().decode()})
+
+    async def _submit(self, request: web.Request) -> web.Response:
+        if not await self._take(request):
+            return web.Response(status=401)
+        reference = {"correlationId": "0198b2c0", "claimType": "PRO"}
+        return _json({"status": "SUCCESS", "claimReference": reference, "errors": None, "httpStatusCode": "200 OK"})
+
+    async def offer(self, name: str, payload: bytes) -> None:
+        self.files[f"R5{name}"] = payload
+
+    async def _list(self, _: web.Request) -> web.Response:
+        return _json({"reports": [*reversed(self.files)]})
+
+    async def _give(self, request: web.Request) -> web.Response:
+        return web.Response(body=self.files[request.match_info["name"]], content_type="application/edi-x12")
+
+    async def _remove(self, request: web.Request) -> web.Response:
+        known = self.files.pop(request.match_info["name"], None) is not None
+        return _json({"status": "success"}) if known else _json({"status": "ERROR", "errors": [{"code": "404"}]}, 404)
 
 
 class _Remembering(Payer):

@@ -12,7 +12,16 @@ import pytest
 
 from adapters import registry, settings
 from adapters.contract import CUTS, AdapterContract, Peer, cuts_of, serving
-from tests.contract.peers import CoreMimePeer, CorePeer, RestPeer, SandboxFilesPeer, SftpPeer, openssh, sandbox
+from tests.contract.peers import (
+    CoreMimePeer,
+    CorePeer,
+    DialectPeer,
+    RestPeer,
+    SandboxFilesPeer,
+    SftpPeer,
+    openssh,
+    sandbox,
+)
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +36,15 @@ class TestRest(AdapterContract):
     @asynccontextmanager
     async def peer(self, folder: Path) -> AsyncGenerator[Peer, None]:
         async with serving(RestPeer()) as payer:
+            yield payer
+
+
+class TestDialect(AdapterContract):
+    adapter = registry.load("dialect")
+
+    @asynccontextmanager
+    async def peer(self, folder: Path) -> AsyncGenerator[Peer, None]:
+        async with serving(DialectPeer()) as payer:
             yield payer
 
 
@@ -83,6 +101,7 @@ class TestSftp(AdapterContract):
 
 PAYERS = {
     "rest": TestRest,
+    "dialect": TestDialect,
     "sandbox": TestSandbox,
     "core (SOAP)": TestCoreSoap,
     "core (MIME)": TestCoreMime,

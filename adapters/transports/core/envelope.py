@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 from datetime import datetime
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
+
+from adapters.transports.guide import guide_of
 
 __all__ = [
     "ENVELOPE_ERROR",
@@ -33,7 +34,6 @@ __all__ = [
     "answer",
     "check_sum",
     "fields",
-    "guide_of",
     "kind_in_mime",
     "payload_id",
     "payload_type_of",
@@ -240,16 +240,6 @@ _REQUESTS = {
     "005010X224A2": "X12_837_Request_005010X224A1_2",
     "005010X224A3": "X12_837_Request_005010X224A1_2",
 }
-
-
-def guide_of(payload: bytes) -> str:
-    """GS08 of the first group of an interchange; empty where there is none."""
-    element, terminator = re.escape(payload[3:4]), re.escape(payload[105:106])
-    if len(payload) < 107:
-        return ""
-    found = re.search(b"(?:" + terminator + rb"\s*)GS" + element + b"([^" + terminator + b"]*)", payload[105:2_000])
-    parts = found[1].split(payload[3:4]) if found is not None else []
-    return parts[7].decode("ascii", "replace").strip() if len(parts) > 7 else ""
 
 
 def payload_type_of(payload: bytes) -> str:
