@@ -41,6 +41,10 @@ _WORDS: dict[str, tuple[str, str]] = {
         "{route_id}: {count} interchanges in doubt since more than a business day",
         "Call the payer with the ISA13, then decide: claimwire in-doubt list, show, decide.",
     ),
+    "number taken": (
+        "{route_id}: {count} interchanges were sent once, and the payer had had their control numbers before",
+        "Was a backup put in the place of the database? Nothing is sent again, and numbers go on ahead: ask the payer what it has, then decide (claimwire in-doubt list).",
+    ),
     "unmatched": (
         "{route_id}: {count} files that match nothing or contradict themselves",
         "Look at them: claimwire unmatched list, show; say what was done: handled.",

@@ -1,7 +1,8 @@
 """What follows when the machine's clock jumps: nothing waits for years that were a mistake, and none is asked about for them.
 
 A clock that goes back leaves dates too far ahead behind: they are pulled to their bounds, and work looks anew. One that goes far ahead
-makes each claim due at once: nobody is asked for an hour, within which it can be set right. Either is an alarm.
+makes each claim due at once: nobody is asked for an hour, within which it can be set right. Either is an alarm. What is dropped for its
+age is not dropped for an age that a jump made.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from observability import log
 from queues import circuits, clock, lanes, work
 from queues.database import DatabaseError, Transaction
 
-__all__ = ["DOUBTED_SECONDS", "LOOKED_AT_SECONDS", "doubted_until", "keep", "look"]
+__all__ = ["DOUBTED_SECONDS", "LOOKED_AT_SECONDS", "doubted_until", "keep", "look", "old_by"]
 
 _LOG = log.get("gateway.clock")
 LOOKED_AT_SECONDS = 10.0
@@ -84,10 +85,21 @@ def _span(profile: Profile) -> int:
 
 
 async def doubted_until(tx: Transaction, runtime: Runtime) -> int | None:
-    """Until when a clock that leapt ahead is not believed; None where it is."""
-    ahead = runtime.world.ahead
+    """Until when a clock that leapt ahead is not believed, also where it leapt since the last look; None where it is believed."""
+    now, ahead = runtime.world.micros(), runtime.world.ahead
     kept = await clock.standing(tx, TENANT)
-    if kept is None or kept.jump <= 0:
+    if kept is None:
         return None
+    if now - ahead - kept.seen_at > _AHEAD:
+        return now + DOUBTED_SECONDS * MICROSECOND
     until = kept.jumped_at + ahead + DOUBTED_SECONDS * MICROSECOND
-    return until if until > runtime.world.micros() else None
+    return until if kept.jump > 0 and until > now else None
+
+
+async def old_by(tx: Transaction, runtime: Runtime, kept_for: int) -> int | None:
+    """By when what is `kept_for` microseconds old was written down, whatever the clock did since; None where a jump lets nobody say."""
+    # A leap that is no longer than this is not told from a time in which nobody looked.
+    before = runtime.world.micros() - kept_for - _AHEAD
+    kept = await clock.standing(tx, TENANT)
+    jumped = kept is not None and kept.jump and kept.jumped_at + runtime.world.ahead > before
+    return None if jumped else before

@@ -313,8 +313,9 @@ _FALLS: Mapping[str, Mapping[str, str]] = {
     "rejected": {"claim": "received", "eligibility": "sent", "claim_status": "sent"},
     "quarantined": {"claim_report": "stored", "remittance": "stored"},
 }
-# From here a person may let a claim go into another interchange: no payer has said that it has it.
-_RELEASABLE = frozenset(("built", "in_doubt", "held", "sent"))
+# From here a person may let a claim go into another interchange: no payer has said that it has it. An acknowledgement names a control
+# number and no claim: where the payer had that number before, it was about another interchange.
+_RELEASABLE = frozenset(("built", "in_doubt", "held", "sent", "acknowledged"))
 OPEN: Mapping[str, frozenset[str]] = {
     "claim": frozenset(_CLAIM) - {"remitted"},
     "eligibility": frozenset(_INQUIRY) - {"answered"},

@@ -57,6 +57,10 @@ async def pull_back(
         now + longest_wait,
         tenant_id,
     )
+    # One from a time to come would be kept until then.
+    await tx.execute(
+        "UPDATE idempotency_keys SET created_at = $1 WHERE tenant_id = $2 AND created_at > $1", now, tenant_id
+    )
     return moved
 
 

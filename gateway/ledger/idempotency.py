@@ -91,6 +91,6 @@ async def release(tx: Transaction, tenant_id: str, transaction_id: str) -> None:
     )
 
 
-async def forget_older(tx: Transaction, now: int) -> int:
-    """Drop keys that are kept no longer; how many."""
-    return await tx.execute("DELETE FROM idempotency_keys WHERE created_at < $1", now - KEEP_MICROSECONDS)
+async def forget_older(tx: Transaction, before: int) -> int:
+    """Drop keys that were taken before a time; how many."""
+    return await tx.execute("DELETE FROM idempotency_keys WHERE created_at < $1", before)

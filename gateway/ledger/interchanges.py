@@ -7,6 +7,7 @@ import msgspec
 from queues.database import Row, Transaction
 
 __all__ = [
+    "NUMBER_TAKEN",
     "Interchange",
     "Member",
     "by_number",
@@ -24,6 +25,10 @@ __all__ = [
     "undecided",
     "unsettled",
 ]
+
+
+# Why an interchange is held whose control number its payer had before.
+NUMBER_TAKEN = "TA1 025 to an interchange that was sent once"
 
 
 class Interchange(msgspec.Struct, frozen=True):
@@ -199,15 +204,16 @@ async def set_state(tx: Transaction, made: Interchange, state: str, reason: str 
     )
 
 
-async def undecided(tx: Transaction, tenant_id: str, now: int) -> list[tuple[str, int]]:
-    """(route, number) of interchanges of claims that a person should have decided on by now."""
+async def undecided(tx: Transaction, tenant_id: str, now: int) -> list[tuple[str, bool, int]]:
+    """(route, whether `NUMBER_TAKEN` is why, number) of interchanges of claims that a person should have decided on by now."""
     rows = await tx.fetch(
-        "SELECT route_id, count(*) FROM interchanges WHERE tenant_id = $1 AND set_id = '837' AND state IN ('in_doubt', 'held')"
-        " AND decide_by <= $2 GROUP BY route_id ORDER BY route_id",
+        "SELECT route_id, reason = $3, count(*) FROM interchanges WHERE tenant_id = $1 AND set_id = '837' AND state IN ('in_doubt', 'held')"
+        " AND decide_by <= $2 GROUP BY route_id, reason = $3 ORDER BY route_id, reason = $3",
         tenant_id,
         now,
+        NUMBER_TAKEN,
     )
-    return [(row[0], row[1]) for row in rows]
+    return [(row[0], bool(row[1]), row[2]) for row in rows]
 
 
 async def in_doubt(

@@ -211,7 +211,7 @@ async def _ta1(tx: Transaction, done: _Applying, said: InterchangeAcknowledgemen
 
 async def _number_taken(tx: Transaction, done: _Applying, interchange: Interchange) -> None:
     """The payer had this number before, and we sent it once: our memory is short, as after a restored backup. A person looks."""
-    runtime, reason = done.runtime, "TA1 025 to an interchange that was sent once"
+    runtime, reason = done.runtime, interchanges.NUMBER_TAKEN
     await numbers.advance(tx, interchange.tenant_id, interchange.series, interchange.control_number + numbers.GUARD)
     answered = await evidence.of(tx, interchange.tenant_id, interchange.interchange_id)
     if interchange.state != "rejected" and not any(one.says == "received" for one in answered):

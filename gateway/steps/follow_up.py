@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 from gateway.asking import prepare_about
 from gateway.claim_kinds import kept_claim, span_of
-from gateway.clock import doubted_until
+from gateway.clock import doubted_until, old_by
 from gateway.inquiries import Prepared, commit_inquiry
 from gateway.ledger import idempotency, transactions
 from gateway.lifecycle import FollowUpAsked, FollowUpLeftToPerson
@@ -48,9 +48,15 @@ async def run(runtime: Runtime, item: Work) -> None:
         for failed in await asyncio.gather(*asking, return_exceptions=True):
             if failed is not None:
                 raise failed
-    await runtime.database.write(lambda tx: idempotency.forget_older(tx, runtime.world.micros()))
+    await runtime.database.write(lambda tx: _forget_keys(tx, runtime))
     await runtime.database.write(lambda tx: _again(tx, runtime, item, more=len(due) == _PAGE))
     runtime.wake.set()
+
+
+async def _forget_keys(tx: Transaction, runtime: Runtime) -> None:
+    before = await old_by(tx, runtime, idempotency.KEEP_MICROSECONDS)
+    if before is not None:
+        await idempotency.forget_older(tx, before)
 
 
 async def _due(tx: Transaction, runtime: Runtime, item: Work) -> list[transactions.Transaction]:

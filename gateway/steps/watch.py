@@ -72,9 +72,9 @@ async def _alarms(tx: Transaction, runtime: Runtime, item: Work) -> None:
     causes: dict[str, list[Cause]] = {f"silent {rung}": [] for rung in RUNGS}
     for payer_id, rung, count in await transactions.overdue(tx, TENANT):
         causes[f"silent {rung}"].append(Cause(payer_id, count, payer_id=payer_id))
-    causes["in doubt"] = [
-        Cause(route_id, count, route_id=route_id) for route_id, count in await interchanges.undecided(tx, TENANT, now)
-    ]
+    causes |= {"in doubt": [], "number taken": []}
+    for route_id, number_taken, count in await interchanges.undecided(tx, TENANT, now):
+        causes["number taken" if number_taken else "in doubt"].append(Cause(route_id, count, route_id=route_id))
     causes["unmatched"] = [
         Cause(route_id, count, route_id=route_id) for route_id, count in await inbound.waiting(tx, TENANT)
     ]

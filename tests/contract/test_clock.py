@@ -116,3 +116,23 @@ async def test_a_lease_that_was_taken_in_the_years_to_come_ends_after_the_longes
     # One within measure stays as it is.
     assert 0 == await database.write(lambda tx: work.pull_back_leases(tx, NOW + longest, longest))
     await database.write(lambda tx: work.finish(tx, taken))
+
+
+@pytest.mark.parametrize("leap", [3600 * SECOND, YEAR], ids=["an hour", "a year"])
+async def test_f30_of_two_who_hold_work_since_the_clock_leapt_one_finishes_it(database: SQLite, leap: int) -> None:
+    await database.write(lambda tx: work.enqueue(tx, "t", "w", "kind", "a", NOW, NOW))
+    (first,) = await database.write(lambda tx: work.lease(tx, database, "first", NOW, 60, 9))
+    # A second that comes twice, as clocks have it at a leap second, ends no lease.
+    assert [] == await database.write(lambda tx: work.lease(tx, database, "other", NOW - SECOND, 60, 9))
+    assert [] == await database.write(lambda tx: work.lease(tx, database, "other", NOW + 59 * SECOND, 60, 9))
+    (second,) = await database.write(lambda tx: work.lease(tx, database, "other", NOW + leap, 60, 9))
+    for late in (work.guard, work.finish):
+        with pytest.raises(work.LeaseLost):
+            await database.write(lambda tx, late=late: late(tx, first))
+    with pytest.raises(work.LeaseLost):
+        await database.write(lambda tx: work.renew(tx, first, NOW + 60 * SECOND, 60))
+    # The clock is set right: who has it keeps it, and no third comes in.
+    await database.write(lambda tx: work.pull_back(tx, NOW, NOW))
+    await database.write(lambda tx: work.pull_back_leases(tx, NOW, 600 * SECOND))
+    assert [] == await database.write(lambda tx: work.lease(tx, database, "third", NOW + 61 * SECOND, 60, 9))
+    await database.write(lambda tx: work.finish(tx, second))

@@ -155,10 +155,10 @@ def functional(
 ) -> str:
     """The 999 of an interchange: its verdict on each set (IK501 by ST02) and on the group (AK901)."""
     count = len(verdicts) if included is None else included
-    good = sum(code == "A" for code in verdicts.values())
+    good = sum(code in "AE" for code in verdicts.values())
     body = [f"AK1*HC*{interchange.control_number}*005010X222A1"]
     for control_number, code in verdicts.items():
-        body += [f"AK2*837*{control_number}*005010X222A1", f"IK5*{code}{'*5' if code == 'R' else ''}"]
+        body += [f"AK2*837*{control_number}*005010X222A1", f"IK5*{code}{'*5' if code in 'RM' else ''}"]
     body.append(f"AK9*{group}*{count}*{count}*{good}")
     lines = ["ST*999*0001*005010X231A1", *body, f"SE*{len(body) + 2}*0001"]
     gs = f"GS*FA*SANDBOX*CLAIMWIRE*20260105*1200*{number}*X*005010X231A1~"

@@ -1,9 +1,14 @@
-"""F31: the machine's clock runs ten years ahead, and back: nobody is asked for it, nothing waits for years, a person is told."""
+"""F30 and F31: the machine's clock runs ten years ahead, and back, or by an hour or a second, as clocks are changed: a claim is asked about
+once for each date, nothing waits for years, nothing is dropped for an age that it has not, a person is told.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,7 +17,7 @@ from gateway import clock
 from gateway.ledger import transactions
 from gateway.runtime import TENANT
 from gateway.serving import Running
-from gateway.world import MICROSECOND, from_micros
+from gateway.world import MICROSECOND, from_micros, to_micros
 from queues import work
 from queues.database import Transaction
 from tests.flows.doubtful import Doubtful, doubtful
@@ -144,3 +149,126 @@ async def test_f31_a_blip_between_two_looks_is_known_by_the_work_that_it_left(tm
         machine.jumped = 0.0
         await looks(up, "watch", "follow_up")
         assert await latest_work(up) <= up.runtime.world.micros() + DAY * MICROSECOND
+
+
+# --- F30 --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def new_york() -> Iterator[None]:
+    """The machine's own zone changes its clocks."""
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = "America/New_York"
+    time.tzset()
+    yield
+    if before is None:
+        del os.environ["TZ"]
+    else:
+        os.environ["TZ"] = before
+    time.tzset()
+
+
+def sets(machine: Machine, moment: int) -> None:
+    """The machine's clock says this (microseconds)."""
+    machine.jumped += (moment - machine.time_ns() // 1000) / MICROSECOND
+
+
+@pytest.mark.usefixtures("new_york")
+@pytest.mark.parametrize(
+    ("change", "by"),
+    [
+        ("2027-03-14T07:00:00", HOUR),
+        ("2027-11-07T06:00:00", -HOUR),
+        ("2028-02-29T00:00:00", DAY),
+        ("2028-12-31T23:59:59", -1.0),
+    ],
+    ids=["clocks go forward", "clocks go back", "leap day", "leap second"],
+)
+async def test_f30_a_date_that_falls_on_a_change_of_clocks_is_asked_for_once(
+    tmp_path: Path, machine: Machine, change: str, by: float
+) -> None:
+    day_14 = to_micros(datetime.fromisoformat(change).replace(tzinfo=UTC))
+    sets(machine, day_14 - round(14 * DAY * MICROSECOND))
+    async with doubtful(tmp_path, status=True) as payer:
+        claim = await payer.client.submit(claim_body("SILENT-1"))
+        await until(payer.client, claim, "sent")
+        due = await date_of(payer, claim)
+        # Fourteen times 24 hours, whatever is done to clocks on the wall meanwhile.
+        assert day_14 <= due < day_14 + HOUR * MICROSECOND
+
+        async def asked(moment: int) -> int:
+            sets(machine, moment)
+            await looks(payer.up, "follow_up")
+            return (await payer.story(claim)).count("followUpAsked")
+
+        for day in (6, 12):
+            assert 0 == await asked(due - round((14 - day) * DAY * MICROSECOND))
+        assert 0 == await asked(due - 60 * MICROSECOND)
+        assert 1 == await asked(due)
+        # As a machine has it whose clock follows what is on the wall, and that lives through the moment again.
+        step = round(by * MICROSECOND)
+        for moment in (due + step, due - abs(step), due - MICROSECOND, due, due + abs(step)):
+            assert 1 == await asked(moment)
+        again = await date_of(payer, claim)
+        assert due + 13 * DAY * MICROSECOND <= again <= due + 15 * DAY * MICROSECOND
+        for day in (6, 12):
+            assert 1 == await asked(due + round(day * DAY * MICROSECOND))
+        assert 2 == await asked(again)
+
+
+async def test_f30_a_leap_that_nobody_has_looked_at_yet_asks_nobody(tmp_path: Path, machine: Machine) -> None:
+    async with doubtful(tmp_path, status=True) as payer:
+        runtime = payer.up.runtime
+        claim = await payer.client.submit(claim_body("SILENT-1"))
+        await until(payer.client, claim, "sent")
+
+        async def doubts(tx: Transaction) -> bool:
+            row = await tx.row("SELECT 1 FROM work WHERE kind = 'follow_up' AND reason = 'the clock leapt ahead'")
+            return row is not None
+
+        machine.jumped = YEARS
+        runtime.wake.set()
+        async with asyncio.timeout(30):
+            while not await runtime.database.read(doubts):
+                await runtime.world.sleep(0.02)
+        machine.jumped = 0.0
+        await looks(payer.up, "follow_up", "watch")
+        assert {"followUpAsked", "overdue"}.isdisjoint(await payer.story(claim))
+        payer.passes(14 * DAY + 60)
+        await looks(payer.up, "follow_up")
+        assert 1 == (await payer.story(claim)).count("followUpAsked")
+
+
+async def test_f30_idempotency_keys_are_kept_for_their_time_whatever_the_clock_says(
+    tmp_path: Path, machine: Machine
+) -> None:
+    async with doubtful(tmp_path) as payer:
+
+        async def submitted(key: str) -> str:
+            return await payer.client.submit(claim_body(key), Idempotency_Key=key)
+
+        first = await submitted("PAID-1")
+        # The leap is believed after an hour, and again in the other year.
+        for jumped in (YEARS, YEARS + HOUR + 1, 2 * YEARS, 2 * YEARS + HOUR + 1):
+            machine.jumped = jumped
+            await looks(payer.up, "follow_up")
+            assert first == await submitted("PAID-1")
+        meanwhile = await submitted("PAID-2")
+        machine.jumped = 0.0
+        for day in range(0, 30, 6):
+            machine.jumped = day * DAY
+            await looks(payer.up, "follow_up")
+            assert [first, meanwhile] == [await submitted(key) for key in ("PAID-1", "PAID-2")]
+        # And they do end.
+        for day in range(30, 80, 6):
+            machine.jumped = day * DAY
+            await looks(payer.up, "follow_up")
+        assert 0 == await keys(payer)
+
+
+async def keys(payer: Doubtful) -> int:
+    """How many keys are kept."""
+    sql = "SELECT count(*) FROM idempotency_keys WHERE tenant_id = $1"
+    row = await payer.up.runtime.database.read(lambda tx: tx.row(sql, TENANT))
+    assert row is not None
+    return row[0]

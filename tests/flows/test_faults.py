@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.ledger import interchanges
+from gateway.runtime import TENANT
 from queues.database import Transaction
 from tests import synthetic
 from tests.flows.doubtful import doubtful, functional
@@ -19,25 +21,40 @@ LEAVES_SECONDS = 60
 GONE = "the route of this interchange is not configured"
 
 
-async def test_f25_a_999_that_rejects_one_set_of_several_rejects_its_claim_and_no_other(tmp_path: Path) -> None:
+@pytest.mark.parametrize("listed", ["both", "the rejected one"])
+@pytest.mark.parametrize(("group", "good", "bad"), [("P", "A", "R"), ("P", "E", "M"), ("E", "A", "R")])
+async def test_f25_a_999_that_rejects_one_set_of_several_rejects_its_claims_and_no_other(
+    tmp_path: Path, group: str, good: str, bad: str, listed: str
+) -> None:
     async with doubtful(tmp_path, window_seconds=1.0) as payer:
-        claims = await sent(payer, "PAID-1", "PAID-2", "PAID-3")
+        # Two receivers are two sets of one interchange; either has claims.
+        bodies = [claim_body(f"PAID-{n}") for n in range(4)]
+        for body in bodies[:2]:
+            body["receiver"]["organizationName"] = "SANDBOX OTHER PLAN"
+        claims = await asyncio.gather(*(payer.client.submit(body) for body in bodies))
         interchange = await payer.interchange(claims[0], "confirmed")
-        assert {interchange.interchange_id} == {(await payer.interchange(c)).interchange_id for c in claims}
-        numbers = await payer.up.runtime.database.read(
-            lambda tx: tx.fetch(
-                "SELECT transaction_id, control_number FROM members WHERE interchange_id = $1",
-                interchange.interchange_id,
-            )
+        held = await payer.up.runtime.database.read(
+            lambda tx: interchanges.members(tx, TENANT, interchange.interchange_id)
         )
-        sets = sorted({number for _, number in numbers})
-        rejected = sets[-1]
-        verdicts = {number: "R" if number == rejected else "A" for number in sets}
-        inbound_id = await payer.arrives(functional(interchange, verdicts, group="P"))
+        sets: dict[str, list[str]] = {}
+        for member in held:
+            sets.setdefault(member.control_number, []).append(member.transaction_id)
+        assert (sorted(claims), [2, 2]) == (sorted(c for one in sets.values() for c in one), [*map(len, sets.values())])
+        rejected, other = max(sets), min(sets)
+        verdicts = {other: good, rejected: bad} if listed == "both" else {rejected: bad}
+        inbound_id = await payer.arrives(functional(interchange, verdicts, group=group, included=2))
         assert "applied" == await file_state(payer, inbound_id)
-        for claim, number in numbers:
-            wanted = "rejected" if number == rejected else "acknowledged"
-            assert (claim, wanted) == (claim, (await payer.client.transaction(claim))["state"])
+        # A partial acceptance of the group says nothing of a set that it does not list.
+        spoken = listed == "both" or group == "E"
+        for number, state in ((rejected, "rejected"), (other, "acknowledged" if spoken else "sent")):
+            for claim in sets[number]:
+                found = await payer.client.transaction(claim)
+                assert (state, False) == (found["state"], found.get("conflict", False))
+        # The word on the others comes late, and moves none of those that were rejected.
+        if not spoken:
+            await payer.arrives(functional(interchange, {other: good}, group=group, included=2, number=3))
+        assert ["acknowledged"] * 2 == [(await payer.client.transaction(c))["state"] for c in sets[other]]
+        assert ["rejected"] * 2 == [(await payer.client.transaction(c))["state"] for c in sets[rejected]]
 
 
 @pytest.mark.parametrize("wrong", ["BPR02", "PLB"])

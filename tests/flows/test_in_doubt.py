@@ -13,14 +13,15 @@ from typer.testing import CliRunner
 from adapters.protocol import Context, Outbound, Outcome
 from gateway.cli import app
 from gateway.ledger import inbound, interchanges
-from gateway.runtime import TENANT
+from gateway.runtime import DATABASE_FILE, TENANT
 from gateway.steps import send
-from queues import numbers
+from queues import numbers, work
 from queues.database import Transaction
 from tests.flows.contract import Contract
 from tests.flows.doubtful import Doubtful, Quiet, doubtful, functional, ta1
 from tests.flows.service import Client, claim_body, until
 from tests.flows.test_access import key_with
+from tests.flows.test_alarms import alarms, looked
 
 
 async def sent(payer: Doubtful, *patients: str) -> list[str]:
@@ -142,14 +143,71 @@ async def test_f24_a_number_that_the_payer_had_before_our_only_sending_is_held_a
         assert (True, "sent") == (told["conflict"], told["state"])
         (doubt,) = await payer.doubts()
         assert doubt["overdue"]
+        # A person is told what it is a sign of, and not the same thing as another doubt besides.
+        await looked(payer)
+        (alarm,) = await alarms(payer.client)
+        assert ("number taken", 1, "sandbox") == (alarm["kind"], alarm["count"], alarm["routeId"])
+        assert "backup" in alarm["advice"]
         # What the payer has seen under later numbers is not used either.
         free = await payer.up.runtime.database.write(lambda tx: numbers.mint(tx, TENANT, held.series))
-        assert free > held.control_number + 9_000
+        assert free == held.control_number + numbers.GUARD + 1
+        # However long nobody decides, it is not sent again, and its claim goes in no other one.
+        for _ in range(3):
+            payer.passes(3 * 86_400)
+            await looked(payer)
+        assert ("held", 1) == ((await payer.interchange(claim)).state, (await payer.interchange(claim)).copies)
+        assert (1, held.interchange_id) == (
+            (await payer.seen())["interchanges"],
+            (await payer.interchange(claim)).interchange_id,
+        )
         # Nothing but a person's word lets the claim go on.
         await payer.decide(held.interchange_id, "rebuild")
         again = await payer.interchange(claim, "confirmed")
         assert again.control_number > free
         assert "decided" in await payer.story(claim)
+        await looked(payer)
+        assert [] == await alarms(payer.client)
+
+
+@pytest.mark.embedded
+async def test_f24_an_old_database_in_the_place_of_the_new_one_uses_no_number_twice_for_good(tmp_path: Path) -> None:
+    async with doubtful(tmp_path) as payer:
+        (first,) = await sent(payer, "PAID-1")
+        before = await payer.interchange(first, "confirmed")
+    old = (tmp_path / DATABASE_FILE).read_bytes()
+    async with doubtful(tmp_path) as payer:
+        lost = await payer.interchange((await sent(payer, "PAID-2"))[0], "confirmed")
+        assert lost.control_number == before.control_number + 1
+    (tmp_path / DATABASE_FILE).write_bytes(old)
+    async with doubtful(tmp_path) as payer:
+        (claim,) = await sent(payer, "PAID-3")
+        sending = await payer.interchange(claim, "confirmed")
+        assert lost.control_number == sending.control_number
+        # The 999 of the interchange that nobody here knows any more is taken for this one's: a number says no more.
+        await payer.arrives(functional(lost, {"0001": "A"}))
+        assert "acknowledged" == (await payer.client.transaction(claim))["state"]
+        # The payer says by itself that it had the number.
+        await collecting(payer)
+        held = await payer.interchange(claim, "held")
+        assert 1 == held.copies
+        await looked(payer)
+        assert "number taken" in [alarm["kind"] for alarm in await alarms(payer.client)]
+        # Others go on beyond all that may have been used.
+        after = await payer.interchange((await sent(payer, "PAID-4"))[0], "confirmed")
+        assert after.control_number == lost.control_number + numbers.GUARD + 1
+        await payer.decide(held.interchange_id, "rebuild")
+        again = await payer.interchange(claim, "confirmed")
+        assert again.control_number > after.control_number
+        assert [1] * 4 == list((await payer.seen())["claims"].values())
+
+
+async def collecting(payer: Doubtful) -> None:
+    """The payer's files are collected from now on."""
+    runtime = payer.up.runtime
+    runtime.use("sandbox", Quiet(probes=False, collects=True))
+    now = runtime.world.micros()
+    await runtime.database.write(lambda tx: work.enqueue(tx, TENANT, runtime.world.new_id(), "collect", "sandbox", now))
+    runtime.wake.set()
 
 
 async def test_f19_f20_an_outbox_in_the_wrong_order_and_twice_comes_to_the_same(tmp_path: Path) -> None:
