@@ -98,8 +98,11 @@ async def doubted_until(tx: Transaction, runtime: Runtime) -> int | None:
 
 async def old_by(tx: Transaction, runtime: Runtime, kept_for: int) -> int | None:
     """By when what is `kept_for` microseconds old was written down, whatever the clock did since; None where a jump lets nobody say."""
+    now, ahead = runtime.world.micros(), runtime.world.ahead
     # A leap that is no longer than this is not told from a time in which nobody looked.
-    before = runtime.world.micros() - kept_for - _AHEAD
+    before = now - kept_for - _AHEAD
     kept = await clock.standing(tx, TENANT)
-    jumped = kept is not None and kept.jump and kept.jumped_at + runtime.world.ahead > before
-    return None if jumped else before
+    if kept is None or now - ahead - kept.seen_at > _AHEAD:
+        # It may have leapt since the last look, in the middle of the work that asks.
+        return None
+    return None if kept.jump and kept.jumped_at + ahead > before else before
