@@ -181,7 +181,8 @@ def _change(subject: Transaction, fact: Fact, profile: Profile, now: int) -> Cha
     subject.version += 1
     subject.updated_at = now
     subject.state = change.state or subject.state
-    subject.heard = max(subject.heard, heard(fact))
+    # Of a claim that a person lets go into another interchange, nothing that was said before counts.
+    subject.heard = 0 if change.state == "accepted" else max(subject.heard, heard(fact))
     if isinstance(fact, Overdue):
         subject.overdue = fact.rung
     elif subject.overdue is not None and not is_silent(subject.state, subject.heard, subject.overdue):

@@ -21,7 +21,7 @@ from tests.flows.contract import Contract
 from tests.flows.doubtful import Doubtful, Quiet, doubtful, functional, ta1
 from tests.flows.service import Client, claim_body, until
 from tests.flows.test_access import key_with
-from tests.flows.test_alarms import alarms, looked
+from tests.flows.test_alarms import alarms, expects, looked
 
 
 async def sent(payer: Doubtful, *patients: str) -> list[str]:
@@ -199,6 +199,23 @@ async def test_f24_an_old_database_in_the_place_of_the_new_one_uses_no_number_tw
         again = await payer.interchange(claim, "confirmed")
         assert again.control_number > after.control_number
         assert [1] * 4 == list((await payer.seen())["claims"].values())
+
+
+async def test_what_was_said_of_the_interchange_before_counts_for_nothing_in_the_next(tmp_path: Path) -> None:
+    async with doubtful(tmp_path) as payer:
+        expects(payer)
+        (claim,) = await sent(payer, "PAID-1")
+        first = await payer.interchange(claim, "confirmed")
+        await payer.arrives(functional(first, {"0001": "A"}))
+        assert ("999", "said") in await ladder(payer, claim)
+        await payer.arrives(ta1(first, "R", "025"))
+        await payer.decide((await payer.interchange(claim, "held")).interchange_id, "rebuild")
+        await until(payer.client, claim, "sent")
+        assert ("999", "awaited") in await ladder(payer, claim)
+
+
+async def ladder(payer: Doubtful, claim: str) -> list[tuple[str, str]]:
+    return [(one["rung"], one["state"]) for one in (await payer.client.trace(claim))["ladder"]]
 
 
 async def collecting(payer: Doubtful) -> None:
