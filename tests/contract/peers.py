@@ -28,6 +28,7 @@ __all__ = [
     "CoreMimePeer",
     "CorePeer",
     "DialectPeer",
+    "DialectPollingPeer",
     "RestPeer",
     "SandboxFilesPeer",
     "SandboxPeer",
@@ -130,6 +131,41 @@ class DialectPeer(HttpPeer):
     async def _remove(self, request: web.Request) -> web.Response:
         known = self.files.pop(request.match_info["name"], None) is not None
         return _json({"status": "success"}) if known else _json({"status": "ERROR", "errors": [{"code": "404"}]}, 404)
+
+
+class DialectPollingPeer(DialectPeer):
+    """One without a mailbox: what it has is listed by polling, and stays."""
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        return [
+            *super().routes()[:3],
+            web.get("/2023-08-01/polling/transactions", self._poll),
+            web.get("/2023-08-01/transactions/{name}/input", self._give),
+        ]
+
+    def settings(self, host: str, port: int) -> Mapping[str, str]:
+        return {**super().settings(host, port), "reports": "polling"}
+
+    async def _poll(self, request: web.Request) -> web.Response:
+        """A page has one item; there is always a token."""
+        assert request.query["startDateTime" if "pageToken" not in request.query else "pageToken"]
+        after = int(request.query.get("pageToken", "0"))
+        items = [
+            {
+                "transactionId": name,
+                "fileExecutionId": f"file-{name}",
+                "direction": "INBOUND",
+                "processedAt": "2026-01-05T08:00:00.000Z",
+                "x12": {"metadata": {"transaction": {"transactionSetIdentifier": "835"}}},
+                "artifacts": [{
+                    "artifactType": "application/edi-x12",
+                    "usage": "input",
+                    "url": f"https://core.clearing.example/2023-08-01/transactions/{name}/input",
+                }],
+            }
+            for name in [*self.files][after : after + 1]
+        ]  # fmt: skip
+        return _json({"items": items, "nextPageToken": str(after + len(items))})
 
 
 class _Remembering(Payer):

@@ -12,10 +12,15 @@ import pytest
 
 from adapters import registry, settings
 from adapters.contract import CUTS, AdapterContract, Peer, cuts_of, serving
+from adapters.contract.samples import offered
+from adapters.contract.trips import collected, refusing
+from adapters.protocol import Inbound
+from adapters.transports.trouble import ExchangeFailed
 from tests.contract.peers import (
     CoreMimePeer,
     CorePeer,
     DialectPeer,
+    DialectPollingPeer,
     RestPeer,
     SandboxFilesPeer,
     SftpPeer,
@@ -46,6 +51,43 @@ class TestDialect(AdapterContract):
     async def peer(self, folder: Path) -> AsyncGenerator[Peer, None]:
         async with serving(DialectPeer()) as payer:
             yield payer
+
+
+class TestDialectPolling(AdapterContract):
+    """Where an upstream has no mailbox nothing is settled there, and so what it has stays."""
+
+    adapter = registry.load("dialect")
+
+    @asynccontextmanager
+    async def peer(self, folder: Path) -> AsyncGenerator[Peer, None]:
+        async with serving(DialectPollingPeer()) as payer:
+            yield payer
+
+    async def test_files_come_oldest_first_whole_and_stay_until_they_are_settled(self, tmp_path: Path) -> None:
+        files = offered(3)
+        async with self.on(tmp_path) as on:
+            for name, payload in files.items():
+                await on.peer.offer(name, payload)
+            for _ in range(2):
+                got = await collected(on)
+                assert list(files.values()) == [one.payload for one in got]
+                await self.adapter.settle(got[0], on.context)
+
+    async def test_settling_twice_is_the_same_as_once(self, tmp_path: Path) -> None:
+        async with self.on(tmp_path) as on:
+            await on.peer.offer("001.x12", offered(1)["001.x12"])
+            before = on.road.requests, on.road.up_bytes
+            for _ in range(2):
+                await self.adapter.settle(Inbound("R5001.x12", "001", b""), on.context)
+            assert before == (on.road.requests, on.road.up_bytes)
+            assert 1 == await on.peer.offered()
+
+    async def test_a_payer_that_is_away_is_told_and_not_taken_for_an_empty_outbox(self, tmp_path: Path) -> None:
+        async with self.on(tmp_path) as on:
+            with refusing() as nobody:
+                away = on.at("127.0.0.1", nobody.getsockname()[1])
+                with pytest.raises(ExchangeFailed):
+                    await anext(self.adapter.collect(away))
 
 
 class TestSandbox(AdapterContract):

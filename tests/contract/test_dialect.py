@@ -232,11 +232,11 @@ def listing(*names: str) -> Weather:
     return told(200, {"reports": names, "meta": {"senderId": "x"}})
 
 
-async def collected(*weather: Weather) -> tuple[list[tuple[str, bytes]], str, list[str]]:
+async def collected(*weather: Weather, **settings: str) -> tuple[list[tuple[str, bytes]], str, list[str]]:
     """What a collection gave, how it failed, and what was asked for."""
     got: list[tuple[str, bytes]] = []
     failure = text = ""
-    async with WeatherServer(*weather) as peer, context(peer.url) as route:
+    async with WeatherServer(*weather) as peer, context(peer.url, settings=settings) as route:
         try:
             async for one in adapter.collect(route):
                 got.append((one.reference, one.payload))  # noqa: PERF401 - what came before a failure counts
@@ -303,6 +303,124 @@ async def test_a_report_is_taken_out_and_again_is_the_same_as_once(status: int) 
         for _ in range(2):
             await adapter.settle(Inbound("X3a/b", "x", b""), route)
     assert [("DELETE", "/medicalnetwork/reports/v2/X3a%2Fb")] * 2 == [(r.method, r.path) for r in peer.received]
+
+
+# --- polling ---
+
+BARE = REPORT[REPORT.index("ST*") : REPORT.index("GE*")]
+POLLING = {"reports": "polling"}
+
+
+def polled(name: str, set_id: str = "277", **changes: Any) -> dict[str, Any]:
+    """An item of polling, as a hosted service has it."""
+    return {
+        "transactionId": name,
+        "direction": "INBOUND",
+        "processedAt": "2026-01-04T09:30:00.000Z",
+        "x12": {
+            "metadata": {"transaction": {"transactionSetIdentifier": set_id}, "functionalGroup": {"release": None}}
+        },
+        "artifacts": [
+            {"artifactType": "application/json", "url": "https://core.clearing.example/output"},
+            {"artifactType": "application/edi-x12", "url": f"https://core.clearing.example/t/{name}/input?x=1"},
+        ],
+    } | changes
+
+
+def page(*items: dict[str, Any], token: str | None = None) -> Weather:
+    return told(200, {"items": items, "nextPageToken": token})
+
+
+async def polled_from(*weather: Weather, **told: str) -> tuple[list[tuple[str, bytes]], str, list[str]]:
+    got, failure, asked = await collected(*weather, **POLLING, **told)
+    return got, failure, [path.removeprefix("/2023-08-01") for path in asked]
+
+
+async def test_polling_looks_back_and_goes_on_by_tokens_until_nothing_is_left() -> None:
+    file = answers(200, REPORT.encode())
+    first, second = page(polled("a"), token="7"), page(polled("b", "835"), token="8")
+    got, failure, asked = await polled_from(first, file, second, file, page(token="8"), look_back_hours="24")
+    assert ([("a", REPORT.encode()), ("b", REPORT.encode())], "") == (got, failure)
+    assert [
+        "/polling/transactions?startDateTime=2026-01-04T09:30:00Z&pageSize=100", "/t/a/input?x=1",
+        "/polling/transactions?pageToken=7&pageSize=100", "/t/b/input?x=1",
+        "/polling/transactions?pageToken=8&pageSize=100",
+    ] == asked  # fmt: skip
+
+
+async def test_a_token_that_does_not_move_ends_the_look() -> None:
+    file = answers(200, REPORT.encode())
+    got, failure, asked = await polled_from(page(polled("a"), token="7"), file, page(polled("b"), token="7"), file)
+    assert (["a", "b"], "", 4) == ([name for name, _ in got], failure, len(asked))
+
+
+STATUS = {
+    "metadata": {"transaction": {"transactionSetIdentifier": "277"}, "functionalGroup": {"release": "005010X212"}}
+}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        polled("a", "271"),
+        polled("a", "837", direction="OUTBOUND"),
+        polled("a", direction="OUTBOUND"),
+        polled("a", x12=STATUS),
+        polled("a", x12=None),
+        polled("a", artifacts=None),
+        polled("a", artifacts=[{"artifactType": "application/json", "url": "https://core.clearing.example/a"}]),
+        polled("a", processedAt="2026-01-01T09:30:00Z"),
+    ],
+    ids=["271", "837", "sent", "status", "no X12", "no artifacts", "JSON", "long ago"],
+)
+async def test_what_is_no_report_of_that_time_is_not_fetched(other: dict[str, Any]) -> None:
+    got, failure, asked = await polled_from(page(other))
+    assert ([], "", 1) == (got, failure, len(asked))
+
+
+async def test_of_many_transactions_in_one_file_the_file_comes_once() -> None:
+    items = (polled("a", fileExecutionId="f"), polled("b", "835", fileExecutionId="f"))
+    got, failure, asked = await polled_from(page(*items), answers(200, REPORT.encode()))
+    assert ([("a", REPORT.encode())], "", 2) == (got, failure, len(asked))
+
+
+async def test_a_set_without_its_envelope_is_asked_for_as_the_file_that_it_came_in() -> None:
+    bare, file = answers(200, BARE.encode()), answers(200, REPORT.encode())
+    got, failure, asked = await polled_from(page(polled("a", fileExecutionId="f/1")), bare, file)
+    assert ([("a", REPORT.encode())], "", "/executions/f%2F1/input") == (got, failure, asked[-1])
+    got, failure, _ = await polled_from(page(polled("a")), bare)
+    assert [] == got
+    assert failure
+
+
+@pytest.mark.parametrize("by", ["body", "header"])
+async def test_a_document_on_the_host_that_the_route_names_is_fetched_without_the_key(by: str) -> None:
+    async with WeatherServer(answers(200, REPORT.encode())) as store:
+        where, host = f"{store.url}/d?signed=1", store.url.removeprefix("http://")
+        away = told(302, {"documentDownloadUrl": where}) if by == "body" else answers(302, b"", f"Location: {where}")
+        got, failure, _ = await polled_from(page(polled("a")), away, documents_host=host)
+        assert ([("a", REPORT.encode())], "") == (got, failure)
+        assert [("GET", "/d?signed=1")] == [(r.method, r.path) for r in store.received]
+        assert "authorization" not in store.received[0].headers
+
+
+@pytest.mark.parametrize("host", ["", "elsewhere.example", "127.0.0.1"])
+async def test_a_document_on_another_host_is_told_and_not_fetched(host: str) -> None:
+    async with WeatherServer(answers(200, REPORT.encode())) as store:
+        away = told(302, {"documentDownloadUrl": f"{store.url}/d"})
+        items, file = page(polled("a"), polled("b")), answers(200, REPORT.encode())
+        got, failure, _ = await polled_from(items, away, file, documents_host=host)
+        assert (["b"], []) == ([name for name, _ in got], store.received)
+        assert failure
+
+
+@pytest.mark.parametrize(
+    "weather", [answers(200), answers(200, PAGE), told(200, {"items": None}), answers(401), cuts()]
+)
+async def test_polling_that_cannot_be_read_fails_rather_than_looks_empty(weather: Weather) -> None:
+    got, failure, _ = await polled_from(weather)
+    assert [] == got
+    assert failure
 
 
 # --- what is passed on ---

@@ -79,6 +79,20 @@ async def test_a_claim_its_acknowledgements_and_its_remittance_travel_whole_thro
         assert [1] == list((await on.seen()).values())
 
 
+async def test_reports_come_by_polling_as_well_and_change_nothing_when_they_come_again(tmp_path: Path) -> None:
+    async with upstream(tmp_path, reports="polling") as on:
+        claim = await on.submitted(PROFESSIONAL, claim_body("PAID-1"))
+        await until(on.client, claim, "received", "pending", "finalized")
+        await until(on.above, await on.claim_above(), "received", "pending", "finalized")
+        await on.above.forward(5)
+        await until(on.client, claim, "remitted")
+        before = (await on.client.trace(claim))["events"]
+        await on.comes_again()
+        assert before == (await on.client.trace(claim))["events"]
+        # The mailbox is as it was.
+        assert 2 == len((await on.above.get(f"{NETWORK}/reports/v2")).json["reports"])
+
+
 async def test_the_upstream_gets_the_committed_bytes_under_the_id_of_the_interchange(tmp_path: Path) -> None:
     async with upstream(tmp_path) as on:
         claim = await on.submitted(PROFESSIONAL, claim_body("PAID-1"))

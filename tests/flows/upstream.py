@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -112,6 +113,15 @@ class Upstream:
     async def carried(self, claim: str) -> list[Interchange]:
         return await self.here.runtime.database.read(lambda tx: interchanges.of_transaction(tx, TENANT, claim))
 
+    async def comes_again(self) -> None:
+        """Wait until a file was collected that had been collected before."""
+        told = 'claimwire_inbound_files_total{route_id="upstream",state="repeated"}'
+        async with asyncio.timeout(30):
+            while True:
+                if told in (await self.client.get("/metrics")).body.decode():
+                    return
+                await asyncio.sleep(0.05)
+
     async def sets_above(self) -> list[tuple[str, str]]:
         """ST01 and the transaction of everything that the upstream has to tell."""
         items = (await self.above.get("/2023-08-01/polling/transactions")).json["items"]
@@ -130,7 +140,9 @@ class Upstream:
 
 
 @asynccontextmanager
-async def upstream(folder: Path, *, status: bool = True, **changes: Any) -> AsyncGenerator[Upstream]:
+async def upstream(
+    folder: Path, *, status: bool = True, reports: str = "mailbox", **changes: Any
+) -> AsyncGenerator[Upstream]:
     """`status` says whether the payer may be asked about claims."""
     async with in_process(folder / "above") as (above, there), _wire(there.url) as wire:
         told: dict[str, Any] = {"batch_window_seconds": 0.05, "poll_seconds": 0.2, "duplicates": "idempotency_key"}
@@ -140,7 +152,7 @@ async def upstream(folder: Path, *, status: bool = True, **changes: Any) -> Asyn
             usage="T",
             sender_id="ALDERFP",
             receiver_id="CLEARING",
-            settings={"url": f"{wire.url}/2024-04-01/change"},
+            settings={"url": f"{wire.url}/2024-04-01/change", "reports": reports},
             secrets={"key": above.key or ""},
             **told | changes,
         )
