@@ -359,25 +359,24 @@ async def due_for_follow_up(tx: Tx, tenant_id: str, now: int, limit: int) -> lis
 _BELOW: dict[Rung, tuple[Rung, ...]] = {"999": (), "277CA": ("999",), "835": ("999", "277CA")}
 
 
-def _listed(names: Sequence[str]) -> str:
-    """Words of ours as a list in SQL."""
-    return ", ".join(f"'{name}'" for name in names)
-
-
-def _told_less(below: Sequence[str]) -> str:
-    """That a claim is told silent on none but these rungs. PostgreSQL takes no empty list."""
-    return f"overdue IS NULL OR overdue IN ({_listed(below)})" if below else "overdue IS NULL"
-
-
+# For each state, and for each rung that may have been told before, a range of one index, of which the first are read.
 _SILENT = {
-    rung: f"{_SELECT} WHERE tenant_id = $1 AND payer_id = $2 AND kind = 'claim' AND state IN ({_listed(silent_states(rung))})"
-    f" AND sent_at <= $3 AND ({_told_less(below)}) ORDER BY sent_at LIMIT $4"
+    rung: " UNION ALL ".join(
+        f"SELECT * FROM ({_SELECT} WHERE tenant_id = $1 AND payer_id = $2 AND kind = 'claim' AND state = '{state}'"
+        f" AND coalesce(overdue, '') = '{told}' AND sent_at <= $3 ORDER BY sent_at LIMIT $4) AS part"
+        for state in silent_states(rung)
+        for told in ("", *below)
+    )
+    + " LIMIT $4"
     for rung, below in _BELOW.items()
 }
 
 
 async def silent(tx: Tx, tenant_id: str, payer_id: str, rung: Rung, sent_by: int, limit: int) -> list[Transaction]:
-    """Claims that were sent to a payer by that time, of which it has not spoken on a rung and that are not told so yet, longest first."""
+    """Claims that were sent to a payer by that time, of which it has not spoken on a rung and that are not told so yet.
+
+    Up to `limit`; no more than those are read, however many are told already.
+    """
     rows = await tx.fetch(_SILENT[rung], tenant_id, payer_id, sent_by, limit)
     return [_transaction(row) for row in rows]
 
@@ -396,14 +395,33 @@ async def asked(tx: Tx, tenant_id: str, transaction_ids: Sequence[str]) -> set[s
     return found
 
 
-async def overdue(tx: Tx, tenant_id: str) -> list[tuple[str, Rung, int]]:
-    """(payer, rung, number) of claims on which a payer is silent beyond its time."""
-    rows = await tx.fetch(
-        "SELECT payer_id, overdue, count(*) FROM transactions WHERE tenant_id = $1 AND overdue IS NOT NULL"
-        " GROUP BY payer_id, overdue ORDER BY payer_id",
+async def overdue_after(tx: Tx, tenant_id: str, payer_id: str, rung: str) -> tuple[str, Rung] | None:
+    """The next payer and rung, behind these, on which it is silent beyond its time; None where there is no further one."""
+    row = await tx.row(
+        "SELECT payer_id, overdue FROM (SELECT payer_id, overdue FROM transactions WHERE tenant_id = $1 AND payer_id = $2 AND overdue > $3"
+        " ORDER BY overdue LIMIT 1) AS same UNION ALL SELECT payer_id, overdue FROM (SELECT payer_id, overdue FROM transactions"
+        " WHERE tenant_id = $1 AND payer_id > $2 AND overdue IS NOT NULL ORDER BY payer_id, overdue LIMIT 1) AS further LIMIT 1",
         tenant_id,
+        payer_id,
+        rung,
     )
-    return [(row[0], row[1], row[2]) for row in rows]
+    return (row[0], row[1]) if row else None
+
+
+async def count_overdue(
+    tx: Tx, tenant_id: str, payer_id: str, rung: Rung, after: str, limit: int
+) -> tuple[int, str | None]:
+    """How many claims a payer is silent on, on a rung: up to `limit` behind an id, and the last one's; None where there is none."""
+    row = await tx.row(
+        "SELECT count(*), max(transaction_id) FROM (SELECT transaction_id FROM transactions WHERE tenant_id = $1 AND payer_id = $2"
+        " AND overdue = $3 AND transaction_id > $4 ORDER BY transaction_id LIMIT $5) AS part",
+        tenant_id,
+        payer_id,
+        rung,
+        after,
+        limit,
+    )
+    return (row[0], row[1]) if row else (0, None)
 
 
 async def follow_ups(tx: Tx, tenant_id: str, until: int, after: tuple[int, str], limit: int) -> list[Transaction]:
