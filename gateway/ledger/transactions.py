@@ -364,35 +364,36 @@ async def due_for_follow_up(tx: Tx, tenant_id: str, now: int, limit: int) -> lis
     return [_transaction(row) for row in rows]
 
 
-def _listed(names: Sequence[str]) -> str:
-    """Words of ours as a list in SQL."""
-    return ", ".join(f"'{name}'" for name in names)
-
-
-def _told_less(below: Sequence[str]) -> str:
-    """That a claim is told silent on none but these rungs. PostgreSQL takes no empty list."""
-    return f"overdue IS NULL OR overdue IN ({_listed(below)})" if below else "overdue IS NULL"
+# As the index `silent_above` says it: a claim in a state that a word on a lower rung may have brought about.
+_ABOVE = "((state = 'acknowledged' AND heard = 1) OR (state = 'received' AND heard IN (1, 2, 3)))"
 
 
 def _silent_on(rung: Rung) -> str:
-    """`is_silent` in SQL, of whoever waits: an inquiry for its 277, a claim for all else."""
+    """`is_silent` in SQL, of whoever waits: an inquiry for its 277, a claim for all else.
+
+    For each state, and for each rung that may have been told before, a range of one index, of which the first are read. Who is silent on the rungs
+    below one already is told of this one, too.
+    """
     states, lifted = silent_states(rung)
     kind = "claim_status" if rung == "277" else "claim"
-    listed = _listed((*states, lifted) if lifted else states)
-    said = f" AND (heard > 0 OR state <> '{lifted}')" if lifted else ""
-    return f"kind = '{kind}' AND state IN ({listed}) AND heard < {number_of(rung)}{said}"
+    wanted = [f"kind = '{kind}' AND state = '{state}'" for state in states]
+    wanted += [f"{_ABOVE} AND state = '{lifted}' AND heard < {number_of(rung)}"] if lifted else []
+    return " UNION ALL ".join(
+        f"SELECT * FROM ({_SELECT} WHERE tenant_id = $1 AND payer_id = $2 AND {one} AND coalesce(overdue, '') = '{told}'"
+        " AND sent_at <= $3 ORDER BY sent_at LIMIT $4) AS part"
+        for one in wanted
+        for told in ("", *RUNGS[: RUNGS.index(rung)])
+    )
 
 
-# Who is silent on the rungs below one already is told of this one, too.
-_SILENT = {
-    rung: f"{_SELECT} WHERE tenant_id = $1 AND payer_id = $2 AND {_silent_on(rung)}"
-    f" AND sent_at <= $3 AND ({_told_less(RUNGS[: RUNGS.index(rung)])}) ORDER BY sent_at LIMIT $4"
-    for rung in RUNGS
-}
+_SILENT = {rung: f"{_silent_on(rung)} LIMIT $4" for rung in RUNGS}
 
 
 async def silent(tx: Tx, tenant_id: str, payer_id: str, rung: Rung, sent_by: int, limit: int) -> list[Transaction]:
-    """Claims, on the 277 inquiries, that were sent to a payer by that time, of which nothing was said on a rung and that are not told so yet, longest first."""
+    """Claims, on the 277 inquiries, that were sent to a payer by that time, of which nothing was said on a rung and that are not told so yet.
+
+    Up to `limit`; no more than those are read, however many are told already.
+    """
     rows = await tx.fetch(_SILENT[rung], tenant_id, payer_id, sent_by, limit)
     return [_transaction(row) for row in rows]
 
@@ -411,14 +412,33 @@ async def asked(tx: Tx, tenant_id: str, transaction_ids: Sequence[str]) -> set[s
     return found
 
 
-async def overdue(tx: Tx, tenant_id: str) -> list[tuple[str, Rung, int]]:
-    """(payer, rung, number) of claims and inquiries on which a payer is silent beyond its time."""
-    rows = await tx.fetch(
-        "SELECT payer_id, overdue, count(*) FROM transactions WHERE tenant_id = $1 AND overdue IS NOT NULL"
-        " GROUP BY payer_id, overdue ORDER BY payer_id",
+async def overdue_after(tx: Tx, tenant_id: str, payer_id: str, rung: str) -> tuple[str, Rung] | None:
+    """The next payer and rung, behind these, on which it is silent beyond its time; None where there is no further one."""
+    row = await tx.row(
+        "SELECT payer_id, overdue FROM (SELECT payer_id, overdue FROM transactions WHERE tenant_id = $1 AND payer_id = $2 AND overdue > $3"
+        " ORDER BY overdue LIMIT 1) AS same UNION ALL SELECT payer_id, overdue FROM (SELECT payer_id, overdue FROM transactions"
+        " WHERE tenant_id = $1 AND payer_id > $2 AND overdue IS NOT NULL ORDER BY payer_id, overdue LIMIT 1) AS further LIMIT 1",
         tenant_id,
+        payer_id,
+        rung,
     )
-    return [(row[0], row[1], row[2]) for row in rows]
+    return (row[0], row[1]) if row else None
+
+
+async def count_overdue(
+    tx: Tx, tenant_id: str, payer_id: str, rung: Rung, after: str, limit: int
+) -> tuple[int, str | None]:
+    """How many claims a payer is silent on, on a rung: up to `limit` behind an id, and the last one's; None where there is none."""
+    row = await tx.row(
+        "SELECT count(*), max(transaction_id) FROM (SELECT transaction_id FROM transactions WHERE tenant_id = $1 AND payer_id = $2"
+        " AND overdue = $3 AND transaction_id > $4 ORDER BY transaction_id LIMIT $5) AS part",
+        tenant_id,
+        payer_id,
+        rung,
+        after,
+        limit,
+    )
+    return (row[0], row[1]) if row else (0, None)
 
 
 async def follow_ups(tx: Tx, tenant_id: str, until: int, after: tuple[int, str], limit: int) -> list[Transaction]:

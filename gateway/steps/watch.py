@@ -23,6 +23,8 @@ __all__ = ["run"]
 _LOG = log.get("gateway.watch")
 _EVERY_SECONDS = 60
 _PAGE = 500
+# Of an index alone: a few milliseconds.
+_COUNTED = 10_000
 # A route that is down for less is no reason to wake anybody.
 _DOWN_SECONDS = 300
 # Alarms that come together are written about together.
@@ -37,20 +39,21 @@ async def run(runtime: Runtime, item: Work) -> None:
         for rung, span in reversed(payer.expects.clocks):
             while await _told(runtime, item, payer, rung, span):
                 pass
-    await runtime.database.write(lambda tx: _alarms(tx, runtime, item))
+    silent = await _overdue(runtime)
+    await runtime.database.write(lambda tx: _alarms(tx, runtime, item, silent))
     runtime.wake.set()
 
 
 async def _told(runtime: Runtime, item: Work, payer: Payer, rung: Rung, span: int) -> bool:
     """Tell a page of claims, or of inquiries, that nothing was said on this rung; whether there may be more. Mostly there is none, and nothing to commit."""
 
-    async def silent(tx: Transaction, now: int) -> list[transactions.Transaction]:
-        return await transactions.silent(tx, TENANT, payer.id, rung, now - span, _PAGE)
+    async def silent(tx: Transaction, now: int, limit: int) -> list[transactions.Transaction]:
+        return await transactions.silent(tx, TENANT, payer.id, rung, now - span, limit)
 
     async def tell(tx: Transaction) -> int:
         await work.guard(tx, item)
         now = runtime.world.micros()
-        found = await silent(tx, now)
+        found = await silent(tx, now, _PAGE)
         asked = await transactions.asked(tx, TENANT, [one.transaction_id for one in found])
         asks = rung not in ("277", "835")
         facts = [(one, Overdue(rung, asks=asks and one.transaction_id not in asked)) for one in found]
@@ -59,18 +62,38 @@ async def _told(runtime: Runtime, item: Work, payer: Payer, rung: Rung, span: in
             await work.enqueue(tx, TENANT, runtime.world.new_id(), "follow_up", TENANT, now)
         return len(found)
 
-    if not await runtime.database.read(lambda tx: silent(tx, runtime.world.micros())):
+    if not await runtime.database.read(lambda tx: silent(tx, runtime.world.micros(), 1)):
         return False
     count = await runtime.database.write(tell)
     _LOG.warning("payer silent", payer_id=payer.id, set_id=rung, count=count)
     return count == _PAGE
 
 
-async def _alarms(tx: Transaction, runtime: Runtime, item: Work) -> None:
+async def _overdue(runtime: Runtime) -> list[tuple[str, Rung, int]]:
+    """(payer, rung, number) of claims on which a payer is silent beyond its time, counted in pages: others have their turn in between."""
+    found: list[tuple[str, Rung, int]] = []
+    at: tuple[str, str] = "", ""
+    read = runtime.database.read
+    while (place := await read(lambda tx, at=at: transactions.overdue_after(tx, TENANT, *at))) is not None:
+        total, last = 0, ""
+        while last is not None:
+            count, last = await read(
+                lambda tx, last=last, place=place: transactions.count_overdue(tx, TENANT, *place, last, _COUNTED)
+            )
+            total += count
+            await runtime.world.sleep(0)
+        # Answers may have come for all of them between two looks.
+        if total:
+            found.append((*place, total))
+        at = place
+    return found
+
+
+async def _alarms(tx: Transaction, runtime: Runtime, item: Work, silent: list[tuple[str, Rung, int]]) -> None:
     await work.finish(tx, item)
     now = runtime.world.micros()
     causes: dict[str, list[Cause]] = {f"silent {rung}": [] for rung in RUNGS}
-    for payer_id, rung, count in await transactions.overdue(tx, TENANT):
+    for payer_id, rung, count in silent:
         causes[f"silent {rung}"].append(Cause(payer_id, count, payer_id=payer_id))
     causes |= {"in doubt": [], "number taken": []}
     for route_id, number_taken, count in await interchanges.undecided(tx, TENANT, now):

@@ -77,6 +77,21 @@ async def test_f29_silence_raises_one_alarm_for_all_claims_of_a_payer_and_asks_a
         assert closed["closedAt"]
 
 
+async def test_many_silent_claims_are_told_and_counted_in_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.steps.watch._PAGE", 2)
+    monkeypatch.setattr("gateway.steps.watch._COUNTED", 2)
+    async with doubtful(tmp_path, window_seconds=0.1) as payer:
+        expects(payer)
+        claims = [await payer.client.submit(claim_body(f"PAID-{n}")) for n in range(5)]
+        for claim in claims:
+            await until(payer.client, claim, "sent")
+        for hours, kind in ((25, "silent 999"), (24, "silent 277CA"), (45 * 24, "silent 835")):
+            await looked(payer, hours)
+            assert [(kind, 5)] == [(a["kind"], a["count"]) for a in await alarms(payer.client)]
+
+
 async def test_each_rung_has_its_clock_and_a_late_answer_ends_the_alarm(tmp_path: Path) -> None:
     async with doubtful(tmp_path) as payer:
         expects(payer)
