@@ -35,7 +35,7 @@ class Interchange(msgspec.Struct, frozen=True):
     """An outbound interchange. `series` is sender, receiver and usage.
 
     `state` is intent, on_wire, in_doubt, safe_to_resend, held, or for good confirmed, rejected or released: a person let its claims go
-    into another one. `copies` counts the attempts that may have reached the payer.
+    into another one. `copies` counts the attempts that may have reached the payer, `sent_at` is when the first of them was made.
     """
 
     tenant_id: str
@@ -139,7 +139,8 @@ async def record_attempt(tx: Transaction, made: Interchange, now: int) -> None:
 async def not_sent(tx: Transaction, made: Interchange, state: str, reason: str) -> None:
     """The attempt that was recorded last did not leave: back to where it stood, with a copy less that the payer may have."""
     await tx.execute(
-        "UPDATE interchanges SET state = $1, reason = $2, copies = copies - 1 WHERE tenant_id = $3 AND interchange_id = $4",
+        "UPDATE interchanges SET state = $1, reason = $2, copies = copies - 1, sent_at = CASE WHEN copies > 1 THEN sent_at END"
+        " WHERE tenant_id = $3 AND interchange_id = $4",
         state,
         reason,
         made.tenant_id,

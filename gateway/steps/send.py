@@ -23,7 +23,7 @@ from gateway.payers import Route
 from gateway.retry_rules import repeat_seconds
 from gateway.runtime import Runtime
 from gateway.steps.rerouting import moved
-from gateway.steps.settling import SETTLED, apply_to_members, doubt, hold, keep, may_send_again, settle
+from gateway.steps.settling import SETTLED, apply_to_members, doubt, has_lapsed, hold, keep, may_send_again, settle
 from gateway.steps.waiting import later, written
 from gateway.ways import feel, over
 from observability import log, tracing
@@ -83,7 +83,8 @@ async def _sent(runtime: Runtime, item: Work, loaded: _Loaded) -> None:
         set_id=interchange.set_id,
         interchange_id=interchange.interchange_id,
     ):
-        if interchange.state in ("on_wire", "in_doubt") and interchange.set_id == "837":
+        doubtful = interchange.state in ("on_wire", "in_doubt") or await has_lapsed(runtime, interchange, route)
+        if doubtful and interchange.set_id == "837":
             if not await may_send_again(runtime, item, interchange, route, outbound):
                 return
             loaded = replace(loaded, interchange=structs.replace(interchange, state="safe_to_resend"))

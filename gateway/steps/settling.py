@@ -26,9 +26,9 @@ from gateway.world import from_micros, to_micros
 from observability import log, tracing
 from queues import work
 from queues.database import Transaction
-from queues.work import Work
+from queues.work import SECOND, Work
 
-__all__ = ["SETTLED", "apply_to_members", "doubt", "hold", "keep", "know", "may_send_again", "settle"]
+__all__ = ["SETTLED", "apply_to_members", "doubt", "has_lapsed", "hold", "keep", "know", "may_send_again", "settle"]
 
 _LOG = log.get("gateway.settling")
 SETTLED = frozenset(("confirmed", "rejected", "held", "released"))
@@ -141,7 +141,7 @@ async def may_send_again(
     asking = None
     if not any(one.source == "question" for one in known):
         asking = await _prepare_question(runtime, interchange)
-    if route.duplicates != "none" and asking is None and not only_a_person:
+    if _knows_copies(runtime, interchange, route) and asking is None and not only_a_person:
         rule = f"duplicates: {route.duplicates}"
         return await runtime.database.write(lambda tx: _allow(tx, runtime, item, interchange, "rule", "unknown", rule))
     if looked + 1 < _LOOKS_MAX:
@@ -150,6 +150,26 @@ async def may_send_again(
         held = Held("the payer cannot say whether it has the interchange")
         await runtime.database.write(lambda tx: hold(tx, runtime, item, interchange, held))
     return False
+
+
+def _knows_copies(runtime: Runtime, interchange: Interchange, route: Route) -> bool:
+    """Whether the payer promised to know a copy of what was first sent then."""
+    if route.duplicates == "none":
+        return False
+    if route.duplicates_hours is None or interchange.sent_at is None:
+        return True
+    return runtime.world.micros() < interchange.sent_at + round(route.duplicates_hours * 3600 * SECOND)
+
+
+async def has_lapsed(runtime: Runtime, interchange: Interchange, route: Route) -> bool:
+    """Whether what was to leave once more by the payer's promise has waited, as for a route that is down, for longer than that holds."""
+    if interchange.state != "safe_to_resend" or not interchange.copies or _knows_copies(runtime, interchange, route):
+        return False
+    tenant_id, interchange_id = interchange.tenant_id, interchange.interchange_id
+    known = await runtime.database.read(lambda tx: evidence.of(tx, tenant_id, interchange_id))
+    # What let it leave: the rule, the payer's "absent", or a person.
+    let = (one.source for one in reversed(known) if one.source in ("rule", "person") or one.says == "absent")
+    return next(let, "") == "rule"
 
 
 async def _interrupted(tx: Transaction, runtime: Runtime, item: Work, interchange: Interchange) -> None:

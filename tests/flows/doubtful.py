@@ -127,12 +127,16 @@ async def doubtful(
     collects: bool = False,
     status: bool = False,
     window_seconds: float = 0.1,
+    duplicates_hours: float | None = None,
 ) -> AsyncGenerator[Doubtful]:
     """A service whose payer takes claims and, where it may, can be asked and gives files. Claims of one window leave together."""
     async with in_process(folder) as (client, up):
         directory = up.runtime.directory
         directory.routes["sandbox"] = msgspec.structs.replace(
-            directory.routes["sandbox"], duplicates=duplicates, batch_window_seconds=window_seconds
+            directory.routes["sandbox"],
+            duplicates=duplicates,
+            duplicates_hours=duplicates_hours,
+            batch_window_seconds=window_seconds,
         )
         takes = Transactions(claim_status="supported" if status else "not_supported")
         directory.payers["SANDBOX"] = msgspec.structs.replace(directory.payers["SANDBOX"], transactions=takes)

@@ -133,6 +133,41 @@ async def test_f23_a_duplicate_answer_to_a_copy_proves_that_the_first_arrived(tm
         assert "sent" == (await payer.client.transaction(claim))["state"]
 
 
+async def test_within_the_time_that_a_payer_knows_copies_the_same_bytes_leave_again(tmp_path: Path) -> None:
+    async with doubtful(tmp_path, duplicates="isa13", duplicates_hours=24) as payer:
+        await payer.weather("cut")
+        (claim,) = await sent(payer, "PAID-1")
+        assert 2 == (await payer.interchange(claim, "confirmed")).attempts
+        assert 1 == (await payer.seen())["interchanges"]
+
+
+async def test_past_the_time_that_a_payer_knows_copies_nothing_leaves_again(tmp_path: Path) -> None:
+    async with doubtful(tmp_path, duplicates="isa13", duplicates_hours=24) as payer:
+        # It was allowed in time, and then the payer was away for longer than it remembers.
+        await payer.weather("cut", "refuse-429", "refuse-429")
+        (claim,) = await sent(payer, "PAID-1")
+        await payer.interchange(claim, "safe_to_resend", copies=1)
+        payer.passes(25 * 3600)
+        for _ in range(10):
+            payer.passes(60)
+            await asyncio.sleep(0.1)
+        held = await payer.interchange(claim, "held")
+        assert 1 == held.copies
+        assert 1 == (await payer.seen())["interchanges"]
+
+
+async def test_time_that_a_payer_was_away_before_it_could_have_anything_does_not_count(tmp_path: Path) -> None:
+    async with doubtful(tmp_path, duplicates="isa13", duplicates_hours=24) as payer:
+        await payer.weather("refuse-429", "refuse-429", "cut")
+        claim = await payer.client.submit(claim_body("PAID-1"))
+        await payer.interchange(claim, "intent")
+        payer.passes(25 * 3600)
+        for _ in range(4):
+            payer.passes(60)
+            await asyncio.sleep(0.1)
+        assert 2 == (await payer.interchange(claim, "confirmed")).copies
+
+
 async def test_f24_a_number_that_the_payer_had_before_our_only_sending_is_held_and_passed_by(tmp_path: Path) -> None:
     async with doubtful(tmp_path) as payer:
         (claim,) = await sent(payer, "PAID-1")
