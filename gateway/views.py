@@ -134,10 +134,13 @@ class Views:
             return []
         now, found = self.runtime.world.micros(), list[TraceRung]()
         for rung, span in payer.expects.clocks:
+            if rung == "277":
+                # That is waited for from the asking on, by the inquiry.
+                continue
             by = subject.sent_at + span
             if subject.heard >= number_of(rung):
                 found.append(TraceRung(rung=rung, expected_by=_certain(by), state="said"))
-            elif rung != "277" and is_silent(subject.state, subject.heard, rung):
+            elif is_silent(subject.state, subject.heard, rung):
                 found.append(TraceRung(rung=rung, expected_by=_certain(by), state="overdue" if by < now else "awaited"))
         return found
 

@@ -70,6 +70,8 @@ async def test_f29_silence_raises_one_alarm_for_all_claims_of_a_payer_and_asks_a
             story = await payer.story(claim)
             assert 1 == story.count("overdue")
             assert story.index("overdue") < story.index("followUpAsked")
+            told = {one["rung"]: one["state"] for one in (await payer.client.trace(claim))["ladder"]}
+            assert {"999": "said", "277CA": "said", "835": "awaited"} == told
         await looked(payer)
         assert [] == await alarms(payer.client)
         (closed,) = await alarms(payer.client, "?closed=true")
