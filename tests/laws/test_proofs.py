@@ -109,6 +109,41 @@ def test_lines_count_on_behind_a_claim_whose_first_segment_is_missing(monkeypatc
     assert plain.findings == proved.findings
 
 
+@pytest.mark.parametrize("kind", ["837P", "837I", "837D"])
+@pytest.mark.parametrize("lines", [1, 2, 3])
+def test_a_claim_proved_with_its_first_line_begins_the_count_of_lines_again(
+    monkeypatch: pytest.MonkeyPatch, kind: str, lines: int
+) -> None:
+    """On levels 1 and 2 the proof of loop 2300 goes on into 2400: behind a claim of n lines one that begins with LX n + 1 is found."""
+    clean = set_segments(KINDS[kind][2])
+    claim = next(at for at, raw in enumerate(clean) if raw.startswith("CLM*"))
+    first = next(at for at, raw in enumerate(clean) if raw.startswith("LX*"))
+    after = next(at for at in range(first + 1, len(clean)) if clean[at].startswith(("LX*", "HL*", "CLM*")))
+    line = clean[first + 1 : after]
+
+    def claims(*begun: int) -> list[str]:
+        made = clean[:claim]
+        for number in begun:
+            for own in range(lines):
+                made += [*([] if own else clean[claim:first]), f"LX*{number + own}", *line]
+        return [*made, f"SE*{len(made) + 1}*{made[0].split('*')[2]}"]
+
+    wrong = claims(1, 1 + lines, 1, 1 + lines)
+    monkeypatch.setattr("x12.walk._PROVED_FROM", 2)
+    table = Table(guides.load(*KINDS[kind][:2]), STANDARD, Judgement(frozenset((1, 2))))
+    proved = Walk(table)
+    for segments in (claims(*[1] * 8), claims(*[1] * 8), wrong):
+        proved = Walk(table)
+        proved.feed(segments)
+        proved.end()
+    proof = next(s.proof for s in scopes(table) if s.loop.id == "2300")
+    assert proof is not None
+    assert ["CLM", "LX"] == [n.segment.id for n in proof.known if n.segment.id in ("CLM", "LX")]
+    assert [at for at, raw in enumerate(wrong, 1) if raw.startswith("LX*") and int(raw[3:]) > lines] == [
+        f.position for f in proved.findings if f.segment == "LX"
+    ]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_loops_of_a_clean_file_are_proved(kind: str) -> None:
     made, table = walked(kind, set_segments(KINDS[kind][2]), 2, times=3)
