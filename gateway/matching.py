@@ -1,7 +1,7 @@
 """Which claim of ours a payer means: by our number, its own, or the patient's account, and never by one that the others contradict.
 
 Our own number is nobody else's. A payer's number and a patient's account are only looked for among the claims of those who speak where the
-file came from; and where a file names two numbers that are those of two claims, nothing is guessed: that is for a person.
+file came from; so is the number that a clearinghouse between gave a claim (REF*D9 where it is not ours). Where a file names two numbers that are those of two claims, nothing is guessed: that is for a person.
 
 Sources: 005010X221A1 (CLP01, CLP07), 005010X214 and 005010X212 (REF*1K, REF*D9, REF*EJ and TRN02 of loop 2200D).
 """
@@ -53,9 +53,19 @@ def peer_of(directory: Directory, route: Route) -> Peer:
 
 
 async def claim_meant(
-    tx: Transaction, runtime: Runtime, peer: Peer, tenant_id: str, named: Named, *, not_in: Collection[str] = ()
+    tx: Transaction,
+    runtime: Runtime,
+    peer: Peer,
+    tenant_id: str,
+    named: Named,
+    *,
+    not_in: Collection[str] = (),
+    among: Collection[str] = (),
 ) -> transactions.Transaction | None:
-    """The one claim that a file from a peer means, or None. By the patient's account none is meant that is in one of the states `not_in`."""
+    """The one claim that a file from a peer means, or None. By the patient's account none is meant that is in one of the states `not_in`.
+
+    Where several are, it is the one of them `among` those that the file is about, or that has this number at the clearinghouse between.
+    """
 
     async def found(scope: search.Scope, value: str) -> dict[str, transactions.Transaction]:
         ids = await search.find(tx, runtime.vault, tenant_id, scope, value) if value.strip() else []
@@ -71,6 +81,9 @@ async def claim_meant(
     both = by_payer.keys() & by_patient.keys() if by_payer and by_patient else by_payer.keys() | by_patient.keys()
     meant = [by_payer.get(i) or by_patient[i] for i in both]
     alive = [c for c in meant if c.transaction_id in by_payer or c.state not in (_UNSENT, *not_in)]
+    if len(alive) > 1:
+        by_upstream = await found("upstream_number", named.claim_number)
+        alive = [c for c in alive if c.transaction_id in among or c.transaction_id in by_upstream]
     return alive[0] if len(alive) == 1 else None
 
 

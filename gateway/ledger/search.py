@@ -10,7 +10,9 @@ from queues.database import Transaction
 
 __all__ = ["Scope", "add", "find"]
 
-Scope = Literal["claim_number", "patient_control_number", "payer_control_number", "trace_number", "member_id"]
+Scope = Literal[
+    "claim_number", "patient_control_number", "payer_control_number", "upstream_number", "trace_number", "member_id"
+]
 
 
 async def add(

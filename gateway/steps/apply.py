@@ -75,6 +75,8 @@ class _Applying:
     matched: int = 0
     unmatched: int = 0
     faults: list[str] = field(default_factory=list[str])
+    # Claims of the interchanges of ours that the file acknowledges: what else it says is said of them.
+    about: set[str] = field(default_factory=set[str])
 
     @cached_property
     def peer(self) -> Peer:
@@ -239,6 +241,7 @@ async def _999(tx: Transaction, done: _Applying, said: GroupAcknowledgement) -> 
         return
     if not await _confirm(tx, done, interchange, "999"):
         return
+    done.about |= {m.transaction_id for m in held}
     for number in sent:
         accepted = said.verdict(number)
         if accepted is not None:
@@ -268,7 +271,7 @@ def _statuses(codes: tuple[StatusCode, ...]) -> list[str]:
 
 
 async def _meant(tx: Transaction, done: _Applying, named: Named, *not_in: str) -> transactions.Transaction | None:
-    return await claim_meant(tx, done.runtime, done.peer, done.file.tenant_id, named, not_in=not_in)
+    return await claim_meant(tx, done.runtime, done.peer, done.file.tenant_id, named, not_in=not_in, among=done.about)
 
 
 async def _happen(tx: Transaction, done: _Applying, subject: transactions.Transaction, fact: Fact) -> None:
@@ -315,10 +318,11 @@ async def _judged(
     report_id: str,
     source: Literal["payer", "clearinghouse"],
 ) -> None:
-    number = verdict.payer_claim_control_number
-    await search.add(
-        tx, done.runtime.vault, subject.tenant_id, subject.transaction_id, {"payer_control_number": number}
-    )
+    found_by: dict[search.Scope, str | None] = {"payer_control_number": verdict.payer_claim_control_number}
+    if subject.transaction_id in done.about:
+        # A clearinghouse that answers with its own acknowledgement tells what it calls the claim from here on.
+        found_by["upstream_number"] = verdict.clearinghouse_trace_number
+    await search.add(tx, done.runtime.vault, subject.tenant_id, subject.transaction_id, found_by)
     copied = verdict.accepted is False and {c.status for c in verdict.codes} == {_DUPLICATE_CLAIM}
     if copied and await _was_copied(tx, subject):
         # The copy was recognised: the claim that came first is the one that counts.

@@ -73,3 +73,20 @@ async def test_numbers_of_two_claims_mean_neither(tmp_path: Path) -> None:
             assert one == await meant(payer, "sandbox", Named("", "ICN-1", said))
         assert other == await meant(payer, "sandbox", Named("", "ICN-unknown", "PAID-2"))
         assert None is await meant(payer, "sandbox", Named("", "ICN-unknown", "0"))
+
+
+async def test_a_clearinghouses_number_tells_apart_and_names_nobody_by_itself(tmp_path: Path) -> None:
+    async with doubtful(tmp_path) as payer:
+        first = await sent(payer, "SANDBOX", "PAID-1", None)
+        runtime = payer.up.runtime
+        told = claim_body("PAID-1", charge="130")
+        second = await payer.client.submit({**told, "tradingPartnerServiceId": "SANDBOX"})
+        await until(payer.client, second, "sent")
+        for claim, number in ((first, "UP-1"), (second, "UP-2"), (first, "NONE"), (second, "NONE")):
+            await runtime.database.write(
+                lambda tx, c=claim, n=number: search.add(tx, runtime.vault, TENANT, c, {"upstream_number": n})
+            )
+        assert first == await meant(payer, "sandbox", Named("UP-1", "", "PAID-1"))
+        assert second == await meant(payer, "sandbox", Named("UP-2", "", "PAID-1"))
+        for named in (Named("UP-1"), Named("UP-1", "", "PAID-2"), Named("NONE", "", "PAID-1"), Named("", "", "PAID-1")):
+            assert None is await meant(payer, "sandbox", named)

@@ -118,6 +118,22 @@ async def test_a_claim_that_the_upstream_refuses_is_rejected_here_for_its_reason
         assert [] == await on.sets_above()
 
 
+async def test_claims_with_one_patient_control_number_are_told_apart_by_what_the_upstream_calls_them(
+    tmp_path: Path,
+) -> None:
+    async with upstream(tmp_path) as on:
+        claims: list[str] = []
+        for charge in ("120", "130"):
+            claims.append(await on.submitted(PROFESSIONAL, claim_body("PAID-1", charge=charge)))
+            await until(on.client, claims[-1], "received", "pending", "finalized")
+        await on.above.forward(5)
+        for claim in claims:
+            await until(on.client, claim, "remitted")
+        assert [] == (await on.client.get("/v1/unmatched")).json["items"]
+        assert ["120.00", "130.00"] == [charge for claim in claims for charge in await on.charges(claim)]
+        assert {1} == set((await on.seen()).values())
+
+
 async def test_a_question_about_a_claim_is_answered_through_both(tmp_path: Path) -> None:
     async with upstream(tmp_path) as on:
         claim = await on.submitted(PROFESSIONAL, claim_body("PAID-1"))

@@ -13,7 +13,7 @@ import aiohttp
 from aiohttp import web
 
 from gateway.config import Config
-from gateway.ledger import api_keys, interchanges
+from gateway.ledger import api_keys, claim_list, interchanges
 from gateway.ledger.interchanges import Interchange
 from gateway.payers import Payer, Route, Transactions
 from gateway.runtime import TENANT
@@ -131,6 +131,12 @@ class Upstream:
         """The one claim that the upstream took; its transaction there."""
         (claim,) = [transaction_id for set_id, transaction_id in await self.sets_above() if set_id == "837"]
         return claim
+
+    async def charges(self, claim: str) -> list[str]:
+        """CLP03 of each remittance of a claim here."""
+        runtime = self.here.runtime
+        paid = await runtime.database.read(lambda tx: claim_list.payments(tx, runtime.vault, TENANT, claim))
+        return [one.charge for one in paid.values()]
 
     async def submitted(self, path: str, body: dict[str, Any], payer: str = PAYER) -> str:
         """Submit a claim for a payer behind the upstream; its transaction here."""
