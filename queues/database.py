@@ -33,6 +33,7 @@ __all__ = [
     "GroupCommit",
     "InUse",
     "Migration",
+    "OutcomeUnknown",
     "SQLite",
     "Transaction",
     "Unique",
@@ -60,6 +61,10 @@ class DatabaseError(Exception):
 
 class DatabaseFull(DatabaseError):
     """No space, read-only, or an I/O error: new work must be refused."""
+
+
+class OutcomeUnknown(DatabaseError):
+    """Nobody can say now whether the transaction was kept."""
 
 
 class Unique(DatabaseError):

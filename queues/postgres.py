@@ -5,6 +5,7 @@ all writers from its first statement on. So a body that is right on the embedded
 the commits, and nothing fails for want of serialization. A node that hangs with the lock is cut off by the server.
 
 A COMMIT whose answer is lost is settled by the row that its transaction wrote: who has the lock after it sees whether that is there.
+So is one of which the server warns: where a standby is waited for, it breaks off the waiting and says COMMIT all the same.
 
 Sources: postgresql.org/docs/current/explicit-locking.html (advisory locks; each statement of READ COMMITTED sees what was committed
 before it), errcodes-appendix.html, sql-notify.html, runtime-config-wal.html#GUC-SYNCHRONOUS-COMMIT.
@@ -19,6 +20,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iter
 from contextlib import asynccontextmanager, suppress
 from contextvars import Context, copy_context
 from typing import Any, Literal, NamedTuple, TypeVar
+from urllib.parse import parse_qsl, urlencode, urlsplit
 from uuid import uuid4
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
@@ -29,6 +31,7 @@ from queues.database import (
     DatabaseFull,
     GroupCommit,
     Migration,
+    OutcomeUnknown,
     Row,
     Transaction,
     Unique,
@@ -49,8 +52,8 @@ _CHANNEL = "claimwire_work"
 _LOCK = 0x636C61696D776972
 _TRIES = 8
 _PAUSE_SECONDS, _PAUSE_SECONDS_MAX = 0.05, 1.0
-# How often it is asked what became of a COMMIT, at a second's distance: longer than a server takes to start again.
-_OUTCOME_TRIES = 60
+# For how long it is asked, once a second, what became of a COMMIT: longer than a server takes to start again.
+_OUTCOME_SECONDS = 60.0
 _CONNECT_SECONDS = 5.0
 # A statement of ours that takes longer has lost its server.
 _STATEMENT_SECONDS = 30.0
@@ -86,6 +89,8 @@ _AGAIN = frozenset(
     {"40001", "40P01", "53300", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "55P03", _READ_ONLY}
 )
 _FULL = frozenset({"53100", "53200", "58030", _READ_ONLY})
+# Class 01: a COMMIT that stands, but not as it was asked for.
+_WARNING = "01"
 _UNDONE = (_pg.TransactionRollbackError, _pg.IntegrityConstraintViolationError)
 
 
@@ -207,7 +212,7 @@ _Done = tuple[Any, "BaseException | None", _Statements]
 
 
 class PostgreSQL(GroupCommit):
-    """A PostgreSQL database behind a URL; `open` makes one. Several hosts may be named: the one that takes writes is found.
+    """A PostgreSQL database behind a URL; `open` makes one. Several hosts may be named: the one that takes writes is found, and stayed with.
 
     A node has one connection that writes, up to `readers` that read, and one that listens.
     """
@@ -217,6 +222,8 @@ class PostgreSQL(GroupCommit):
     def __init__(self, url: str, readers: int = 4) -> None:
         super().__init__(_BATCH_MAX)
         self._url = url
+        # A URL of each host, the one that was connected to last before the others.
+        self._hosts: list[str] = []
         self._node = uuid4().hex
         self._readers = asyncio.Semaphore(readers)
         self._idle: list[Any] = []
@@ -292,21 +299,35 @@ class PostgreSQL(GroupCommit):
 
     async def _connect(self, statement_seconds: float | None = _STATEMENT_SECONDS) -> Any:
         """A new connection to the server that takes writes; _Again when there is none now."""
+        failures: list[BaseException] = []
         try:
-            connection = await _pg.connect(
-                self._url,
-                timeout=_CONNECT_SECONDS,
-                command_timeout=statement_seconds,
-                # What the URL says of settings holds.
-                server_settings={k: v for k, v in _SETTINGS.items() if f"{k}=" not in self._url},
-                target_session_attrs="read-write",
-            )
+            self._hosts = self._hosts or _each_host(self._url)
+            for host in list(self._hosts):
+                try:
+                    connection = await self._connect_to(host, statement_seconds)
+                except (*_LOST, _pg.PostgresError) as error:
+                    failures.append(error)
+                    continue
+                self._hosts.remove(host)
+                self._hosts.insert(0, host)
+                return connection
         except ValueError:
             raise DatabaseError("the URL of the database cannot be read: postgresql://user@host:5432/name") from None
-        except (*_LOST, _pg.PostgresError) as error:
-            if _passes(error):
-                raise _Again(error) from None
-            raise _translated(error) from None
+        passing = [error for error in failures if _passes(error)]
+        if passing:
+            raise _Again(passing[0])
+        raise _translated(failures[0])
+
+    async def _connect_to(self, host: str, statement_seconds: float | None) -> Any:
+        connection = await _pg.connect(
+            host,
+            # Each has its own time: one that is gone without a word must not take that of the others.
+            timeout=_CONNECT_SECONDS,
+            command_timeout=statement_seconds,
+            # What the URL says of settings holds.
+            server_settings={k: v for k, v in _SETTINGS.items() if f"{k}=" not in self._url},
+            target_session_attrs="read-write",
+        )
         # Whatever the server's default is: what we tell durable is on its disk.
         await connection.execute(
             "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
@@ -390,7 +411,7 @@ class PostgreSQL(GroupCommit):
             raise
         notify = f"NOTIFY {_CHANNEL}; " if any(statements.announced for statements in kept) else ""
         try:
-            tag = await connection.execute(f"{notify}COMMIT")
+            clear = await _committed(connection, notify)
         except _UNDONE as error:
             await self._drop(connection, error)
             raise _Again(error) from None
@@ -401,8 +422,8 @@ class PostgreSQL(GroupCommit):
             if not await self._was_kept(commit_id):
                 raise _Again(error) from None
         else:
-            if tag != "COMMIT":
-                raise DatabaseError("the transaction was rolled back at its COMMIT")
+            if not clear and not await self._was_kept(commit_id):
+                raise _Again(ConnectionError("the server warned of a COMMIT"))
         return results
 
     async def _in_turn(self, connection: Any, batch: list[Waiting], begun: str) -> list[_Done]:
@@ -452,22 +473,28 @@ class PostgreSQL(GroupCommit):
             connection.terminate()
 
     async def _was_kept(self, commit_id: str) -> bool:
-        """Whether a COMMIT without an answer is one. Its transaction has ended once we have the lock it held."""
-        for attempt in range(_OUTCOME_TRIES):
-            if attempt:
-                await asyncio.sleep(_PAUSE_SECONDS_MAX)
+        """Whether a COMMIT without a clear answer is one. Its transaction has ended once we have the lock it held."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _OUTCOME_SECONDS
+        while True:
             with suppress(_Again):
                 connection = await self._connect()
                 try:
                     await _said(connection, f"BEGIN; SELECT pg_advisory_xact_lock({_LOCK})")
-                    found = await connection.fetchval("SELECT commit_id FROM commits WHERE node = $1", self._node)
-                    return found == commit_id
+                    found = await connection.fetchval(
+                        "UPDATE commits SET at = now() WHERE node = $1 RETURNING commit_id", self._node
+                    )
+                    # A standby that is waited for has all that came before, once it has this.
+                    if await _committed(connection):
+                        return found == commit_id
                 except (*_LOST, _pg.PostgresError) as error:
                     if not _passes(error):
                         raise _translated(error) from None
                 finally:
                     await _end(connection)
-        raise DatabaseError("the connection was lost at a COMMIT, and whether it was kept could not be found out")
+            if loop.time() >= until:
+                raise OutcomeUnknown("whether a COMMIT was kept could not be found out")
+            await asyncio.sleep(_PAUSE_SECONDS_MAX)
 
     # --- listening ----------------------------------------------------------------------------------------------------
 
@@ -527,6 +554,41 @@ async def _said(connection: Any, sql: str) -> None:
         if _passes(error):
             raise _Again(error) from None
         raise _translated(error) from None
+
+
+async def _committed(connection: Any, notify: str = "") -> bool:
+    """Commit; whether the server has nothing to warn of. DatabaseError where it rolled back."""
+    warned: list[str] = []
+
+    def hear(_: Any, message: Any) -> None:
+        if str(message.sqlstate or "").startswith(_WARNING):
+            warned.append(message.sqlstate)
+
+    connection.add_log_listener(hear)
+    try:
+        tag = await connection.execute(f"{notify}COMMIT")
+    finally:
+        connection.remove_log_listener(hear)
+    if tag != "COMMIT":
+        raise DatabaseError("the transaction was rolled back at its COMMIT")
+    return not warned
+
+
+def _each_host(url: str) -> list[str]:
+    """The URL of each host that a URL names, in its order."""
+    parts = urlsplit(url)
+    who, at, hosts = parts.netloc.rpartition("@")
+    query = dict(parse_qsl(parts.query))
+    if "," in hosts:
+        names = [(f"{who}{at}{host}", query) for host in hosts.split(",")]
+    elif "," in query.get("host", "") and not hosts:
+        named, ports = query["host"].split(","), query.get("port", "").split(",")
+        given = ports if len(ports) == len(named) else ports[:1] * len(named)
+        each = ({"host": host} | ({"port": port} if port else {}) for host, port in zip(named, given, strict=True))
+        names = [(parts.netloc, query | one) for one in each]
+    else:
+        return [url]
+    return [f"{parts.scheme}://{netloc}{parts.path}?{urlencode(said, safe='/')}" for netloc, said in names]
 
 
 def _setting(event: asyncio.Event) -> Callable[[object], None]:

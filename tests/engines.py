@@ -17,7 +17,7 @@ from pathlib import Path
 from queues.database import Database, Migration, SQLite, migrations_in
 from queues.postgres import PostgreSQL
 
-__all__ = ["Engine", "Server", "postgresql_missing", "queue_migrations"]
+__all__ = ["Engine", "Server", "Standby", "postgresql_missing", "queue_migrations"]
 
 _PLACES = ("/usr/lib/postgresql", "/usr/local", "/usr")
 _USER = "postgres"
@@ -55,16 +55,15 @@ class Server:
         if os.geteuid() == 0:
             user = pwd.getpwnam(_USER)
             os.chown(self.folder, user.pw_uid, user.pw_gid)
-        self._settings = {
-            "fsync": "off",
-            "listen_addresses": "",
-            "unix_socket_directories": str(self.folder),
-            **settings,
-        }
-        self._run("initdb", "-D", str(self.data), "-U", _USER, "-A", "trust", "-E", "UTF8", "--no-sync")
+        self._make()
+        said = {"fsync": "off", "listen_addresses": "", "unix_socket_directories": str(self.folder), **settings}
         with (self.data / "postgresql.conf").open("a") as file:
-            file.writelines(f"{name} = '{value}'\n" for name, value in self._settings.items())
+            file.writelines(f"{name} = '{value}'\n" for name, value in said.items())
         self.start()
+
+    def _make(self) -> None:
+        """The data that it begins with."""
+        self._run("initdb", "-D", str(self.data), "-U", _USER, "-A", "trust", "-E", "UTF8", "--no-sync")
 
     @property
     def data(self) -> Path:
@@ -104,8 +103,9 @@ class Server:
         raise AssertionError((self.folder / "log").read_text())
 
     def remove(self) -> None:
-        """Let it end, with all it holds."""
-        self.stop("immediate")
+        """Let it end, where it still runs, with all it holds."""
+        with suppress(subprocess.CalledProcessError):
+            self.stop("immediate")
         shutil.rmtree(self.folder)
 
     def sql(self, text: str, database: str = _USER) -> str:
@@ -127,6 +127,28 @@ class Server:
     def url(self, name: str) -> str:
         """The URL of a database."""
         return f"postgresql://{_USER}@/{name}?host={self.folder}"
+
+
+class Standby(Server):
+    """A server that follows another one by streaming, and answers who only reads, until it is promoted."""
+
+    def __init__(self, primary: Server) -> None:
+        self._primary = primary
+        super().__init__(cluster_name="standby")
+
+    def _make(self) -> None:
+        where = ("-h", str(self._primary.folder), "-U", _USER, "-D", str(self.data))
+        self._run("pg_basebackup", *where, "-R", "-X", "stream", "--checkpoint=fast", "--no-sync")
+
+    def waited_for(self) -> None:
+        """From now on a COMMIT of the primary waits until it is here."""
+        self._primary.sql("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
+        self._primary.sql("SELECT pg_reload_conf()")
+        self._primary.until("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'")
+
+    def promote(self) -> None:
+        """It takes writes now."""
+        self._run("pg_ctl", "promote", "-D", str(self.data), "-w")
 
 
 def queue_migrations() -> list[Migration]:

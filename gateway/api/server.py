@@ -41,7 +41,7 @@ from gateway.service import Service
 from gateway.views import Views
 from observability import log, tracing
 from queues import circuits
-from queues.database import DatabaseError, DatabaseFull, Transaction
+from queues.database import DatabaseError, DatabaseFull, OutcomeUnknown, Transaction
 
 __all__ = ["OPERATIONS", "SECURITY_HEADERS", "application"]
 
@@ -67,6 +67,10 @@ _KEY_KNOWN_SECONDS = 1.0
 _KEYS_KNOWN_MAX = 1_000
 _JSON = "application/json"
 _UNFORESEEN = "Something went wrong here. It was logged; nothing that was acknowledged is lost."
+_AWAY = "The database does not answer: nothing was taken."
+_UNKNOWN = (
+    "The database does not answer, and whether this was taken is not known: ask again with the same Idempotency-Key."
+)
 _BODILESS = frozenset(("GET", "HEAD", "DELETE"))
 _ANYTHING = frozenset(("text/plain", "application/octet-stream"))
 _CHARSETS = frozenset(("utf-8", "utf8", "us-ascii"))
@@ -226,7 +230,8 @@ class _Api:
                 return _full(refuse)
             case DatabaseError():
                 _LOG.error("database failed", operation=operation.id, exc_info=error)
-                return refuse(503, "The database does not answer: nothing was taken.", None, {"Retry-After": "5"})
+                unknown = isinstance(error, OutcomeUnknown)
+                return refuse(503, _UNKNOWN if unknown else _AWAY, None, {"Retry-After": "5"})
             case _:
                 _LOG.error("request failed", operation=operation.id, method=request.method, exc_info=error)
                 hop.set_status(Status(StatusCode.ERROR, type(error).__name__))
