@@ -35,6 +35,27 @@ async def test_a_question_gets_the_payers_own_answer_through_both(tmp_path: Path
         assert answer.json["x12"] == here.json["x12"]
 
 
+async def test_a_question_whose_payer_is_slow_is_answered_later_and_asked_once(tmp_path: Path) -> None:
+    async with upstream(tmp_path, answer_seconds=0.3) as on:
+        await on.weather(latencySeconds=1.0)
+        body = eligibility_body() | {"tradingPartnerServiceId": PAYER}
+        answer = await on.client.post(f"{NETWORK}/eligibility/v3", body)
+        assert 202 == answer.status, answer.body
+        ((_, above),) = await on.sets_above()
+        await until(on.above, above, "answered")
+        on.passes(120)
+        question = answer.headers["X-Transaction-Id"]
+        await until(on.client, question, "answered")
+        told = await on.client.get(f"/v1/transactions/{question}/answer")
+        assert "1" == told.json["benefitsInformation"][0]["code"]
+        # The second time it was the same request under the same key, and the upstream asked nobody again.
+        first, second = on.wire.posted
+        assert first == second
+        assert 1 == len(await on.sets_above())
+        # Nothing is left for a person to look into.
+        assert [] == (await on.client.get("/v1/unmatched")).json["items"]
+
+
 async def test_a_rejection_of_the_payers_is_an_answer_through_both(tmp_path: Path) -> None:
     async with upstream(tmp_path) as on:
         body = eligibility_body("SANDBOX-NOTFOUND-1") | {"tradingPartnerServiceId": PAYER}

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from gateway.ledger.interchanges import Interchange
 from gateway.payers import Payer, Route, Transactions
 from gateway.runtime import TENANT
 from gateway.serving import Running, running
+from gateway.world import SystemWorld
 from tests.flows.service import Client, in_process
 
 __all__ = ["PAYER", "STRANGER", "Posted", "Upstream", "Wire", "upstream"]
@@ -113,6 +115,20 @@ class Upstream:
     async def carried(self, claim: str) -> list[Interchange]:
         return await self.here.runtime.database.read(lambda tx: interchanges.of_transaction(tx, TENANT, claim))
 
+    async def weather(self, **weather: Any) -> None:
+        """What befalls those who come to the payer at the far end."""
+        assert self.there.sandbox is not None
+        payer = Client(self.there.sandbox.url, None)
+        assert 200 == (await payer.post("/weather", weather)).status
+        await payer.close()
+
+    def passes(self, seconds: float) -> None:
+        """Time passes here alone."""
+        world = self.here.runtime.world
+        assert isinstance(world, SystemWorld)
+        world.forward(timedelta(seconds=seconds))
+        self.here.runtime.wake.set()
+
     async def comes_again(self) -> None:
         """Wait until a file was collected that had been collected before."""
         told = 'claimwire_inbound_files_total{route_id="upstream",state="repeated"}'
@@ -147,10 +163,11 @@ class Upstream:
 
 @asynccontextmanager
 async def upstream(
-    folder: Path, *, status: bool = True, reports: str = "mailbox", **changes: Any
+    folder: Path, *, status: bool = True, reports: str = "mailbox", answer_seconds: float = 20, **changes: Any
 ) -> AsyncGenerator[Upstream]:
-    """`status` says whether the payer may be asked about claims."""
-    async with in_process(folder / "above") as (above, there), _wire(there.url) as wire:
+    """`status` says whether the payer may be asked about claims, `answer_seconds` how long the upstream waits for it."""
+    waits = Config(answer_seconds=answer_seconds)
+    async with in_process(folder / "above", waits) as (above, there), _wire(there.url) as wire:
         told: dict[str, Any] = {"batch_window_seconds": 0.05, "poll_seconds": 0.2, "duplicates": "idempotency_key"}
         route = Route(
             id="upstream",
