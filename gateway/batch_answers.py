@@ -56,9 +56,13 @@ async def wait(tx: Transaction, runtime: Runtime, check: Check, due_at: int, rea
 async def ask_again(
     tx: Transaction, runtime: Runtime, check: Check, due_at: int, until: int, reason: str, codes: Sequence[str] = ()
 ) -> None:
-    """Put a check back: it is asked again at `due_at`, or given up there where that is its end. Told in its story."""
+    """Put a check back: it is asked again at `due_at`, or given up there where that is its end. Told in its story.
+
+    Its place is free from now on: the route's other checks do not wait for it.
+    """
     check.until = until
     now = runtime.world.micros()
+    await wake_feed(tx, runtime, check.tenant_id, check.route_id, now, now)
     if await wait(tx, runtime, check, due_at, reason) and check.interchange_id is not None:
         subject = await transactions.get(tx, check.tenant_id, check.check_id)
         at, end = moment(due_at) or "", moment(until) or ""

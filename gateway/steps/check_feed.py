@@ -31,7 +31,7 @@ async def _feed(tx: Transaction, runtime: Runtime, item: Work) -> bool:
     await work.finish(tx, item)
     due_at = await checks.next_due(tx, tenant_id, route_id)
     if due_at is not None and due_at <= now:
-        # One of ours that ends looks here again; where none is on its way, the places are others', and free soon.
+        # One of ours that ends, or waits for its next turn, looks here again; where none is on its way, the places are others', and free soon.
         due_at = None if taken or running.get(route_id) else now + SECOND
     if due_at is not None:
         await work.enqueue(tx, tenant_id, runtime.world.new_id(), "check_feed", route_id, now, due_at)

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -113,6 +113,17 @@ async def until(client: Client, transaction_id: str, *states: str) -> dict[str, 
             return found
         await asyncio.sleep(0.05)
     raise AssertionError(f"still {found.get('state')}, not {' or '.join(states)}")
+
+
+async def until_true(holds: Callable[[], Awaitable[bool]], patience_seconds: float = PATIENCE_SECONDS) -> None:
+    """Wait until a condition holds; AssertionError when it never does.
+
+    It rests between two looks: who asks without a pause is soon told 429, the sooner the faster its machine is.
+    """
+    deadline = time.monotonic() + patience_seconds
+    while not await holds():
+        assert time.monotonic() < deadline, "waited in vain"
+        await asyncio.sleep(0.02)
 
 
 @asynccontextmanager

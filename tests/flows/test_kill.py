@@ -29,7 +29,7 @@ import pytest
 
 from gateway.serving import SANDBOX_KEY_FILE
 from tests import synthetic
-from tests.flows.service import NETWORK, PATIENCE_SECONDS, Answer, Client, Process, claim_body, free_port
+from tests.flows.service import NETWORK, PATIENCE_SECONDS, Answer, Client, Process, claim_body, free_port, until_true
 
 SEED = 837_835_999
 CLAIMS, KILLS = 500, 20
@@ -304,14 +304,6 @@ async def answers(payer: Client) -> bool:
         return 200 == (await payer.get("/clock")).status
     except aiohttp.ClientError:
         return False
-
-
-async def until_true(holds: Callable[[], Any], patience_seconds: float = PATIENCE_SECONDS) -> None:
-    """Wait until a condition holds; AssertionError when it never does."""
-    deadline = time.monotonic() + patience_seconds
-    while not await holds():
-        assert time.monotonic() < deadline, "waited in vain"
-        await asyncio.sleep(0.02)
 
 
 @contextmanager

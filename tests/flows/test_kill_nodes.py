@@ -23,7 +23,7 @@ from gateway.runtime import open_runtime
 from gateway.serving import sandbox_key
 from gateway.worker import LEASE_SECONDS
 from tests.engines import Server, postgresql_missing
-from tests.flows.service import PATIENCE_SECONDS, Client, Process, free_port
+from tests.flows.service import PATIENCE_SECONDS, Client, Process, free_port, until_true
 from tests.flows.test_kill import (
     Campaign,
     Kill,
@@ -35,7 +35,6 @@ from tests.flows.test_kill import (
     no_answer_is_forgotten,
     planned,
     the_ledger_is_whole,
-    until_true,
 )
 
 Victim = Literal["serve", "worker", "postgres"]

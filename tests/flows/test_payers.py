@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from gateway.cli import app
 from gateway.serving import Running
-from tests.flows.service import NETWORK, Client, claim_body, eligibility_body, in_process, until
+from tests.flows.service import NETWORK, Client, claim_body, eligibility_body, in_process, until, until_true
 
 PATIENCE_SECONDS = 30.0
 DIRECTORY = "/2024-04-01"
@@ -89,9 +89,11 @@ async def test_a_file_makes_a_payer_while_the_service_runs_and_its_history_is_ke
         await file_state(client, "alder", "in force")
         assert "Alder United" == (await client.get(f"{DIRECTORY}/payer/ALDER")).json["displayName"]
         (tmp_path / "payers" / "alder.toml").unlink()
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while (await client.post(asked, eligibility("ALDER"))).status != 400:
-            assert time.monotonic() < deadline
+
+        async def is_unknown() -> bool:
+            return 400 == (await client.post(asked, eligibility("ALDER"))).status
+
+        await until_true(is_unknown)
         history = (await client.get("/v1/payers/ALDER/versions")).json["items"]
         assert ["Alder Mutual", "Alder United"] == [v["payer"]["name"] for v in history]
         assert history[0]["until"] <= history[1]["since"]

@@ -11,7 +11,16 @@ import pytest
 from gateway.payers import Directory, Payer
 from gateway.serving import Running
 from tests import synthetic
-from tests.flows.service import NETWORK, Client, claim_body, dental_body, in_process, institutional_body, until
+from tests.flows.service import (
+    NETWORK,
+    Client,
+    claim_body,
+    dental_body,
+    in_process,
+    institutional_body,
+    until,
+    until_true,
+)
 
 PROFESSIONAL = f"{NETWORK}/professionalclaims/v3"
 PATHS = {
@@ -41,9 +50,16 @@ def claim(made: Any, number: str, usage: str | None) -> dict[str, Any]:
 
 async def sent(client: Client, transaction_id: str) -> tuple[str, str, str]:
     """The route of a claim, its usage in the ledger, and ISA15 of what left."""
-    told = await client.transaction(transaction_id)
-    while not (out := [i for i in (await client.trace(transaction_id))["interchanges"] if i["direction"] == "out"]):
-        told = await until(client, transaction_id, "built", "sent", "acknowledged", "received", "rejected")
+
+    async def outward() -> list[dict[str, Any]]:
+        return [i for i in (await client.trace(transaction_id))["interchanges"] if i["direction"] == "out"]
+
+    async def has_left() -> bool:
+        return bool(await outward())
+
+    await until_true(has_left)
+    told = await until(client, transaction_id, "built", "sent", "acknowledged", "received", "rejected")
+    out = await outward()
     isa = out[0]["segments"][0]
     return told["routeId"], told["usageIndicator"], isa.split(isa[3])[15]
 
