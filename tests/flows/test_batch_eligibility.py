@@ -19,6 +19,7 @@ from gateway.payers import Directory
 from gateway.retry_rules import RetryRule
 from gateway.runtime import TENANT
 from gateway.serving import Running
+from gateway.steps.check_feed import ROUTE_CHECKS_MAX
 from queues import work
 from queues.database import Transaction
 from tests.flows.service import Answer, Client, Process, eligibility_body, free_port, in_process, until, until_true
@@ -400,6 +401,15 @@ async def test_a_check_that_was_on_its_way_when_its_batch_was_cancelled_is_asked
         assert ("COMPLETED_WITH_ERRORS", 1) == (found["status"], found["cancelledCount"])
         await client.forward(1)
         assert 1 == len(sent)
+
+
+async def test_checks_that_are_to_be_asked_again_hold_up_no_other(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as (client, _):
+        later = [check(n, "SANDBOX-DOWN") for n in range(ROUTE_CHECKS_MAX)]
+        batch_id = await taken(client, [*later, *(check(100 + n) for n in range(ROUTE_CHECKS_MAX))])
+        # Nobody moves the clock.
+        told = await settled(client, batch_id)
+        assert ["RETRYING"] * ROUTE_CHECKS_MAX + ["COMPLETED"] * ROUTE_CHECKS_MAX == [i["state"] for i in told]
 
 
 async def test_lost_answers_and_shut_doors_lose_no_check_and_double_no_question(tmp_path: Path) -> None:
