@@ -39,7 +39,10 @@ async def wake_feed(tx: Transaction, runtime: Runtime, tenant_id: str, route_id:
 
 
 async def wait(tx: Transaction, runtime: Runtime, check: Check, due_at: int, reason: str) -> bool:
-    """Put a check back until a time; of a batch that was cancelled meanwhile it is at its end, and False."""
+    """Put a check back until a time; of a batch that was cancelled meanwhile it is at its end, and False.
+
+    The route's others are not looked at before: what sends a check back here may be a route that is shut to them too.
+    """
     now = runtime.world.micros()
     batch = await checks.batch(tx, check.tenant_id, check.batch_id)
     check.reason = reason
@@ -58,7 +61,7 @@ async def ask_again(
 ) -> None:
     """Put a check back: it is asked again at `due_at`, or given up there where that is its end. Told in its story.
 
-    Its place is free from now on: the route's other checks do not wait for it.
+    Its place is free, and the route's others are looked at now.
     """
     check.until = until
     now = runtime.world.micros()

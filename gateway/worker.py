@@ -93,8 +93,7 @@ class Worker:
     async def _standing_work(self, tx: Transaction) -> None:
         """Work that always exists: collecting from each route, the follow-up, the watch, certificates, and whatever waits to be batched."""
         runtime, now = self.runtime, self.runtime.world.micros()
-        # As they are now: others run between two statements, and may change the directory.
-        for route_id in tuple(runtime.directory.routes):
+        for route_id in runtime.directory.routes:
             for kind in STANDING:
                 await work.enqueue(tx, TENANT, runtime.world.new_id(), kind, route_id, now)
         for kind in ("follow_up", "watch", "certificates"):

@@ -9,6 +9,7 @@ import msgspec
 from gateway.envelopes import claim_number
 from gateway.ledger import search
 from gateway.matching import Named, claim_meant, peer_of
+from gateway.payers import Directory
 from gateway.runtime import TENANT
 from tests.flows.doubtful import Doubtful, doubtful
 from tests.flows.service import claim_body, until
@@ -35,14 +36,16 @@ async def sent(payer: Doubtful, payer_id: str, number: str, payers_number: str |
 def another_payer(payer: Doubtful) -> None:
     """OTHER HEALTH PLAN, elsewhere; a second route to the first mailbox; and a route of nobody's, over which files are only collected."""
     directory = payer.up.runtime.directory
-    route = directory.routes["sandbox"]
-    directory.routes["second"] = msgspec.structs.replace(route, id="second", sender_id="SECOND")
+    route, plan = directory.routes["sandbox"], directory.payers["SANDBOX"]
+    more = [msgspec.structs.replace(route, id="second", sender_id="SECOND")]
     for name in ("other", "collected"):
         # The same way there, under another name: these tests deliver over it, too.
         payer.up.runtime.use(name, payer.up.runtime.adapter(route))
-        directory.routes[name] = msgspec.structs.replace(route, id=name, receiver_id=name.upper(), adapter=name)
-    plan = directory.payers["SANDBOX"]
-    directory.add(msgspec.structs.replace(plan, id="OTHER", name="OTHER HEALTH PLAN", routes=["other"], aliases=[]))
+        more.append(msgspec.structs.replace(route, id=name, receiver_id=name.upper(), adapter=name))
+    elsewhere = msgspec.structs.replace(plan, id="OTHER", name="OTHER HEALTH PLAN", routes=["other"], aliases=[])
+    # A new one, as the service makes it: the worker may be going over the one in force.
+    routes = [*directory.routes.values(), *more]
+    payer.up.runtime.directory = Directory([*directory.payers.values(), elsewhere], routes)
 
 
 async def test_a_payers_number_means_its_own_claim_only(tmp_path: Path) -> None:

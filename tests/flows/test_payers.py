@@ -93,7 +93,7 @@ async def test_a_file_makes_a_payer_while_the_service_runs_and_its_history_is_ke
         async def is_unknown() -> bool:
             return 400 == (await client.post(asked, eligibility("ALDER"))).status
 
-        await until_true(is_unknown)
+        await until_true(is_unknown, PATIENCE_SECONDS)
         history = (await client.get("/v1/payers/ALDER/versions")).json["items"]
         assert ["Alder Mutual", "Alder United"] == [v["payer"]["name"] for v in history]
         assert history[0]["until"] <= history[1]["since"]
