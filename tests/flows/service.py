@@ -21,7 +21,11 @@ import msgspec
 
 from gateway import sample_requests
 from gateway.config import Config
+from gateway.runtime import Runtime
 from gateway.serving import SANDBOX_KEY_FILE, Running, running, sandbox_key
+from queues import work
+from queues.circuits import FOREVER
+from queues.database import Transaction
 
 __all__ = [
     "NETWORK",
@@ -128,14 +132,24 @@ async def until_true(holds: Callable[[], Awaitable[bool]], patience_seconds: flo
 
 @asynccontextmanager
 async def in_process(data: Path, config: Config | None = None) -> AsyncGenerator[tuple[Client, Running]]:
-    """A service with its sandbox payer in this process."""
+    """A service with its sandbox payer in this process, which has sent what it found: what comes now waits for its route's window."""
     made = msgspec.structs.replace(config or Config(), port=0)
     async with running(made, data, sandbox=True) as up:
+        await until_true(lambda: _gathered_once(up.runtime))
         client = Client(up.url, await sandbox_key(up.runtime, data))
         try:
             yield client, up
         finally:
             await client.close()
+
+
+async def _gathered_once(runtime: Runtime) -> bool:
+    async def look(tx: Transaction) -> bool:
+        # Put in together with the first gathering of each route, and always there from then on.
+        begun = await work.due_by(tx, "follow_up", FOREVER)
+        return begun and not await work.due_by(tx, "batch", runtime.world.micros())
+
+    return await runtime.database.read(look)
 
 
 def free_port() -> int:

@@ -175,7 +175,8 @@ async def test_the_checks_of_a_batch_go_over_the_second_road_where_the_first_is_
 
 
 async def test_a_check_in_doubt_on_the_first_road_stays_there(tmp_path: Path) -> None:
-    async with roads(tmp_path, dead=False) as on:
+    # An answered collection would let one try the road again.
+    async with roads(tmp_path, dead=False, poll_seconds=3600.0) as on:
         await on.weather(next=["cut", "cut"])
         to_it = {"tradingPartnerServiceId": "TWOWAYS"}
         batch_id = await taken(on.client, [check(n, **to_it) for n in range(2)])
