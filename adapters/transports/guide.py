@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 __all__ = ["guide_of"]
 
 
 def guide_of(payload: bytes) -> str:
     """GS08 of the first group of an interchange; empty where there is none."""
-    element, terminator = re.escape(payload[3:4]), re.escape(payload[105:106])
-    if len(payload) < 107:
+    element, terminator = payload[3:4], payload[105:106]
+    if not terminator:
         return ""
-    found = re.search(b"(?:" + terminator + rb"\s*)GS" + element + b"([^" + terminator + b"]*)", payload[105:2_000])
-    parts = found[1].split(payload[3:4]) if found is not None else []
-    return parts[7].decode("ascii", "replace").strip() if len(parts) > 7 else ""
+    for segment in payload[106:2_000].split(terminator):
+        parts = segment.split(element)
+        if parts[0].strip() == b"GS":
+            return parts[8].decode("ascii", "replace").strip() if len(parts) > 8 else ""
+    return ""

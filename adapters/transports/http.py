@@ -21,6 +21,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import aiohttp
@@ -119,7 +120,7 @@ async def _posted(
         # A stream leaves in pieces, each when there is room: a large batch does not hold up the others.
         data=io.BytesIO(body) if len(body) > _PIECE_BYTES else body,
         headers={**headers, **authorization},
-        timeout=_timeout(context),
+        timeout=_timeout(context.deadline_seconds),
         allow_redirects=False,
         trace_request_ctx=progress,
         ssl=tls if tls is not None else True,
@@ -172,7 +173,7 @@ async def exchange(
                     url,
                     data=body,
                     headers={**(headers or {}), **authorization},
-                    timeout=_timeout(context),
+                    timeout=_timeout(context.deadline_seconds),
                     allow_redirects=False,
                     ssl=tls if tls is not None else True,
                 ) as response:
@@ -201,6 +202,7 @@ def retry_after_seconds(header: str | None, context: Context) -> float | None:
     return min(max(wanted, 0.0), float(RETRY_AFTER_SECONDS_MAX)) if wanted == wanted else None
 
 
-def _timeout(context: Context) -> aiohttp.ClientTimeout:
-    connect = min(_CONNECT_SECONDS_MAX, context.deadline_seconds)
-    return aiohttp.ClientTimeout(total=context.deadline_seconds, connect=connect)
+@lru_cache(256)
+def _timeout(deadline_seconds: float) -> aiohttp.ClientTimeout:
+    """Of connecting; the whole has its deadline around it."""
+    return aiohttp.ClientTimeout(total=None, connect=min(_CONNECT_SECONDS_MAX, deadline_seconds))

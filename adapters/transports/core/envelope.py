@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from datetime import datetime
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -44,6 +45,7 @@ __all__ = [
 
 NAMESPACE = "http://www.caqh.org/SOAP/WSDL/CORERule2.2.0.xsd"
 RULE_VERSION = "2.2.0"
+_UUID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SUCCESS = "Success"
 ENVELOPE_ERROR = "CoreEnvelopeError"
 RECEIPT = "X12_BatchReceiptConfirmation"
@@ -140,11 +142,13 @@ def fields(envelope: Envelope, *, is_answer: bool) -> list[tuple[str, str]]:
 
 def stamp(moment: datetime) -> str:
     """A TimeStamp: UTC, whole seconds."""
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def payload_id(key: str) -> str:
     """The PayloadID of a delivery: its key where that is a UUID, else one that is made of it, the same each time."""
+    if _UUID.fullmatch(key) is not None:
+        return key
     try:
         return str(UUID(key))
     except ValueError:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 __all__ = ["NotMultipart", "Part", "boundary_for", "parameters", "split", "written"]
@@ -31,7 +32,8 @@ class Part(NamedTuple):
     body: bytes
 
 
-def parameters(value: str) -> tuple[str, dict[str, str]]:
+@lru_cache(64)  # A peer says the same with each message.
+def parameters(value: str) -> tuple[str, Mapping[str, str]]:
     """A header such as Content-Type: what it says, and its parameters with names in lower case."""
     main, _, _ = value.partition(";")
     found = {

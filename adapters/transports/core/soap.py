@@ -199,7 +199,7 @@ def read(content_type: str, body: bytes) -> Read | Fault:
     if version is None:
         raise NoMessage("no SOAP envelope")
     told = xml.child(envelope, "Body")
-    message = next((c for _, c in xml.children(told)), None) if told is not None else None
+    message = next(iter(told), None) if told is not None else None
     if message is None:
         raise NoMessage("no message in the body")
     name = xml.local(message)
@@ -210,7 +210,7 @@ def read(content_type: str, body: bytes) -> Read | Fault:
     kind, is_answer = _KINDS[name]
     user, password = _user(xml.child(envelope, "Header"))
     payload, attached = _payload(xml.child(message, "Payload"), kind, parts)
-    said = {n: xml.text(c) for n, c in xml.children(message)}
+    said = {xml.local(c): xml.text(c) for c in message}
     return Read(_envelope(kind, said, payload), version, is_answer, attached, user, password)
 
 

@@ -10,11 +10,21 @@ from typing import Any, Protocol, cast
 
 from lxml import etree as _lxml  # pyright: ignore[reportMissingTypeStubs, reportAttributeAccessIssue, reportUnknownVariableType]
 
-__all__ = ["BYTES_MAX", "Element", "NotXml", "child", "children", "local", "parse", "text"]
+__all__ = ["BYTES_MAX", "Element", "NotXml", "child", "local", "parse", "text"]
 
 BYTES_MAX = 16 << 20
 _MARKS_MAX = 20_000
 _etree = cast(Any, _lxml)
+# It keeps nothing of a document, and threads take turns with it.
+_PARSER = _etree.XMLParser(
+    resolve_entities=False,
+    no_network=True,
+    load_dtd=False,
+    dtd_validation=False,
+    huge_tree=False,
+    remove_comments=True,
+    remove_pis=True,
+)
 
 
 class NotXml(ValueError):
@@ -24,7 +34,7 @@ class NotXml(ValueError):
 class Element(Protocol):
     """The part of lxml's element that is used here."""
 
-    tag: Any
+    tag: str
     text: str | None
     attrib: Mapping[str, str]
 
@@ -42,36 +52,22 @@ def parse(body: bytes) -> Element:
     # Counted before there is a tree: a small element takes many times its bytes in memory.
     if body.count(b"<") > _MARKS_MAX:
         raise NotXml("too many elements")
-    parser = _etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
     try:
-        return cast(Element, _etree.fromstring(body.lstrip(), parser))
+        return cast(Element, _etree.fromstring(body.lstrip(), _PARSER))
     except (_etree.XMLSyntaxError, ValueError, LookupError):
         raise NotXml("this is no XML") from None
 
 
 def local(element: Element) -> str:
     """The name of an element without its namespace."""
-    return str(element.tag).rpartition("}")[2]
-
-
-def children(element: Element) -> Iterator[tuple[str, Element]]:
-    """Each child with its local name."""
-    return ((local(c), c) for c in element)
+    return element.tag.rpartition("}")[2]
 
 
 def child(element: Element | None, name: str) -> Element | None:
     """The first child of this local name."""
     if element is None:
         return None
-    return next((c for n, c in children(element) if n == name), None)
+    return next((c for c in element if local(c) == name), None)
 
 
 def text(element: Element | None) -> str:
