@@ -1,4 +1,4 @@
-"""The text files that come with a package of ours: guides, rules, code lists.
+"""The text files that come with a package of ours: guides, rules, code lists; and what was made of them, for the next process.
 
 `importlib.resources` says the same, but imports pathlib, tempfile, shutil and zipfile first, which takes as long as reading a guide.
 """
@@ -6,9 +6,15 @@
 from __future__ import annotations
 
 import os
+import pickle
 import sys
+from collections.abc import Callable, Iterable
+from importlib.util import cache_from_source
+from typing import Any, TypeVar
 
-__all__ = ["names", "text"]
+__all__ = ["kept", "names", "text"]
+
+T = TypeVar("T")
 
 
 def names(package: str, ending: str) -> list[str]:
@@ -32,6 +38,34 @@ def text(package: str, name: str) -> str:
         raise FileNotFoundError(f"{package} cannot be asked for its files")
     content: bytes = read(f"{_folder(package)}{os.sep}{name}")
     return content.decode("utf-8").replace("\r\n", "\n")
+
+
+def kept(package: str, name: str, of: Iterable[tuple[str, str]], make: Callable[[], T]) -> T:
+    """What `make` makes out of files, each a package and a name: an earlier process kept it, under `name`, beside the package's bytecode.
+
+    It is like bytecode in all: made anew once the time or size of a file has changed, heeding PYTHONDONTWRITEBYTECODE and
+    PYTHONPYCACHEPREFIX, kept nowhere where nothing can be written, and trusted as code is. It must be picklable.
+    """
+    loader: Any = getattr(sys.modules[package].__spec__, "loader", None)
+    if not hasattr(loader, "path_stats"):
+        return make()
+    place = f"{cache_from_source(f'{_folder(package)}{os.sep}{name}.py').removesuffix('.pyc')}.kept"
+    try:
+        stats = [loader.path_stats(f"{_folder(of_package)}{os.sep}{file}") for of_package, file in of]
+    except OSError:
+        return make()
+    mark = f"{[(s['mtime'], s['size']) for s in stats]}\n".encode()
+    try:
+        content: bytes = loader.get_data(place)
+        if content.startswith(mark):
+            return pickle.loads(memoryview(content)[len(mark) :])  # noqa: S301 - from where our code is
+    except Exception:  # noqa: S110 - of whatever kind: what cannot be used is made
+        pass
+    made = make()
+    if not sys.dont_write_bytecode:
+        # Writes to another name, then renames; and not at all where that is forbidden.
+        loader.set_data(place, mark + pickle.dumps(made, pickle.HIGHEST_PROTOCOL))
+    return made
 
 
 def _folder(package: str) -> str:

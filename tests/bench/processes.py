@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import resource
 import subprocess
 import sys
@@ -34,19 +33,11 @@ def peak_megabytes(process_id: int | str = "self") -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 
-def result_of(module: str, *arguments: str, bytecode: Path | None = None) -> dict[str, Any]:
-    """Run a module of this folder to its end; the JSON that it printed last.
-
-    `bytecode` is a folder for Python's own cache of compiled modules, kept there whatever the environment says.
-    """
-    environment = dict(os.environ)
-    if bytecode is not None:
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        environment["PYTHONPYCACHEPREFIX"] = str(bytecode)
+def result_of(module: str, *arguments: str) -> dict[str, Any]:
+    """Run a module of this folder to its end; the JSON that it printed last."""
     done = subprocess.run(
         [sys.executable, "-m", f"tests.bench.{module}", *arguments],
         cwd=ROOT,
-        env=environment,
         capture_output=True,
         text=True,
         check=False,

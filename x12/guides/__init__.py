@@ -50,6 +50,8 @@ __all__ = [
     "Note",
     "Segment",
     "available",
+    "file_of",
+    "files_of",
     "load",
     "parse",
     "patch",
@@ -58,6 +60,7 @@ __all__ = [
 ]
 
 UNBOUNDED = 1 << 30
+_STANDARD = "005010.standard"
 
 
 class GuideError(ValueError):
@@ -298,10 +301,9 @@ def _read_standard(text: str, source: str) -> Standard:
 
 
 @cache
-def standard(release: str = "005010") -> Standard:
-    """The dictionary of a release, from this folder."""
-    name = f"{release}.standard"
-    return _read_standard(packaged.text(__name__, name), name)
+def standard() -> Standard:
+    """The dictionary of the release, from this folder."""
+    return _read_standard(packaged.text(__name__, _STANDARD), _STANDARD)
 
 
 _SEGMENT = re.compile(r"(\d{4}) ([A-Z][A-Z0-9]{1,2}) ([RSN]) (>1|\d+)  (.+)")
@@ -560,4 +562,17 @@ def load(guide_id: str, set_id: str, chosen: str = "") -> Guide:
 
 @cache
 def _load(name: str) -> Guide:
-    return parse(packaged.text(__name__, name), name)
+    return packaged.kept(__name__, name, files_of(name), lambda: parse(packaged.text(__name__, name), name))
+
+
+def files_of(name: str) -> list[tuple[str, str]]:
+    """What the guide of a file of this folder is made out of, as `packaged.kept` takes it."""
+    return [(__name__, file) for file in (name, _STANDARD, "__init__.py")]
+
+
+def file_of(guide: Guide) -> str | None:
+    """The file of this folder that a guide was read from; None where it was read from elsewhere, or patched."""
+    tables = available()
+    chosen = min(guide.chosen.codes) if guide.chosen else ""
+    name = tables.get((guide.id, guide.set_id, chosen)) or tables.get((guide.id, guide.set_id))
+    return name if name is not None and _load(name) is guide else None

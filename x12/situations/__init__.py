@@ -42,15 +42,24 @@ def rules(guide: Guide, payer: tuple[str, ...] = ()) -> tuple[Statement, ...]:
 
     GuideError names file and line of a rule that is wrong. A guide that a companion has patched has the rules of the guide.
     """
-    found: list[Statement] = []
     table = _unpatched(guide)
-    for name, text in _files().items():
-        if _is_for(guide, text):
-            found += parse(text, table, name)
+    found = [*_of_guide(table)]
     for text in payer:
         if _is_for(guide, text):
             found += parse(text, table, "<payer>")
     return tuple(found)
+
+
+@lru_cache(64)
+def _of_guide(table: Guide) -> list[Statement]:
+    def read() -> list[Statement]:
+        return [s for name, text in _files().items() if _is_for(table, text) for s in parse(text, table, name)]
+
+    name = guides.file_of(table)
+    if name is None:
+        return read()
+    own = [*packaged.names(__name__, ".rules"), "language.py", "__init__.py"]
+    return packaged.kept(__name__, name, [*guides.files_of(name), *((__name__, file) for file in own)], read)
 
 
 def _unpatched(guide: Guide) -> Guide:
