@@ -8,7 +8,6 @@ Sources: CAQH CORE Connectivity Rule vC2.2.0; `adapters.transports.core` for how
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -18,13 +17,12 @@ from adapters.transports.core import server
 from adapters.transports.core.envelope import NO_ACKNOWLEDGEMENT, NO_RESULTS, RECEIPT, answer
 from adapters.transports.core.server import Request, Response
 from adapters.transports.guide import guide_of
-from gateway.api.bodies import TOO_MUCH
+from gateway.api.core_door import Door, Entered
 from gateway.api.core_files import ACKNOWLEDGED, REPORTS, CoreFiles
 from gateway.claim_kinds import CLAIM_KINDS
 from gateway.inquiries import Kind
 from gateway.ledger import idempotency, payloads
 from gateway.ledger.api_keys import ApiKey
-from gateway.limits import CROWDED, Meters
 from gateway.messages import ClaimResponse
 from gateway.replies import Reply
 from gateway.runtime import TENANT, Runtime
@@ -51,47 +49,34 @@ _SCOPES = {
     "files": "claims:read",
 }
 _OPERATION = "core submission"
+_FULL = "Nothing can be stored now: nothing was taken."
 # What leaves something new to be done.
 _WORK = ("question", "submission")
 
 
 class CoreServer:
-    """Answers CORE. `known` tells whose key a password is."""
+    """Answers CORE to those whom `door` lets in."""
 
-    def __init__(
-        self,
-        runtime: Runtime,
-        service: Service,
-        views: Views,
-        meters: Meters,
-        known: Callable[[str], Awaitable[ApiKey | None]],
-    ) -> None:
-        self._runtime, self._service, self._views = runtime, service, views
-        self._meters, self._known = meters, known
+    def __init__(self, runtime: Runtime, service: Service, views: Views, door: Door) -> None:
+        self._runtime, self._service, self._views, self._door = runtime, service, views, door
         self._files = CoreFiles(runtime)
 
     async def handle(self, request: web.Request) -> web.Response:
         """One message; whatever is wrong with it is said in CORE's own way, in the order of the rule."""
-        content_type, body = request.headers.get("Content-Type", ""), await request.read()
-        said = await self._respond(content_type, body)
-        return web.Response(status=said.status, headers=dict(said.headers), body=said.body)
+        runtime, is_whole = self._runtime, False
+        try:
+            async with self._door.entered(request, runtime.world, runtime.config.body_bytes_max) as (came, is_whole):
+                said = await self._respond(came.request, came.caller) if isinstance(came, Entered) else came
+        except DatabaseError as error:
+            _LOG.error("database failed", operation=_OPERATION, exc_info=error)
+            said = server.unread(request.headers.get("Content-Type", ""), b"", 503, _FULL)
+        response = web.Response(status=said.status, headers=dict(said.headers), body=said.body)
+        if not is_whole:
+            # What is left of the body would have to be read before the next request.
+            response.force_close()
+        return response
 
-    async def _respond(self, content_type: str, body: bytes) -> Response:
-        world = self._runtime.world
-        request = await world.offload(lambda: server.read_request(content_type, body, world.now()))
-        if isinstance(request, Response):
-            return request
-        caller = await self._known(request.password)
-        if caller is None:
-            return server.unauthorized(request, world.now())
-        meter = self._meters.of(caller.key_id)
-        excess = meter.enter(world.monotonic())
-        if excess is not None:
-            crowded = excess.limit == CROWDED
-            said = TOO_MUCH if crowded else f"This key has hit its limit {excess.limit!r}."
-            refused = server.failed(request, said, world.now(), 503 if crowded else 429)
-            headers = {**refused.headers, "Retry-After": str(excess.retry_after_seconds)}
-            return msgspec.structs.replace(refused, headers=headers)
+    async def _respond(self, request: Request, caller: ApiKey) -> Response:
         disk = self._runtime.disk
         try:
             if request.envelope.kind in _WORK and disk is not None and disk.short:
@@ -100,11 +85,9 @@ class CoreServer:
         except DatabaseError as error:
             _LOG.error("database failed", operation=request.envelope.message.action, exc_info=error)
             return self._full(request)
-        finally:
-            meter.leave()
 
     def _full(self, request: Request) -> Response:
-        said = server.failed(request, "Nothing can be stored now: nothing was taken.", self._runtime.world.now(), 503)
+        said = server.failed(request, _FULL, self._runtime.world.now(), 503)
         return msgspec.structs.replace(said, headers={**said.headers, "Retry-After": "30"})
 
     async def _allowed(self, request: Request, caller: ApiKey) -> Response:
