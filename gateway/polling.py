@@ -144,7 +144,7 @@ def _number(text: str) -> int | None:
 def _artifacts(subject: transactions.Transaction, base: str, size: int) -> list[PollingArtifact]:
     """Where the documents are: in JSON once there is one, and what a payer sent as it came."""
     found: list[PollingArtifact] = []
-    if subject.answer_id is not None:
+    if subject.answer_id is not None or subject.kind == "remittance":
         url = f"{base}/v1/transactions/{subject.transaction_id}/answer"
         found.append(PollingArtifact(artifact_type=_JSON, usage="output", model="transaction", url=url))
     prefix = _REPORTS.get(subject.kind)
