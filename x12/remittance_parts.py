@@ -26,13 +26,15 @@ _DETAIL = ("LX", "TS3", "TS2")
 
 class RemittanceWhole(NamedTuple):
     """What one 835 says as a whole: `head` is its tree without claims, `content` what tells it from others (its control number
-    aside), `findings` those of its sums, `ended` whether its SE is there.
+    aside), `findings` those of its sums and of what they need, `dropped` how many more there are, where an error is among
+    all of them, `ended` whether its SE is there.
     """
 
     head: Instance
     content: str
     claims: int
     findings: list[Finding]
+    dropped: int
     ended: bool
 
 
@@ -141,7 +143,10 @@ def surveyed(content: bytes) -> list[RemittanceWhole] | None:
             head = one.tree([])
             if head is None or len(found) == len(judged):
                 return None
-            found.append(RemittanceWhole(head, digest.hexdigest(), one.claims, judged[len(found)].findings, one.ended))
+            verdict = judged[len(found)]
+            dropped = verdict.dropped if verdict.refused else 0
+            whole = RemittanceWhole(head, digest.hexdigest(), one.claims, verdict.findings, dropped, one.ended)
+            found.append(whole)
         elif name != "SE":
             digest.update(between + raw.encode())
             between = b"\n"

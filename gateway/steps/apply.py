@@ -477,13 +477,18 @@ async def _835(tx: Transaction, done: _Applying, received: TransactionSet) -> No
 
 
 async def _balances(
-    tx: Transaction, done: _Applying, advice: transactions.Transaction, findings: Sequence[Finding]
+    tx: Transaction, done: _Applying, advice: transactions.Transaction, findings: Sequence[Finding], dropped: int = 0
 ) -> bool:
-    faults = [f.code for f in findings if f.level == 3 and f.severity == "error"]
-    if faults:
-        done.faults.append("the remittance does not balance")
-        await _happen(tx, done, advice, Quarantined(list(dict.fromkeys(faults))))
-    return not faults
+    errors = [f for f in findings if f.severity == "error"]
+    faults = [f for f in errors if f.level == 3]
+    if not faults and not dropped:
+        return True
+    # What was not looked at may have been about the sums.
+    done.faults.append(
+        "the remittance does not balance" if faults else "more is wrong with the remittance than is looked at"
+    )
+    await _happen(tx, done, advice, Quarantined(list(dict.fromkeys(f.code for f in faults or errors))))
+    return False
 
 
 async def _pay(tx: Transaction, done: _Applying, advice_id: str, root: Instance, paid: remittance.PaidClaim) -> bool:
@@ -515,7 +520,7 @@ async def _begin(
             continue
         key = remittance.payment_key(one.head)
         advice = await _advised(tx, done, "remittance", "835", key, one.content, None)
-        if advice is not None and await _balances(tx, done, advice, one.findings):
+        if advice is not None and await _balances(tx, done, advice, one.findings, one.dropped):
             standing.advice_id, standing.claims, standing.ended = advice.transaction_id, 0, False
     if posting.ended:
         await _settled(tx, done)

@@ -197,6 +197,84 @@ async def test_f27_a_remittance_of_very_many_claims_is_posted_once_though_its_re
     assert Decimal(text.split("BPR*I*", 1)[1].split("*", 1)[0]) == paid
 
 
+def long_remittance(path: Path, size: int) -> int:
+    """A file with one balanced remittance of about so many bytes; how many claims it has. None of them is ours."""
+    head, rest = synthetic.remittance_835(1_000).split("LX*1~", 1)
+    claims = rest[: rest.index("SE*")]
+    times = max(1, size // len(claims))
+    paid = Decimal(head.split("BPR*I*", 1)[1].split("*", 1)[0])
+    before, after = head.split("BPR*I*", 1)
+    with path.open("w") as file:
+        file.write(f"{before}BPR*I*{paid * times}*{after.split('*', 1)[1]}LX*1~")
+        for _ in range(times):
+            file.write(claims)
+        segments = head.count("~") - 1 + claims.count("~") * times + 1
+        file.write(f"SE*{segments}*0001~GE*1*1~IEA*1*000000001~")
+    return 1_000 * times
+
+
+async def test_f40_a_long_remittance_makes_the_service_neither_large_nor_silent(tmp_path: Path, sshd: int) -> None:
+    node = Node(tmp_path, sshd)
+    claims = long_remittance(tmp_path / "long.835", FILE_BYTES)
+    client = await node.start()
+    node.look()
+    before = node.peak_bytes
+    (tmp_path / "long.835").rename(node.peer.folder / "out" / "long.835")
+    async with asking(node) as answers:
+        await node.applied("unmatched")
+    assert {200} == set(answers)
+    (name,) = (await client.get(f"{NETWORK}/reports/v2")).json["reports"]
+    assert claims == await counted(client, f"{NETWORK}/reports/v2/{name}/835", b'"claimPaymentInfo"')
+    await node.stop()
+    print(f"{FILE_BYTES >> 20} MB, {claims} claims: peak {node.peak_bytes >> 20} MB, {before >> 20} MB before")
+    assert node.peak_bytes < PEAK_BYTES_MAX
+    # Beside the file itself not much of it is held at once.
+    assert node.peak_bytes - before < 2 * FILE_BYTES + (64 << 20)
+    assert [(f'{{"matched":0,"unmatched":{claims}}}',)] == await rows(
+        node.data, "SELECT data FROM events WHERE kind = 'posted'"
+    )
+
+
+async def counted(client: Client, path: str, word: bytes) -> int:
+    """How often a word stands in a long answer, which is not held as a whole."""
+    found, rest = 0, b""
+    async with client.session.get(path, headers={"Authorization": client.key or ""}) as response:
+        assert 200 == response.status
+        async for chunk in response.content.iter_chunked(1 << 20):
+            found += (rest + chunk).count(word) - rest.count(word)
+            rest = chunk[-len(word) + 1 :]
+    return found
+
+
+def long_claims(size: int) -> bytes:
+    """A file of about so many bytes with one set of claims, again and again the same."""
+    one = synthetic.claims_837p(1_000)
+    start, end = one.index("HL*1*"), one.index("SE*")
+    return (one[:start] + one[start:end] * (size // (end - start)) + one[end:]).encode()
+
+
+async def test_f40_a_long_file_of_claims_is_refused_before_it_fills_the_memory(tmp_path: Path, sshd: int) -> None:
+    node = Node(tmp_path, sshd)
+    client = await node.start()
+    node.look()
+    before = node.peak_bytes
+    path = f"{NETWORK}/professionalclaims/v3/raw-x12-submission"
+    # Larger than any body may be; and as large as one may be, with more claims than any file may have.
+    said: list[bytes] = []
+    sizes = (200 << 20, 99 << 20) if CAMPAIGN else (101 << 20, 8 << 20)
+    async with asking(node) as answers:
+        for size in sizes:
+            answer = await client.post(path, long_claims(size))
+            assert (413, "ERROR") == (answer.status, answer.json["status"])
+            said.append(answer.body)
+    assert [b"too large" in said[0], b"too many claims" in said[1]] == [True, True]
+    assert {200} == set(answers)
+    await node.stop()
+    print(f"claims of {sizes[-1] >> 20} MB: peak {node.peak_bytes >> 20} MB, {before >> 20} MB before")
+    assert node.peak_bytes < PEAK_BYTES_MAX
+    assert [(0,)] == await rows(node.data, "SELECT count(*) FROM transactions WHERE kind = 'claim'")
+
+
 async def rows(data: Path, sql: str) -> list[tuple[object, ...]]:
     """What the ledger of a node that does not run says."""
     database = SQLite(data / DATABASE_FILE)
