@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -259,18 +259,19 @@ async def test_f40_a_long_file_of_claims_is_refused_before_it_fills_the_memory(t
     node.look()
     before = node.peak_bytes
     path = f"{NETWORK}/professionalclaims/v3/raw-x12-submission"
-    # Larger than any body may be; and as large as one may be, with more claims than any file may have.
-    said: list[bytes] = []
-    sizes = (200 << 20, 99 << 20) if CAMPAIGN else (101 << 20, 8 << 20)
+    # As large as a body may be, with more claims than any file may have; and larger.
+    sizes = (99 << 20, 200 << 20) if CAMPAIGN else (8 << 20, 101 << 20)
     async with asking(node) as answers:
-        for size in sizes:
-            answer = await client.post(path, long_claims(size))
-            assert (413, "ERROR") == (answer.status, answer.json["status"])
-            said.append(answer.body)
-    assert [b"too large" in said[0], b"too many claims" in said[1]] == [True, True]
+        answer = await client.post(path, long_claims(sizes[0]))
+        assert (413, "ERROR", True) == (answer.status, answer.json["status"], b"too many claims" in answer.body)
+        # Refused by its length alone: whoever goes on sending is cut off.
+        with suppress(aiohttp.ClientConnectionError):
+            assert 413 == (await client.post(path, long_claims(sizes[1]))).status
     assert {200} == set(answers)
     await node.stop()
-    print(f"claims of {sizes[-1] >> 20} MB: peak {node.peak_bytes >> 20} MB, {before >> 20} MB before")
+    print(
+        f"claims of {sizes[0] >> 20} and {sizes[1] >> 20} MB: peak {node.peak_bytes >> 20} MB, {before >> 20} MB before"
+    )
     assert node.peak_bytes < PEAK_BYTES_MAX
     assert [(0,)] == await rows(node.data, "SELECT count(*) FROM transactions WHERE kind = 'claim'")
 
