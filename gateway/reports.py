@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -47,7 +47,9 @@ def report_835(received: TransactionSet, transaction_id: str, route: Route) -> R
 # --- piece by piece --------------------------------------------------------------------------------------------------
 
 
-def pieces_835(content: bytes, number: int, transaction_id: str, route: Route | None, usage: str) -> Iterator[bytes]:
+def pieces_835(
+    content: Iterable[bytes] | bytes, number: int, transaction_id: str, route: Route | None, usage: str
+) -> Iterator[bytes]:
     """The JSON of `report_835` of the set with this number in a file, in pieces of some claims: memory does not grow with it.
 
     `route` is the one that the file came over, `usage` its ISA15 where there is no such route any more.

@@ -103,7 +103,7 @@ class Views:
         number = posting.number(subject.transaction_id) if posting is not None else None
         if number is None:
             return None
-        content = await payloads.load(tx, runtime.vault, TENANT, subject.request_id)
+        content = await payloads.pieces(tx, runtime.database, runtime.vault, TENANT, subject.request_id)
         route = runtime.directory.routes.get(subject.route_id)
         return pieces_835(content, number, subject.transaction_id, route, subject.usage)
 
@@ -186,7 +186,8 @@ class Views:
         )
 
     async def _received(self, tx: Transaction, file: InboundFile, raw: bool) -> TraceInterchange:
-        content = await payloads.load(tx, self.runtime.vault, TENANT, file.payload_id)
+        take = payloads.load if raw else payloads.beginning
+        content = await take(tx, self.runtime.vault, TENANT, file.payload_id)
         lines = segments(content) if raw else []
         first = next(chain.from_iterable(run.segments for run in runs(content)), "")
         isa = first.split(first[3]) if len(first) > 3 else []

@@ -9,7 +9,7 @@ Source: 005010X221A1 (loops 2000 and 2100, PLB).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from x12.envelope import TransactionSet, stream
@@ -96,7 +96,7 @@ class _Open:
         self.first = self.claims
 
 
-def _scanned(content: bytes) -> Iterator[tuple[_Open, str, str]]:
+def _scanned(content: Iterable[bytes] | bytes) -> Iterator[tuple[_Open, str, str]]:
     """Each segment of each set, from ST on: the set, the segment's id, and the segment. After the last one, an empty id."""
     opening: list[str] = []
     open_set: _Open | None = None
@@ -123,8 +123,11 @@ def _scanned(content: bytes) -> Iterator[tuple[_Open, str, str]]:
         yield open_set, "", ""
 
 
-def surveyed(content: bytes) -> list[RemittanceWhole] | None:
-    """What the remittances of a file say as wholes, in file order; None for a file that holds anything else."""
+def surveyed(content: Iterable[bytes] | bytes) -> list[RemittanceWhole] | None:
+    """What the remittances of a file say as wholes, in file order; None for a file that holds anything else.
+
+    The file is gone through twice: pieces of it must be something that gives them twice.
+    """
     judged: list[TransactionSet] = []
     for one in stream(content, levels=(3,), keep=False):
         if isinstance(one, TransactionSet):
@@ -155,7 +158,7 @@ def surveyed(content: bytes) -> list[RemittanceWhole] | None:
     return found if len(found) == len(judged) else None
 
 
-def parts(content: bytes, size: int, done: Mapping[int, int]) -> Iterator[RemittancePart]:
+def parts(content: Iterable[bytes] | bytes, size: int, done: Mapping[int, int]) -> Iterator[RemittancePart]:
     """The claims of a file of remittances, at most `size` at a time, in file order. `done` has how many claims of each set to pass over.
 
     Each set ends with a part that is its `last`, if need be without claims.

@@ -6,12 +6,14 @@ beside it, and a part that is missing or moved does not open.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
 from io import BytesIO
 
 from gateway.ledger.vault import SealBroken, Vault
-from queues.database import Transaction
+from queues.database import Database, Transaction
 
-__all__ = ["PART_BYTES", "PayloadMissing", "load", "store"]
+__all__ = ["PART_BYTES", "PayloadMissing", "Pieces", "beginning", "load", "pieces", "store"]
 
 
 PART_BYTES = 4 << 20
@@ -53,27 +55,70 @@ async def store(
 
 async def load(tx: Transaction, vault: Vault, tenant_id: str, payload_id: str) -> bytes:
     """The content of a payload; PayloadMissing or SealBroken when it cannot be had."""
+    kind, count, content = await _opened(tx, vault, tenant_id, payload_id)
+    if not count:
+        return content
+    whole = BytesIO()
+    for part in range(count):
+        whole.write(await _part(tx, vault, tenant_id, payload_id, kind, part))
+    return whole.getvalue()
+
+
+async def beginning(tx: Transaction, vault: Vault, tenant_id: str, payload_id: str) -> bytes:
+    """The content of a payload, of a long one its first part; raises as `load` does."""
+    kind, count, content = await _opened(tx, vault, tenant_id, payload_id)
+    return await _part(tx, vault, tenant_id, payload_id, kind, 0) if count else content
+
+
+async def pieces(tx: Transaction, database: Database, vault: Vault, tenant_id: str, payload_id: str) -> bytes | Pieces:
+    """The content of a payload, of a long one as what gives it in pieces; raises as `load` does."""
+    kind, count, content = await _opened(tx, vault, tenant_id, payload_id)
+    return Pieces(database, vault, tenant_id, payload_id, kind, count) if count else content
+
+
+class Pieces:
+    """A long payload, part by part and as often as wanted, for a thread beside the loop: each part is read when it is asked for."""
+
+    def __init__(
+        self, database: Database, vault: Vault, tenant_id: str, payload_id: str, kind: str, count: int
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._named = tenant_id, payload_id, kind
+        self._count = count
+        self._loop = asyncio.get_running_loop()
+
+    def __iter__(self) -> Iterator[bytes]:
+        for part in range(self._count):
+            yield asyncio.run_coroutine_threadsafe(self._read(part), self._loop).result()
+
+    async def _read(self, part: int) -> bytes:
+        return await self._database.read(lambda tx: _part(tx, self._vault, *self._named, part))
+
+
+async def _opened(tx: Transaction, vault: Vault, tenant_id: str, payload_id: str) -> tuple[str, int, bytes]:
+    """Kind, number of parts, and the content where that is 0."""
     row = await tx.row(
         "SELECT kind, sealed FROM payloads WHERE tenant_id = $1 AND payload_id = $2", tenant_id, payload_id
     )
     if row is None:
         raise PayloadMissing(f"payload {payload_id} is not kept")
     kind, sealed = row[0], bytes(row[1])
-    if not sealed.startswith(_IN_PARTS):
-        return vault.unseal(tenant_id, payload_id, kind, sealed)
-    count = int(vault.unseal(tenant_id, payload_id, kind, sealed[len(_IN_PARTS) :]))
-    whole = BytesIO()
-    for part in range(count):
-        row = await tx.row(
-            "SELECT sealed FROM payload_parts WHERE tenant_id = $1 AND payload_id = $2 AND part = $3",
-            tenant_id,
-            payload_id,
-            part,
-        )
-        if row is None:
-            raise SealBroken(f"payload {payload_id}: a part of it is gone")
-        whole.write(vault.unseal(tenant_id, _name(payload_id, part), kind, bytes(row[0])))
-    return whole.getvalue()
+    if sealed.startswith(_IN_PARTS):
+        return kind, int(vault.unseal(tenant_id, payload_id, kind, sealed[len(_IN_PARTS) :])), b""
+    return kind, 0, vault.unseal(tenant_id, payload_id, kind, sealed)
+
+
+async def _part(tx: Transaction, vault: Vault, tenant_id: str, payload_id: str, kind: str, part: int) -> bytes:
+    row = await tx.row(
+        "SELECT sealed FROM payload_parts WHERE tenant_id = $1 AND payload_id = $2 AND part = $3",
+        tenant_id,
+        payload_id,
+        part,
+    )
+    if row is None:
+        raise SealBroken(f"payload {payload_id}: a part of it is gone")
+    return vault.unseal(tenant_id, _name(payload_id, part), kind, bytes(row[0]))
 
 
 def _name(payload_id: str, part: int) -> str:

@@ -21,6 +21,7 @@ from gateway.inquiries import Kind, answer_of, meta_of
 from gateway.ledger import claim_list, evidence, inbound, interchanges, payloads, postings, search, transactions
 from gateway.ledger.inbound import InboundFile
 from gateway.ledger.interchanges import Interchange
+from gateway.ledger.payloads import Pieces
 from gateway.ledger.postings import Posting, Standing
 from gateway.lifecycle import (
     Acknowledged,
@@ -104,11 +105,12 @@ async def run(runtime: Runtime, item: Work) -> None:
     loaded = await _loaded(runtime, item)
     if loaded is None:
         return
-    file, payload = loaded
+    file, content = loaded
     with tracing.span("apply", file.traceparent, inbound_id=file.inbound_id, route_id=file.route_id):
-        if len(payload) > WHOLE_BYTES and (found := await runtime.world.offload(lambda: surveyed(payload))) is not None:
+        if file.bytes > WHOLE_BYTES and (found := await runtime.world.offload(lambda: surveyed(content))) is not None:
             ended = await runtime.database.write(lambda tx: _begin(tx, runtime, item, file, found))
         else:
+            payload = content if isinstance(content, bytes) else await _whole(runtime, file)
             received = await runtime.world.offload(lambda: read(payload, levels=(1, 2, 3)))
             ended = await runtime.database.write(lambda tx: _apply(tx, runtime, item, file, payload, received))
         if ended is not None:
@@ -121,11 +123,11 @@ async def post(runtime: Runtime, item: Work) -> None:
     loaded = await _loaded(runtime, item)
     if loaded is None:
         return
-    file, payload = loaded
+    file, content = loaded
     posting = await runtime.database.read(lambda tx: postings.get(tx, item.tenant_id, file.inbound_id))
     if posting is None:
         raise LookupError("nobody has begun to post this file")
-    coming = _paid_parts(payload, posting.done())
+    coming = _paid_parts(content, posting.done())
     with tracing.span("post", file.traceparent, inbound_id=file.inbound_id, route_id=file.route_id):
         while (some := await runtime.world.offload(lambda: next(coming, None))) is not None:
             if runtime.leaving.is_set():
@@ -138,14 +140,14 @@ async def post(runtime: Runtime, item: Work) -> None:
 
 
 def _paid_parts(
-    payload: bytes, done: dict[int, int]
+    content: bytes | Pieces, done: dict[int, int]
 ) -> Iterator[tuple[RemittancePart, Sequence[remittance.PaidClaim]]]:
     """Claims that are to be posted, some at a time: what reads them runs beside the loop."""
-    for part in parts(payload, _PART_CLAIMS, done):
+    for part in parts(content, _PART_CLAIMS, done):
         yield part, list(remittance.paid_claims(part.root))
 
 
-async def _loaded(runtime: Runtime, item: Work) -> tuple[InboundFile, bytes] | None:
+async def _loaded(runtime: Runtime, item: Work) -> tuple[InboundFile, bytes | Pieces] | None:
     """The file that work names; None, and the work is finished or put off, where there is nothing to do now."""
     loaded = await runtime.database.read(lambda tx: _load(tx, runtime, item))
     if loaded is None:
@@ -158,11 +160,15 @@ async def _loaded(runtime: Runtime, item: Work) -> tuple[InboundFile, bytes] | N
     return loaded
 
 
-async def _load(tx: Transaction, runtime: Runtime, item: Work) -> tuple[InboundFile, bytes] | None:
+async def _load(tx: Transaction, runtime: Runtime, item: Work) -> tuple[InboundFile, bytes | Pieces] | None:
     file = await inbound.get(tx, item.tenant_id, item.subject)
     if file is None or file.state != "stored":
         return None
-    return file, await payloads.load(tx, runtime.vault, item.tenant_id, file.payload_id)
+    return file, await payloads.pieces(tx, runtime.database, runtime.vault, item.tenant_id, file.payload_id)
+
+
+async def _whole(runtime: Runtime, file: InboundFile) -> bytes:
+    return await runtime.database.read(lambda tx: payloads.load(tx, runtime.vault, file.tenant_id, file.payload_id))
 
 
 def _tell(runtime: Runtime, file: InboundFile, done: _Applying) -> None:

@@ -122,6 +122,14 @@ class Node:
         await until_true(holds, PATIENCE_SECONDS)
 
 
+@pytest.fixture
+async def node(tmp_path: Path, sshd: int) -> AsyncGenerator[Node, None]:
+    made = Node(tmp_path, sshd)
+    yield made
+    if made.process.runs:
+        await made.process.kill()
+
+
 @asynccontextmanager
 async def asking(node: Node) -> AsyncGenerator[list[int], None]:
     """Another caller, who asks about a patient again and again; what it was answered."""
@@ -163,9 +171,8 @@ async def sent_claims(runtime: Runtime, count: int) -> None:
 
 
 async def test_f27_a_remittance_of_very_many_claims_is_posted_once_though_its_reader_dies(
-    tmp_path: Path, sshd: int
+    tmp_path: Path, node: Node
 ) -> None:
-    node = Node(tmp_path, sshd)
     async with in_process(node.data, load(node.config)) as (_, up):
         await sent_claims(up.runtime, CLAIMS)
     text = synthetic.remittance_835(CLAIMS)
@@ -213,8 +220,7 @@ def long_remittance(path: Path, size: int) -> int:
     return 1_000 * times
 
 
-async def test_f40_a_long_remittance_makes_the_service_neither_large_nor_silent(tmp_path: Path, sshd: int) -> None:
-    node = Node(tmp_path, sshd)
+async def test_f40_a_long_remittance_makes_the_service_neither_large_nor_silent(tmp_path: Path, node: Node) -> None:
     claims = long_remittance(tmp_path / "long.835", FILE_BYTES)
     client = await node.start()
     node.look()
@@ -253,8 +259,7 @@ def long_claims(size: int) -> bytes:
     return (one[:start] + one[start:end] * (size // (end - start)) + one[end:]).encode()
 
 
-async def test_f40_a_long_file_of_claims_is_refused_before_it_fills_the_memory(tmp_path: Path, sshd: int) -> None:
-    node = Node(tmp_path, sshd)
+async def test_f40_a_long_file_of_claims_is_refused_before_it_fills_the_memory(tmp_path: Path, node: Node) -> None:
     client = await node.start()
     node.look()
     before = node.peak_bytes
