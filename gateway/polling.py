@@ -56,8 +56,8 @@ async def _item(
     set_id, direction = _SETS[subject.kind]
     payload_id, file_id, set_number = await _carrier(tx, subject)
     if payload_id is not None and payload_id not in heads:
-        content = await payloads.load(tx, runtime.vault, TENANT, payload_id)
-        heads[payload_id] = content[:_HEAD_BYTES], len(content)
+        content, size = await payloads.beginning(tx, runtime.vault, TENANT, payload_id)
+        heads[payload_id] = content[:_HEAD_BYTES], size
     head, size = heads.get(payload_id or "", (b"", 0))
     metadata, reference = _metadata(head, set_id, set_number)
     route = runtime.directory.routes.get(subject.route_id)

@@ -186,8 +186,10 @@ class Views:
         )
 
     async def _received(self, tx: Transaction, file: InboundFile, raw: bool) -> TraceInterchange:
-        take = payloads.load if raw else payloads.beginning
-        content = await take(tx, self.runtime.vault, TENANT, file.payload_id)
+        if raw:
+            content = await payloads.load(tx, self.runtime.vault, TENANT, file.payload_id)
+        else:
+            content, _ = await payloads.beginning(tx, self.runtime.vault, TENANT, file.payload_id)
         lines = segments(content) if raw else []
         first = next(chain.from_iterable(run.segments for run in runs(content)), "")
         isa = first.split(first[3]) if len(first) > 3 else []

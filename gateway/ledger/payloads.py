@@ -64,10 +64,13 @@ async def load(tx: Transaction, vault: Vault, tenant_id: str, payload_id: str) -
     return whole.getvalue()
 
 
-async def beginning(tx: Transaction, vault: Vault, tenant_id: str, payload_id: str) -> bytes:
-    """The content of a payload, of a long one its first part; raises as `load` does."""
+async def beginning(tx: Transaction, vault: Vault, tenant_id: str, payload_id: str) -> tuple[bytes, int]:
+    """The content of a payload, of a long one its first part, and how long the whole is; raises as `load` does."""
     kind, count, content = await _opened(tx, vault, tenant_id, payload_id)
-    return await _part(tx, vault, tenant_id, payload_id, kind, 0) if count else content
+    if not count:
+        return content, len(content)
+    last = len(await _part(tx, vault, tenant_id, payload_id, kind, count - 1))
+    return await _part(tx, vault, tenant_id, payload_id, kind, 0), (count - 1) * PART_BYTES + last
 
 
 async def pieces(tx: Transaction, database: Database, vault: Vault, tenant_id: str, payload_id: str) -> bytes | Pieces:
