@@ -241,12 +241,10 @@ class Views:
         found = await self.runtime.database.read(body)
         return ReportListing(reports=[_NAMES[t.kind] + t.transaction_id for t in found])
 
-    async def remove_report(self, name: str) -> bool:
+    async def remove_report(self, tx: Transaction, name: str) -> bool:
         """Take a report out of the mailbox; False where there is none of this name."""
-        runtime, transaction_id = self.runtime, name[2:] if name[:2] in _NAMES.values() else name
-        return await runtime.database.write(
-            lambda tx: mailbox.remove(tx, TENANT, transaction_id, runtime.world.micros())
-        )
+        transaction_id = name[2:] if name[:2] in _NAMES.values() else name
+        return await mailbox.remove(tx, TENANT, transaction_id, self.runtime.world.micros())
 
     async def polling(self, after: int, limit: int, base: str) -> PollingPage:
         """What was committed behind a position, oldest first."""

@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 
 from gateway.api.operations import Call, Example, Operation, Outcome
-from gateway.api.sdk_shape import INVALID, SDK, Refusal, failure, invalid, not_found, shaped
+from gateway.api.sdk_shape import INVALID, SDK, failure, invalid, not_found, shaped
 from gateway.identities import uuid_of
 from gateway.ledger.claim_list import STATUSES
 from gateway.payers import UnknownPayer
-from gateway.replies import Reply
+from gateway.replies import Refusal, Reply
 from gateway.sdk.answer import CheckAnswer
 from gateway.sdk.check import Check
 from gateway.sdk.check_answer import AskedPayer, answer_of_response
