@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from gateway.claim_files import (
+    REPEATED_CLAIM,
     FileClaim,
     JudgedFile,
     Repeated,
@@ -53,7 +54,6 @@ __all__ = ["CameBefore", "Claims", "Intake"]
 
 _SUCCESS, _ERROR = "SUCCESS", "ERROR"
 _USAGES = ("T", "P")
-_DUPLICATE = "CW201"
 
 
 @dataclass
@@ -323,6 +323,6 @@ def _result(one: FileClaim, kept: bool) -> ClaimResult:
 
 def _refusing(response: ClaimResponse, findings: Iterable[Finding]) -> Reply:
     """400 with everything that is wrong; 409 where nothing is but that the claims came before."""
-    only = {f.rule for f in findings if f.severity == "error"} == {_DUPLICATE}
+    only = {f.rule for f in findings if f.severity == "error"} == {REPEATED_CLAIM}
     status, response.http_status_code = (409, "409 CONFLICT") if only else (400, "400 BAD_REQUEST")
     return Reply(status, msgspec.json.encode(response))

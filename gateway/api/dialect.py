@@ -31,7 +31,7 @@ from x12.documents.eligibility import EligibilityResponse
 from x12.documents.eligibility_request import EligibilityRequest
 from x12.documents.remittance import Report835
 
-__all__ = ["INQUIRIES", "OPERATIONS", "PREFIXES", "SUBMISSIONS"]
+__all__ = ["INQUIRIES", "OPERATIONS", "PREFIXES", "REPEATING", "SUBMISSIONS"]
 
 PREFIXES = ("/2024-04-01/change", "/change", "")
 _NETWORK = "/medicalnetwork"
@@ -169,7 +169,7 @@ _CLAIM = {
     409: _REPEATED,
     422: _OTHER,
 }
-_REPEATING = {
+REPEATING = {
     "X-Allow-Repeated-Claim": "`true` takes a claim although the very same one was submitted before; its trace says that the caller let it pass."
 }
 _JUDGED = {
@@ -233,7 +233,7 @@ def _claims(kind: ClaimKind) -> tuple[Operation, ...]:
     return (
         Operation(
             f"submit{name}Claim", "POST", _claim_paths(kind, "/submission"), f"Submit {one} {kind.name} claim.",
-            "claims:write", submit, _CLAIM, kind.type, writes=True, headers=_REPEATING, tag="claims", examples=json,
+            "claims:write", submit, _CLAIM, kind.type, writes=True, headers=REPEATING, tag="claims", examples=json,
         ),
         Operation(
             f"validate{name}Claim", "POST", _claim_paths(kind, "/validation"), f"Judge {one} {kind.name} claim without sending it.",
@@ -241,7 +241,7 @@ def _claims(kind: ClaimKind) -> tuple[Operation, ...]:
         ),
         Operation(
             f"submit{name}ClaimX12", "POST", _claim_paths(kind, "/raw-x12-submission"), f"Submit {kind.name} claims in X12, one or many.",
-            "claims:write", submit_x12, _CLAIM, X12Body, takes_x12=True, writes=True, headers=_REPEATING, tag="claims", examples=x12,
+            "claims:write", submit_x12, _CLAIM, X12Body, takes_x12=True, writes=True, headers=REPEATING, tag="claims", examples=x12,
         ),
         Operation(
             f"validate{name}ClaimX12", "POST", _claim_paths(kind, "/raw-x12-validation"), f"Judge {kind.name} claims in X12.",

@@ -51,9 +51,12 @@ class SdkCalls(Connection):
         headers = {"X-Allow-Repeated-Claim": "true" if allow_repeated else None}
         return await self._write(Taken, _SUBMISSIONS, form, idempotency_key, headers)
 
-    async def validate_professional_claim_submission(self, form: ClaimForm | Json) -> Judged:
+    async def validate_professional_claim_submission(
+        self, form: ClaimForm | Json, *, allow_repeated: bool = False
+    ) -> Judged:
         """What submitting the form would find, without sending it."""
-        return must(await self._send("POST", f"{_SUBMISSIONS}/validate", form), Judged)
+        headers = {"X-Allow-Repeated-Claim": "true" if allow_repeated else None}
+        return must(await self._send("POST", f"{_SUBMISSIONS}/validate", form, headers=headers), Judged)
 
     # An operation's own name of its parameter.
     async def get_professional_claim_submission(self, id: str) -> KeptSubmission:  # noqa: A002
