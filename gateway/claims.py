@@ -26,6 +26,7 @@ from gateway.messages import (
     ClaimResponse,
     ClaimResult,
     LineReference,
+    edit_responses,
     error_items,
 )
 from gateway.payers import Payer, UnknownPayer
@@ -243,6 +244,7 @@ class Claims:
             trading_partner_service_id=claim.trading_partner_service_id if claim and made else None,
             meta=ClaimMeta(trace_id=tracing.current_trace_id() or None),
             edit_status=_ERROR,
+            edit_responses=edit_responses(findings),
             errors=error_items(findings),
             warnings=error_items(findings, "warning"),
         )
@@ -258,6 +260,7 @@ class Claims:
                 status=_ERROR, edit_status=_ERROR, meta=ClaimMeta(trace_id=tracing.current_trace_id() or None)
             )
         response.errors, response.warnings = error_items(findings), error_items(findings, "warning")
+        response.edit_responses = edit_responses(findings)
         response.claim_results = [_result(one, kept) for one in judged.claims] or None
         response.x12 = judged.acknowledgement or None
         response.x12_claim_acknowledgement = judged.report or None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.ledger.vault import Vault
 from queues.database import Transaction
 
-__all__ = ["PayloadMissing", "load", "store"]
+__all__ = ["PayloadMissing", "load", "size", "store"]
 
 
 class PayloadMissing(LookupError):
@@ -25,6 +25,14 @@ async def store(
         sealed,
         now,
     )
+
+
+async def size(tx: Transaction, vault: Vault, tenant_id: str, payload_id: str) -> int | None:
+    """How many bytes the content of a payload has, without opening it; None where it is not kept."""
+    row = await tx.row(
+        "SELECT length(sealed) FROM payloads WHERE tenant_id = $1 AND payload_id = $2", tenant_id, payload_id
+    )
+    return vault.opened_bytes(row[0]) if row else None
 
 
 async def load(tx: Transaction, vault: Vault, tenant_id: str, payload_id: str) -> bytes:
