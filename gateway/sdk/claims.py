@@ -26,6 +26,7 @@ from gateway.payers import UnknownPayer
 from gateway.runtime import TENANT, Runtime
 from gateway.sdk import records
 from gateway.sdk.claim_form import claim_of_form, form_of_claim, told_of_form
+from gateway.sdk.parts import SdkPartialPersonName
 from gateway.sdk.translation import iso_day
 from gateway.sdk.words import PAYMENT_STATUS
 from gateway.submissions import Submission, allowance, claim_of, commit_claims, prepare_claim, repeated_before
@@ -62,7 +63,7 @@ class Facts(msgspec.Struct, frozen=True):
     type: str
     patient_control_number: str
     charge: str
-    patient: records.PatientName | None = None
+    patient: SdkPartialPersonName | None = None
     dates: records.ServiceDates | None = None
 
     def __repr__(self) -> str:
@@ -98,7 +99,7 @@ def _facts(claim: AnyClaim, kind: str) -> Facts:
     information = claim.claim_information
     patient = claim.dependent or claim.subscriber
     name = (
-        records.PatientName(
+        SdkPartialPersonName(
             first_name=patient.first_name,
             middle_name=patient.middle_name,
             last_name=patient.last_name,
@@ -112,7 +113,7 @@ def _facts(claim: AnyClaim, kind: str) -> Facts:
         _TYPES[kind],
         (information.patient_control_number if information else None) or "",
         money(information.claim_charge_amount if information else None),
-        name if name != records.PatientName() else None,
+        name if name != SdkPartialPersonName() else None,
         records.ServiceDates(start=first, end=last if last != first else None) if first else None,
     )
 
