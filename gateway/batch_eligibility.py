@@ -17,6 +17,7 @@ import msgspec
 
 from gateway.batch_messages import CHECKS_MAX, NAME_PATTERN, BatchCancelled, BatchTaken, CheckRefused
 from gateway.envelopes import TRACE_ASSIGNER
+from gateway.inboxes import NotThere
 from gateway.inquiries import meta_of, written_question
 from gateway.ledger import checks, idempotency, payloads
 from gateway.ledger.checks import Batch, Check
@@ -250,20 +251,15 @@ class BatchEligibility:
 
     # --- cancelling ---------------------------------------------------------------------------------------------------
 
-    async def cancel(self, batch_id: str) -> BatchCancelled | None:
-        """End the checks that are not on their way; None when there is no such batch. A second time ends no more."""
-        runtime = self.runtime
-
-        async def body(tx: Transaction) -> BatchCancelled | None:
-            if await checks.batch(tx, TENANT, batch_id) is None:
-                return None
-            await checks.cancel(tx, TENANT, batch_id, runtime.world.micros())
-            counts = await checks.counts(tx, TENANT, batch_id)
-            return BatchCancelled(
-                batch_id=batch_id, cancelled_count=counts.of("cancelled"), in_progress_count=counts.of("started")
-            )
-
-        return await runtime.database.write(body)
+    async def cancel(self, tx: Transaction, batch_id: str) -> BatchCancelled:
+        """End the checks that are not on their way; NotThere when there is no such batch. A second time ends no more."""
+        if await checks.batch(tx, TENANT, batch_id) is None:
+            raise NotThere("there is no such batch")
+        await checks.cancel(tx, TENANT, batch_id, self.runtime.world.micros())
+        counts = await checks.counts(tx, TENANT, batch_id)
+        return BatchCancelled(
+            batch_id=batch_id, cancelled_count=counts.of("cancelled"), in_progress_count=counts.of("started")
+        )
 
 
 def _settings(received: _Received, judged: _Judged) -> list[Finding]:

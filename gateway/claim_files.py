@@ -32,10 +32,22 @@ from x12.finding import Finding
 from x12.judging import LEVELS
 from x12.syntax import CANONICAL, RESERVED, declared, reserved_findings, translate
 
-__all__ = ["FileClaim", "JudgedFile", "Repeated", "Survey", "judged_file", "repetition", "surveyed"]
+__all__ = [
+    "DUPLICATE",
+    "REPEATED_CLAIM",
+    "FileClaim",
+    "JudgedFile",
+    "Repeated",
+    "Survey",
+    "judged_file",
+    "repetition",
+    "surveyed",
+]
 
 # A duplicate of a claim that was already processed, returned as unprocessable: how payers and clearinghouses say it in a 277CA.
-_DUPLICATE = Reason("A3", "54")
+DUPLICATE = Reason("A3", "54")
+# The rule that a claim that came before breaks.
+REPEATED_CLAIM = "CW201"
 # NM109 in what follows NM101.
 _PAYER_ID = 7
 
@@ -308,7 +320,7 @@ class _Judging:
             finding = repetition(repeats, claim.positions[0])
             told.findings.append(finding)
             if repeats.refused:
-                judged.refuse(claim, finding, _DUPLICATE)
+                judged.refuse(claim, finding, DUPLICATE)
         if claim.accepted:
             told.segments = with_reference(segments, "D9", number)
         self.claims.append(FileClaim(transaction_id, told, place, repeats))
@@ -347,7 +359,7 @@ def repetition(repeats: Repeated, position: int | None = None) -> Finding:
         "CLM",
         position,
         1,
-        rule="CW201",
+        rule=REPEATED_CLAIM,
         path="claimInformation" if position is None else None,
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from gateway.claim_files import (
+    REPEATED_CLAIM,
     FileClaim,
     JudgedFile,
     Repeated,
@@ -27,6 +28,7 @@ from gateway.messages import (
     ErrorItem,
     ErrorResponse,
     LineReference,
+    edit_responses,
     error_items,
 )
 from gateway.payers import Payer, UnknownPayer
@@ -57,7 +59,6 @@ _SUCCESS, _ERROR = "SUCCESS", "ERROR"
 # Longer files are looked over beside the loop.
 _LOOKED_OVER_BYTES = 256 << 10
 _USAGES = ("T", "P")
-_DUPLICATE = "CW201"
 
 
 @dataclass
@@ -255,6 +256,7 @@ class Claims:
             trading_partner_service_id=claim.trading_partner_service_id if claim and made else None,
             meta=ClaimMeta(trace_id=tracing.current_trace_id() or None),
             edit_status=_ERROR,
+            edit_responses=edit_responses(findings),
             errors=error_items(findings),
             warnings=error_items(findings, "warning"),
         )
@@ -270,6 +272,7 @@ class Claims:
                 status=_ERROR, edit_status=_ERROR, meta=ClaimMeta(trace_id=tracing.current_trace_id() or None)
             )
         response.errors, response.warnings = error_items(findings), error_items(findings, "warning")
+        response.edit_responses = edit_responses(findings)
         response.claim_results = [_result(one, kept) for one in judged.claims] or None
         response.x12 = judged.acknowledgement or None
         response.x12_claim_acknowledgement = judged.report or None
@@ -341,6 +344,6 @@ def _result(one: FileClaim, kept: bool) -> ClaimResult:
 
 def _refusing(response: ClaimResponse, findings: Iterable[Finding]) -> Reply:
     """400 with everything that is wrong; 409 where nothing is but that the claims came before."""
-    only = {f.rule for f in findings if f.severity == "error"} == {_DUPLICATE}
+    only = {f.rule for f in findings if f.severity == "error"} == {REPEATED_CLAIM}
     status, response.http_status_code = (409, "409 CONFLICT") if only else (400, "400 BAD_REQUEST")
     return Reply(status, msgspec.json.encode(response))

@@ -50,7 +50,7 @@ _ADVICE: dict[Decision, str] = {
 
 
 class NotThere(LookupError):
-    """There is no such interchange or file."""
+    """There is no such interchange, file or batch."""
 
 
 class NotInDoubt(Exception):

@@ -181,7 +181,7 @@ class Acknowledged(Fact, frozen=True):
 class ClaimAcknowledged(Fact, frozen=True):
     """A 277CA about the claim; `statuses` are category:status[:entity], `report_id` the transaction of the report.
 
-    `source` says whose word it is, a payer's or a clearinghouse's; our own edits have no report.
+    `source` says whose word it is, a payer's or a clearinghouse's, which we are for what our own edits reject.
     """
 
     accepted: bool

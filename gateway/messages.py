@@ -18,6 +18,7 @@ __all__ = [
     "ClaimReference",
     "ClaimResponse",
     "ClaimResult",
+    "EditResponse",
     "ErrorItem",
     "ErrorResponse",
     "Pending",
@@ -25,6 +26,7 @@ __all__ = [
     "TraceEvent",
     "TransactionView",
     "X12Body",
+    "edit_responses",
     "error_items",
     "not_answered",
 ]
@@ -108,6 +110,17 @@ class ClaimReference(Document):
     service_lines: list[LineReference] | None = None
 
 
+class EditResponse(Document):
+    """One finding as older clients look for it: its field, and its place in X12. Never the value."""
+
+    edit_name: Text = None
+    error_description: Text = None
+    claim_core_path: Text = None
+    loop: Text = None
+    segment: Text = None
+    element: Text = None
+
+
 class ClaimResult(Document):
     """What became of one claim of a file: ACCEPTED or REJECTED, and why. `duplicate_of` is the transaction that it is the same as."""
 
@@ -131,6 +144,7 @@ class ClaimResponse(Document):
     claim_references: list[ClaimReference] | None = None
     meta: ClaimMeta | None = None
     edit_status: Text = None
+    edit_responses: list[EditResponse] | None = None
     payer: ClaimPayer | None = None
     errors: list[ErrorItem] | None = None
     warnings: list[ErrorItem] | None = None
@@ -341,6 +355,23 @@ def not_answered(code: str, description: str, route_id: str) -> ErrorItem:
         location=route_id,
         possible_resolutions=codes.table("reject_resolution")[code],
     )
+
+
+def edit_responses(findings: Sequence[Finding]) -> list[EditResponse] | None:
+    """What refuses a claim, as older clients look for it; None when nothing does."""
+    items = [
+        EditResponse(
+            edit_name=f.rule or f.code or None,
+            error_description=f.message,
+            claim_core_path=f.path,
+            loop=f.loop,
+            segment=f.segment,
+            element=None if f.element is None else f"{f.element:02d}",
+        )
+        for f in findings
+        if f.severity == "error"
+    ]
+    return items or None
 
 
 def error_items(findings: Sequence[Finding], severity: str = "error") -> list[ErrorItem] | None:

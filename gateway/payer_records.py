@@ -86,6 +86,7 @@ class PayerPage(Document):
 class PayerMatches(Document):
     """The texts of a payer that match, with the matching parts between <b> and </b>."""
 
+    stedi_id: Text = None
     display_name: Text = None
     primary_payer_id: Text = None
     aliases: list[str] | None = None
@@ -211,6 +212,8 @@ def search_page(
 
 def _matches(found: Found) -> PayerMatches | None:
     made = PayerMatches(
+        # One id under two names.
+        stedi_id=found.primary_payer_id,
         display_name=found.display_name,
         primary_payer_id=found.primary_payer_id,
         aliases=list(found.aliases) or None,

@@ -70,7 +70,7 @@ async def _item(
         mode="production" if subject.usage == "P" else "test",
         status="failed" if subject.state in ("rejected", "quarantined") else "succeeded",
         processed_at=from_micros(subject.created_at).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        artifacts=_artifacts(subject, base, size),
+        artifacts=await _artifacts(tx, runtime, subject, base, size),
         partnership=Partnership(
             partnership_id=subject.route_id,
             partnership_type="x12",
@@ -141,12 +141,19 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
 
 
-def _artifacts(subject: transactions.Transaction, base: str, size: int) -> list[PollingArtifact]:
+async def _artifacts(
+    tx: Transaction, runtime: Runtime, subject: transactions.Transaction, base: str, size: int
+) -> list[PollingArtifact]:
     """Where the documents are: in JSON once there is one, and what a payer sent as it came."""
     found: list[PollingArtifact] = []
     if subject.answer_id is not None or subject.kind == "remittance":
         url = f"{base}/v1/transactions/{subject.transaction_id}/answer"
-        found.append(PollingArtifact(artifact_type=_JSON, usage="output", model="transaction", url=url))
+        # A remittance of many claims has no JSON that is kept: it is read out of its file.
+        kept = subject.answer_id
+        told = await payloads.size(tx, runtime.vault, TENANT, kept) if kept is not None else None
+        found.append(
+            PollingArtifact(artifact_type=_JSON, usage="output", model="transaction", url=url, size_bytes=told)
+        )
     prefix = _REPORTS.get(subject.kind)
     if prefix is not None:
         url = f"{base}/medicalnetwork/reports/v2/{prefix}{subject.transaction_id}"

@@ -14,7 +14,7 @@ from gateway.runtime import TENANT, Runtime
 from x12.envelope import Interchange
 from x12.finding import Finding
 
-__all__ = ["KeyTaken", "Reply", "conflict", "envelope_findings", "failed", "replayed"]
+__all__ = ["KeyTaken", "Refusal", "Reply", "conflict", "envelope_findings", "failed", "replayed"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,14 @@ class Reply:
     body: bytes = field(repr=False)
     transaction_id: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class Refusal(Exception):
+    """A write that is not done: nothing of it may be kept, and the caller gets the reply."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__("refused")
+        self.reply = reply
 
 
 class KeyTaken(Exception):

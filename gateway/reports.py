@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from gateway.payers import Route
 from x12.documents.binding import Document
 from x12.documents.claim_acknowledgement import ClaimReport, read_claim_report
 from x12.documents.remittance import Detail, Remittance, Report835, ReportMeta, read_remittance
+from x12.documents.standing import StatusCode
 from x12.envelope import TransactionSet
 from x12.remittance_parts import parts
 
-__all__ = ["Report277", "pieces_835", "report_277", "report_835"]
+__all__ = ["Report277", "pieces_835", "report_277", "report_835", "statuses_of"]
 # Claims that are read at once where an 835 is given out piece by piece.
 _PIECE_CLAIMS = 100
 
@@ -25,35 +25,37 @@ class Report277(Document):
     transactions: list[ClaimReport] | None = None
 
 
-def _meta(transaction_id: str, route: Route | None, usage: str = "") -> ReportMeta:
+def statuses_of(codes: Sequence[StatusCode]) -> list[str]:
+    """Statuses as category:status[:entity], each once."""
+    return list(dict.fromkeys(f"{c.category}:{c.status}:{c.entity}".rstrip(":") for c in codes))
+
+
+def _meta(transaction_id: str, usage: str, sender_id: str | None) -> ReportMeta:
     meta = ReportMeta(
-        application_mode="production" if (route.usage if route is not None else usage) == "P" else "test",
-        sender_id=route.receiver_id if route is not None else None,
+        application_mode="production" if usage == "P" else "test",
+        sender_id=sender_id,
         trace_id=transaction_id,
     )
     return msgspec.structs.replace(meta, transaction_id=transaction_id)
 
 
-def report_277(received: TransactionSet, transaction_id: str, route: Route) -> Report277:
-    """The report out of a walked 277CA."""
-    return Report277(meta=_meta(transaction_id, route), transactions=[read_claim_report(received.tree())])
+def report_277(received: TransactionSet, transaction_id: str, usage: str, sender_id: str) -> Report277:
+    """The report out of a walked 277CA; `usage` is ISA15, `sender_id` whose report it is."""
+    return Report277(meta=_meta(transaction_id, usage, sender_id), transactions=[read_claim_report(received.tree())])
 
 
-def report_835(received: TransactionSet, transaction_id: str, route: Route) -> Report835:
-    """The report out of a walked 835."""
-    return Report835(meta=_meta(transaction_id, route), transactions=[read_remittance(received.tree())])
+def report_835(received: TransactionSet, transaction_id: str, usage: str, sender_id: str) -> Report835:
+    """The report out of a walked 835; the arguments are those of `report_277`."""
+    return Report835(meta=_meta(transaction_id, usage, sender_id), transactions=[read_remittance(received.tree())])
 
 
 # --- piece by piece --------------------------------------------------------------------------------------------------
 
 
 def pieces_835(
-    content: Iterable[bytes] | bytes, number: int, transaction_id: str, route: Route | None, usage: str
+    content: Iterable[bytes] | bytes, number: int, transaction_id: str, usage: str, sender_id: str | None
 ) -> Iterator[bytes]:
-    """The JSON of `report_835` of the set with this number in a file, in pieces of some claims: memory does not grow with it.
-
-    `route` is the one that the file came over, `usage` its ISA15 where there is no such route any more.
-    """
+    """The JSON of `report_835` of the set with this number in a file, in pieces of some claims: memory does not grow with it."""
     told = _Told()
     for part in parts(content, _PIECE_CLAIMS, {}):
         if part.number != number:
@@ -61,7 +63,7 @@ def pieces_835(
         some = read_remittance(part.root)
         if not told.begun:
             head = msgspec.structs.replace(some, detail_info=None, provider_adjustments=None)
-            yield told.head(_meta(transaction_id, route, usage), head)
+            yield told.head(_meta(transaction_id, usage, sender_id), head)
         yield b"".join(told.details(some.detail_info or [], inside=part.inside))
         if part.last:
             yield told.end(some)

@@ -105,7 +105,8 @@ class Views:
             return None
         content = await payloads.pieces(tx, runtime.database, runtime.vault, TENANT, subject.request_id)
         route = runtime.directory.routes.get(subject.route_id)
-        return pieces_835(content, number, subject.transaction_id, route, subject.usage)
+        usage, sender_id = (route.usage, route.receiver_id) if route is not None else (subject.usage, None)
+        return pieces_835(content, number, subject.transaction_id, usage, sender_id)
 
     def _given(self, told: bytes | Iterator[bytes] | None) -> bytes | AsyncIterator[bytes] | None:
         return told if told is None or isinstance(told, bytes) else self._pieces(told)
@@ -266,12 +267,10 @@ class Views:
         found = await self.runtime.database.read(body)
         return ReportListing(reports=[_NAMES[t.kind] + t.transaction_id for t in found])
 
-    async def remove_report(self, name: str) -> bool:
+    async def remove_report(self, tx: Transaction, name: str) -> bool:
         """Take a report out of the mailbox; False where there is none of this name."""
-        runtime, transaction_id = self.runtime, name[2:] if name[:2] in _NAMES.values() else name
-        return await runtime.database.write(
-            lambda tx: mailbox.remove(tx, TENANT, transaction_id, runtime.world.micros())
-        )
+        transaction_id = name[2:] if name[:2] in _NAMES.values() else name
+        return await mailbox.remove(tx, TENANT, transaction_id, self.runtime.world.micros())
 
     async def polling(self, after: int, limit: int, base: str) -> PollingPage:
         """What was committed behind a position, oldest first."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 from aiohttp import web
 
+from gateway.api.inboxes import committed
 from gateway.api.operations import Call, Operation, Outcome
 from gateway.api.parameters import TOKEN_DIGITS, WrongParameter, number, refused, token, words
 from gateway.api.refusals import Problem, problem
@@ -101,8 +102,8 @@ async def _list(call: Call) -> Reply | web.Response:
 
 
 async def _cancel(call: Call) -> Reply | web.Response:
-    found = await BatchEligibility(call.service.runtime).cancel(call.part("batchId"))
-    return problem(404, "There is no such batch.") if found is None else Reply(200, msgspec.json.encode(found))
+    batch_id, batches = call.part("batchId"), BatchEligibility(call.service.runtime)
+    return await committed(call, f"cancel {batch_id}"[:200], lambda tx: batches.cancel(tx, batch_id))
 
 
 async def _rules(call: Call) -> Reply | web.Response:
@@ -120,6 +121,9 @@ _OTHER = Outcome("The Idempotency-Key was used with another body.", ErrorRespons
 _NO_BATCH = Outcome("There is no such batch.", ErrorResponse)
 _NO_SUCH = Outcome("There is no such batch.", Problem, "application/problem+json")
 _BAD = Outcome("The request cannot be understood.", Problem, "application/problem+json")
+_BUSY = Outcome("The Idempotency-Key is in use and unanswered.", Problem, "application/problem+json")
+_USED = Outcome("The Idempotency-Key was used with another body.", Problem, "application/problem+json")
+_LENIENT = {"Prefer": "`handling=lenient` leaves out checks that are wrong, and tells them (RFC 7240)."}
 _FROM = "The nextPageToken of the page before."
 _CHECK = {
     "submitterTransactionIdentifier": "VISIT-1001",
@@ -144,7 +148,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "`Prefer: handling=lenient` it is left out.",
         _SCOPE, _submit,
         {200: Outcome("Taken, durably.", BatchTaken), 400: _REFUSED, 409: _TAKEN_NAME, 422: _OTHER},
-        BatchRequest, writes=True, tag="batch eligibility", example={"maxRetryHours": 8, "items": [_CHECK]}, large=True,
+        BatchRequest, writes=True, headers=_LENIENT, tag="batch eligibility", example={"maxRetryHours": 8, "items": [_CHECK]}, large=True,
     ),
     Operation(
         "pollBatchEligibility", "GET", _paths("/polling/batch-eligibility"),
@@ -184,8 +188,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "cancelBatch", "POST", ("/v1/eligibility-batches/{batchId}/cancel",),
         "End the checks of a batch that are not on their way to a payer. Those that are come home.",
-        _SCOPE, _cancel, {200: Outcome("What was ended.", BatchCancelled), 404: _NO_SUCH}, tag="batch eligibility",
-        follows=_BATCH, path_words=_WORDS,
+        _SCOPE, _cancel, {200: Outcome("What was ended.", BatchCancelled), 404: _NO_SUCH, 409: _BUSY, 422: _USED},
+        tag="batch eligibility", writes=True, follows=_BATCH, path_words=_WORDS,
     ),
     Operation(
         "readRetryRules", "GET", ("/v1/eligibility-retry-rules",),

@@ -22,15 +22,16 @@ from gateway.messages import (
     ReportRemoved,
     X12Body,
 )
-from gateway.replies import Reply
+from gateway.replies import Refusal, Reply
 from gateway.reports import Report277
 from observability import tracing
+from queues.database import Transaction
 from x12.documents.claim_status import ClaimStatusRequest, ClaimStatusResponse
 from x12.documents.eligibility import EligibilityResponse
 from x12.documents.eligibility_request import EligibilityRequest
 from x12.documents.remittance import Report835
 
-__all__ = ["INQUIRIES", "OPERATIONS", "PREFIXES", "SUBMISSIONS"]
+__all__ = ["INQUIRIES", "OPERATIONS", "PREFIXES", "REPEATING", "SUBMISSIONS"]
 
 PREFIXES = ("/2024-04-01/change", "/change", "")
 _NETWORK = "/medicalnetwork"
@@ -93,10 +94,18 @@ async def _raw_report(call: Call) -> Reply | web.Response:
 
 
 async def _remove_report(call: Call) -> Reply:
-    if not await call.views.remove_report(call.part("name")):
-        return not_found("report")
-    removed = ReportRemoved(status="success", meta=ClaimMeta(trace_id=tracing.current_trace_id() or None))
-    return Reply(200, msgspec.json.encode(removed))
+    name = call.part("name")
+
+    async def take(tx: Transaction) -> Reply:
+        if not await call.views.remove_report(tx, name):
+            raise Refusal(not_found("report"))
+        removed = ReportRemoved(status="success", meta=ClaimMeta(trace_id=tracing.current_trace_id() or None))
+        return Reply(200, msgspec.json.encode(removed))
+
+    try:
+        return await call.service.taking("report removal", call.key, name.encode(), take)
+    except Refusal as refusal:
+        return refusal.reply
 
 
 async def _polling(call: Call) -> Reply:
@@ -132,6 +141,9 @@ _AWAY = Outcome("The payer could not be reached.", ErrorResponse)
 _NO = Outcome("The payer refused the inquiry.", ErrorResponse)
 _NOTHING = Outcome("There is no such report.", ErrorResponse)
 _X12 = "application/edi-x12"
+_PREFERRING = {
+    "Prefer": "`respond-async` is answered 202 at once, `wait=5` after five seconds at most (RFC 7240). The work goes on."
+}
 # Operations whose answers begin a transaction.
 SUBMISSIONS = tuple(f"submit{k.name.capitalize()}Claim{form}" for k in CLAIM_KINDS.values() for form in ("", "X12"))
 INQUIRIES = ("checkEligibility", "checkEligibilityX12", "inquireClaimStatus", "inquireClaimStatusX12")
@@ -159,7 +171,7 @@ _CLAIM = {
     409: _REPEATED,
     422: _OTHER,
 }
-_REPEATING = {
+REPEATING = {
     "X-Allow-Repeated-Claim": "`true` takes a claim although the very same one was submitted before; its trace says that the caller let it pass."
 }
 _JUDGED = {
@@ -223,7 +235,7 @@ def _claims(kind: ClaimKind) -> tuple[Operation, ...]:
     return (
         Operation(
             f"submit{name}Claim", "POST", _claim_paths(kind, "/submission"), f"Submit {one} {kind.name} claim.",
-            "claims:write", submit, _CLAIM, kind.type, writes=True, headers=_REPEATING, tag="claims", examples=json,
+            "claims:write", submit, _CLAIM, kind.type, writes=True, headers=REPEATING, tag="claims", examples=json,
         ),
         Operation(
             f"validate{name}Claim", "POST", _claim_paths(kind, "/validation"), f"Judge {one} {kind.name} claim without sending it.",
@@ -231,7 +243,7 @@ def _claims(kind: ClaimKind) -> tuple[Operation, ...]:
         ),
         Operation(
             f"submit{name}ClaimX12", "POST", _claim_paths(kind, "/raw-x12-submission"), f"Submit {kind.name} claims in X12, one or many.",
-            "claims:write", submit_x12, _CLAIM, X12Body, takes_x12=True, writes=True, headers=_REPEATING, tag="claims", examples=x12,
+            "claims:write", submit_x12, _CLAIM, X12Body, takes_x12=True, writes=True, headers=REPEATING, tag="claims", examples=x12,
         ),
         Operation(
             f"validate{name}ClaimX12", "POST", _claim_paths(kind, "/raw-x12-validation"), f"Judge {kind.name} claims in X12.",
@@ -243,22 +255,22 @@ def _claims(kind: ClaimKind) -> tuple[Operation, ...]:
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "checkEligibility", "POST", _paths("/eligibility/v3"), "Ask a payer whether a patient is covered, and for what.",
-        "eligibility:write", _eligibility, _inquiry(EligibilityResponse), EligibilityRequest, writes=True, tag="eligibility",
+        "eligibility:write", _eligibility, _inquiry(EligibilityResponse), EligibilityRequest, writes=True, headers=_PREFERRING, tag="eligibility",
         examples=_ELIGIBILITY,
     ),
     Operation(
         "checkEligibilityX12", "POST", _paths("/eligibility/v3/raw-x12"), "The same with a 270 in X12.",
-        "eligibility:write", _eligibility_x12, _inquiry(EligibilityResponse), X12Body, takes_x12=True, writes=True, tag="eligibility",
+        "eligibility:write", _eligibility_x12, _inquiry(EligibilityResponse), X12Body, takes_x12=True, writes=True, headers=_PREFERRING, tag="eligibility",
         examples={"covered": Example("A member who is covered.", file="270.x12")},
     ),
     Operation(
         "inquireClaimStatus", "POST", _paths("/claimstatus/v2"), "Ask a payer where a claim stands.",
-        "claims:read", _status, _inquiry(ClaimStatusResponse), ClaimStatusRequest, writes=True, tag="claim status",
+        "claims:read", _status, _inquiry(ClaimStatusResponse), ClaimStatusRequest, writes=True, headers=_PREFERRING, tag="claim status",
         examples={"byNumber": Example("A claim by its patient control number.", file="claim_status.json")},
     ),
     Operation(
         "inquireClaimStatusX12", "POST", _paths("/claimstatus/v2/raw-x12"), "The same with a 276 in X12.",
-        "claims:read", _status_x12, _inquiry(ClaimStatusResponse), X12Body, takes_x12=True, writes=True, tag="claim status",
+        "claims:read", _status_x12, _inquiry(ClaimStatusResponse), X12Body, takes_x12=True, writes=True, headers=_PREFERRING, tag="claim status",
         examples={"byNumber": Example("A claim by its patient control number.", file="276.x12")},
     ),
     *(operation for kind in CLAIM_KINDS.values() for operation in _claims(kind)),
@@ -282,7 +294,8 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "removeReport", "DELETE", _paths("/reports/v2/{name}"), "Take a report out of the mailbox; it can still be read.",
-        "claims:write", _remove_report, {200: Outcome("It is out.", ReportRemoved), 404: _NOTHING}, tag="reports",
+        "claims:write", _remove_report, {200: Outcome("It is out.", ReportRemoved), 404: _NOTHING, 409: _BEFORE, 422: _OTHER},
+        writes=True, tag="reports",
     ),
     Operation(
         "pollTransactions", "GET", ("/2023-08-01/polling/transactions", "/2023-08-01/transactions"), "What is new since a cursor.",

@@ -61,6 +61,7 @@ _HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "Retry-After": ("After how many seconds it makes sense to ask again.", {"type": "integer", "minimum": 0}),
     "Location": ("Where to ask for the transaction.", {"type": "string"}),
+    "Preference-Applied": ("What of `Prefer` was honoured.", {"type": "string"}),
     "WWW-Authenticate": ("How to show who is calling.", {"type": "string"}),
     "RateLimit-Policy": (
         "The limits of this key: so many requests at once (`q`) in that many seconds (`w`), and so many under way.",
@@ -241,6 +242,8 @@ def _headers(operation: Operation, status: int) -> dict[str, Any]:
         names.append("Retry-After")
     if status == 202:
         names.append("Location")
+    if "Prefer" in operation.headers and status < 400:
+        names.append("Preference-Applied")
     if status == 401:
         names.append("WWW-Authenticate")
     elif operation.scope is not None:

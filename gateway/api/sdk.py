@@ -8,17 +8,19 @@ from typing import Any
 
 import msgspec
 
+from gateway.api.dialect import REPEATING
 from gateway.api.operations import Call, Example, Operation, Outcome
-from gateway.api.sdk_shape import INVALID, SDK, Refusal, failure, invalid, not_found, shaped
+from gateway.api.sdk_shape import INVALID, SDK, failure, invalid, not_found, shaped
+from gateway.claims import CameBefore
 from gateway.identities import uuid_of
 from gateway.ledger.claim_list import STATUSES
 from gateway.payers import UnknownPayer
-from gateway.replies import Reply
+from gateway.replies import Refusal, Reply
 from gateway.sdk.answer import CheckAnswer
 from gateway.sdk.check import Check
 from gateway.sdk.check_answer import AskedPayer, answer_of_response
 from gateway.sdk.check_question import question_of_check, told_of_check
-from gateway.sdk.claims import ClaimFilter, Moment, SdkClaims
+from gateway.sdk.claims import ClaimFilter, Moment, SdkClaims, Weighed
 from gateway.sdk.form import ClaimForm
 from gateway.sdk.records import (
     ClaimPage,
@@ -147,13 +149,20 @@ async def _submit(call: Call) -> Reply:
     if made is None:
         return invalid(findings)
 
-    async def take(tx: Transaction) -> Reply:
-        told = await claims.take(tx, made)
-        return Reply(201, msgspec.json.encode(told), made.transaction_id)
+    while True:
+        weighed = await claims.weighed(made, allowed=call.allows_repeated_claims)
 
-    reply = await taken(call, _SUBMITTED, call.body, take)
-    call.service.runtime.wake.set()
-    return reply
+        async def take(tx: Transaction, weighed: Weighed = weighed) -> Reply:
+            told = await claims.take(tx, weighed)
+            return Reply(201, msgspec.json.encode(told), weighed.made.transaction_id)
+
+        try:
+            reply = await taken(call, _SUBMITTED, call.body, take)
+        except CameBefore:
+            # The same request may have been taken meanwhile, and then has its answer.
+            continue
+        call.service.runtime.wake.set()
+        return reply
 
 
 async def _validate(call: Call) -> Reply:
@@ -161,6 +170,7 @@ async def _validate(call: Call) -> Reply:
     made, findings = await claims.prepare(call.body)
     if made is None:
         return invalid(findings)
+    await claims.weighed(made, allowed=call.allows_repeated_claims, kept=False)
     return Reply(200, msgspec.json.encode(Judged(errors=claims.faults(made) or None)))
 
 
@@ -264,7 +274,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "createProfessionalClaimSubmission", "POST", _SUBMISSIONS, "Submit a professional claim as a CMS-1500.",
         "claims:write", _submit,
         {201: Outcome("Kept, and on its way unless it has errors.", Taken), 409: _BEFORE, 422: _OTHER},
-        takes=ClaimForm, writes=True, tag="claims",
+        takes=ClaimForm, writes=True, headers=REPEATING, tag="claims",
         examples={
             "paid": Example("A claim that is paid.", status=201, file="cms1500.json"),
             "rejected": Example("One whose lines do not add up: kept, and not sent.", status=201, file="cms1500_wrong.json"),
@@ -272,7 +282,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     operation(
         "validateProfessionalClaimSubmission", "POST", f"{_SUBMISSIONS}/validate", "Judge a CMS-1500 without sending it.",
-        "claims:write", _validate, {200: Outcome("What edits find wrong.", Judged)}, takes=ClaimForm, tag="claims",
+        "claims:write", _validate, {200: Outcome("What edits find wrong.", Judged)}, takes=ClaimForm, headers=REPEATING, tag="claims",
         examples={"good": Example("A claim that could be submitted.", file="cms1500.json")},
     ),
     operation(

@@ -10,12 +10,12 @@ from aiohttp import web
 from gateway import webhooks
 from gateway.api.operations import Call, Example, Operation, Outcome
 from gateway.api.sdk import moment_of, operation, page_size, page_token, taken, wrong
-from gateway.api.sdk_shape import Refusal, failure, invalid, not_found
+from gateway.api.sdk_shape import failure, invalid, not_found
 from gateway.identities import uuid_of
 from gateway.ledger import destinations, notices
 from gateway.ledger.destinations import Destination
 from gateway.ledger.notices import EVENT_TYPES, Notice
-from gateway.replies import Reply
+from gateway.replies import Refusal, Reply
 from gateway.runtime import TENANT, Runtime
 from gateway.sdk.events import (
     DestinationPage,

@@ -18,7 +18,7 @@ from gateway.sdk.records import Failure, FailurePart
 from gateway.sdk.translation import pointer
 from x12.finding import Finding
 
-__all__ = ["INVALID", "SDK", "Refusal", "failure", "invalid", "not_found", "shaped"]
+__all__ = ["INVALID", "SDK", "failure", "invalid", "not_found", "shaped"]
 
 _HEADER = "x-amzn-errortype"
 _TYPES = {
@@ -32,14 +32,6 @@ _TYPES = {
     429: "TooManyRequestsException",
 }
 _UNFORESEEN = "InternalServerException"
-
-
-class Refusal(Exception):
-    """A write that is not done: nothing of it may be kept, and the caller gets the reply."""
-
-    def __init__(self, reply: Reply) -> None:
-        super().__init__("refused")
-        self.reply = reply
 
 
 def failure(

@@ -99,12 +99,10 @@ def application(runtime: Runtime, service: Service, clock: MoveClock | None = No
     pages = _Pages(runtime, api, operations)
     for path, handler in (("/healthz", pages.health), ("/readyz", pages.ready), ("/metrics", pages.metrics)):
         app.router.add_get(path, handler)
-    app.router.add_post(
-        core.PATH,
-        core.CoreServer(
-            runtime, service, api.views, core_door.Door(api.meters, api.bodies, api.caller, api.known)
-        ).handle,
-    )
+    door = core_door.Door(api.meters, api.bodies, api.caller, api.known)
+    core_server = core.CoreServer(runtime, service, api.views, door)
+    for path in (core.PATH, f"{core.PATH}/"):
+        app.router.add_post(path, core_server.handle)
     app.router.add_get("/openapi.json", pages.openapi)
     app.router.add_get("/docs", pages.docs)
     app.router.add_get("/docs/style.css", pages.style)

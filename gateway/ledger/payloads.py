@@ -13,7 +13,7 @@ from io import BytesIO
 from gateway.ledger.vault import SealBroken, Vault
 from queues.database import Database, Transaction
 
-__all__ = ["PART_BYTES", "PayloadMissing", "Pieces", "beginning", "load", "pieces", "store"]
+__all__ = ["PART_BYTES", "PayloadMissing", "Pieces", "beginning", "load", "pieces", "size", "store"]
 
 
 PART_BYTES = 4 << 20
@@ -51,6 +51,17 @@ async def store(
         sealed,
         now,
     )
+
+
+async def size(tx: Transaction, vault: Vault, tenant_id: str, payload_id: str) -> int | None:
+    """How many bytes the content of a payload has, without opening it; None where it is not kept."""
+    whole = await tx.row(
+        "SELECT length(sealed) FROM payloads WHERE tenant_id = $1 AND payload_id = $2", tenant_id, payload_id
+    )
+    parts = await tx.fetch(
+        "SELECT length(sealed) FROM payload_parts WHERE tenant_id = $1 AND payload_id = $2", tenant_id, payload_id
+    )
+    return sum(vault.opened_bytes(row[0]) for row in parts or [whole]) if whole else None
 
 
 async def load(tx: Transaction, vault: Vault, tenant_id: str, payload_id: str) -> bytes:

@@ -25,6 +25,8 @@ __all__ = ["SealBroken", "Vault", "master_key_from"]
 
 _NONCE = 12
 _NUMBER = 4
+# What AES-GCM adds behind the content.
+_TAG = 16
 _KEY = 32
 
 
@@ -90,6 +92,11 @@ class Vault:
             + nonce
             + self._data[tenant_id][number].encrypt(nonce, content, _aad(tenant_id, payload_id, kind))
         )
+
+    @staticmethod
+    def opened_bytes(sealed_bytes: int) -> int:
+        """How long content is that takes so many bytes sealed."""
+        return sealed_bytes - _NUMBER - _NONCE - _TAG
 
     def unseal(self, tenant_id: str, payload_id: str, kind: str, sealed: bytes) -> bytes:
         """The content; SealBroken when the bytes, their place or their key is not the one they were sealed with."""

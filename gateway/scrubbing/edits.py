@@ -5,7 +5,8 @@ it is here a second time.
 
 Sources: 005010X222A1, X223A2 and X224A2 as the tables of x12/guides have them (NM109 of 2010AA, SV102, SV203, SV302, DTP); X12's
 interpretation 2499 and a clearinghouse's published edit for all three kinds (no charge below zero); public guides to field 6 of the
-UB-04 (a statement ends by today).
+UB-04 (a statement ends by today). X12's interpretation 1301 lets a provider that cannot have an NPI be known by its tax number alone, where its
+payer knows it so; CW117 refuses that all the same, since what is missing is nearly always an NPI: such a payer has `warns_at` 4.
 """
 
 from __future__ import annotations
@@ -70,8 +71,8 @@ def _before_birth(of: Look, _: str) -> Iterator[Fault]:
 def _billing_npi(of: Look, _: str) -> Iterator[Fault]:
     if not of.billing_known:
         message = (
-            "The billing provider needs its NPI; only one that cannot have one is known by the payer's own number for it"
-            " instead (REF*G2 or REF*LU in loop 2010BB)."
+            "No number says who bills: send the billing provider's NPI; or, for one that cannot have an NPI, the payer's own"
+            " number for it (REF*G2 or REF*LU in loop 2010BB) or its license or UPIN (REF*0B or REF*1G in loop 2010AA)."
         )
         yield Fault(of.billing_position, "2010AA", "NM1", 9, message, "billing.npi")
 
@@ -92,11 +93,11 @@ def _statement(of: Look, today: str) -> Iterator[Fault]:
 
 
 # An id keeps its meaning for ever; a rule that changes gets a new one. CW101 to CW103, CW106 to CW110 and CW112 to CW114 were what
-# lists, sums and rules say now.
+# lists, sums and rules say now; CW111 took no license for a number.
 EDITS: tuple[Edit, ...] = (
     Edit("CW104", 4, "8", _future),
     Edit("CW105", 4, "8", _before_birth),
-    Edit("CW111", 4, "I9", _billing_npi),
     Edit("CW115", 4, "I12", _line_charges),
     Edit("CW116", 4, "8", _statement),
+    Edit("CW117", 4, "I9", _billing_npi),
 )

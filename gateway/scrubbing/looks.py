@@ -21,6 +21,8 @@ __all__ = ["Days", "Line", "Look", "looks_at"]
 
 # REF01 in 2010BB: the payer's own number of a billing provider that has no NPI, and of its location.
 _NUMBERS_OF_PAYER = ("G2", "LU")
+# REF01 in 2010AA: a license or UPIN of one that has none.
+_LICENSES = ("0B", "1G")
 _SERVED, _STATED = "472", "434"
 # CCYYMMDD, and with the hour.
 _DAY_LENGTHS = (8, 12)
@@ -54,7 +56,7 @@ class _Above(Discreet):
 
     billing: str = ""
     billing_position: int = 0
-    billing_npi: bool = False
+    billing_known: bool = False
     tax_id: str = ""
     responsibility: str = ""
     member: str = ""
@@ -126,18 +128,20 @@ class _Looking:
 
     def subscriber_level(self, _: Row, __: int) -> None:
         known = self.above
-        self.above = _Above(known.billing, known.billing_position, known.billing_npi, known.tax_id)
+        self.above = _Above(known.billing, known.billing_position, known.billing_known, known.tax_id)
 
     def patient_level(self, _: Row, __: int) -> None:
         self.above.patient, self.above.born = ("", ""), ""
 
     def billing(self, row: Row, position: int) -> None:
         self.above.billing, self.above.billing_position = _text(row, 9), position
-        self.above.billing_npi = bool(self.above.billing)
+        self.above.billing_known = bool(self.above.billing)
 
     def billing_reference(self, row: Row, _: int) -> None:
         if _text(row, 1) in ("EI", "SY"):
             self.above.tax_id = _text(row, 2)
+        elif _text(row, 1) in _LICENSES:
+            self.above.billing_known = True
 
     def responsibility(self, row: Row, _: int) -> None:
         self.above.responsibility = _text(row, 1)
@@ -172,7 +176,7 @@ class _Looking:
                 _text(row, 1),
                 known.billing,
                 known.billing_position,
-                known.billing_npi or known.known_to_payer,
+                known.billing_known or known.known_to_payer,
                 known.tax_id,
                 known.responsibility,
                 known.member,

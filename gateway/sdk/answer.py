@@ -9,6 +9,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from gateway.sdk.parts import (
+    SdkDateRange,
+    SdkPartialAddress,
+    SdkPartialName,
+    SdkPartialPersonName,
+    SdkProviderNumbers,
+    SdkProviderRole,
+)
 from gateway.sdk.words import (
     ANSWERED_GENDER,
     ANSWERED_RELATIONSHIP,
@@ -28,7 +36,6 @@ from gateway.sdk.words import (
     NETWORK,
     PLACE_OF_FAULT,
     PLAN_TYPE,
-    PROVIDER_ROLE,
     QUANTITY,
     TIME_PERIOD,
     TRACE,
@@ -64,22 +71,6 @@ class AnswerWarning(Document):
     description: Text = None
 
 
-class AnswerPersonName(Document):
-    """A name of a person."""
-
-    first_name: Text = None
-    last_name: Text = None
-    middle_name: Text = None
-    suffix: Text = None
-
-
-class AnswerPersonOrOrganizationName(OneOf):
-    """A person or an organization."""
-
-    person: AnswerPersonName | None = None
-    organization: Text = None
-
-
 class AnswerContact(Document):
     """How somebody can be reached: PER."""
 
@@ -96,7 +87,7 @@ class AnswerPayer(Document):
 
     type: str
 
-    name: AnswerPersonOrOrganizationName | None = None
+    name: SdkPartialName | None = None
     contacts: list[AnswerContact] | None = None
     ein: Text = None
     etin: Text = None
@@ -105,93 +96,42 @@ class AnswerPayer(Document):
     identification: Text = None
 
 
-class AnswerAddress(Document):
-    """An address: N3 and N4."""
-
-    address_line1: Text = None
-    address_line2: Text = None
-    city: Text = None
-    state: Text = None
-    postal_code: Text = None
-    country: Text = None
-    country_subdivision: Text = None
-
-
-class AnswerEntityProvider(Document):
-    """The part of a provider, and a taxonomy code: PRV."""
-
-    code: Annotated[Text, word(PROVIDER_ROLE)] = None
-    reference: Text = None
-
-
-class AnswerStateLicense(Document):
-    """A license and its state."""
-
-    number: str
-
-    state: Text = None
-
-
-class AnswerProviderAdditionalInformation(Document):
-    """More numbers of who asked: REF."""
-
-    state_license: AnswerStateLicense | None = None
-    medicare_provider_number: Text = None
-    medicaid_provider_number: Text = None
-    facility_id_number: Text = None
-    personal_identification_number: Text = None
-    contract_number: Text = None
-    electronic_device_pin: Text = None
-    submitter_id: Text = None
-    user_id: Text = None
-    plan_network_id: Text = None
-    facility_network_id: Text = None
-    prior_identifier_number: Text = None
-
-
 class AnswerProvider(Document):
     """Who asked, as the payer has it: loop 2100B."""
 
     type: str
 
-    name: AnswerPersonOrOrganizationName | None = None
-    address: AnswerAddress | None = None
-    provider: AnswerEntityProvider | None = None
+    name: SdkPartialName | None = None
+    address: SdkPartialAddress | None = None
+    provider: SdkProviderRole | None = None
     tin: Text = None
     ssn: Text = None
     ein: Text = None
     pharmacy_processor_number: Text = None
     service_provider_number: Text = None
     npi: Text = None
-    additional_information: AnswerProviderAdditionalInformation | None = None
-
-
-class AnswerDateRange(Document):
-    """A day or days, CCYY-MM-DD."""
-
-    start: Text = None
-    end: Text = None
+    additional_information: SdkProviderNumbers | None = None
 
 
 class AnswerPatientAttributeDateRanges(Document):
     """Days of a patient: DTP of loop 2100C or 2100D."""
 
-    discharge: AnswerDateRange | None = None
-    issue: AnswerDateRange | None = None
-    effective_date_of_change: AnswerDateRange | None = None
-    plan: AnswerDateRange | None = None
-    eligibility: AnswerDateRange | None = None
-    added: AnswerDateRange | None = None
-    cobra: AnswerDateRange | None = None
-    premium_paid_to_date: AnswerDateRange | None = None
-    enrollment: AnswerDateRange | None = None
-    admission: AnswerDateRange | None = None
-    date_of_death: AnswerDateRange | None = None
-    certification: AnswerDateRange | None = None
-    service: AnswerDateRange | None = None
-    policy: AnswerDateRange | None = None
-    date_of_last_update: AnswerDateRange | None = None
-    status: AnswerDateRange | None = None
+    discharge: SdkDateRange | None = None
+    issue: SdkDateRange | None = None
+    effective_date_of_change: SdkDateRange | None = None
+    plan: SdkDateRange | None = None
+    eligibility: SdkDateRange | None = None
+    added: SdkDateRange | None = None
+    cobra: SdkDateRange | None = None
+    premium_paid_to_date: SdkDateRange | None = None
+    enrollment: SdkDateRange | None = None
+    admission: SdkDateRange | None = None
+    date_of_death: SdkDateRange | None = None
+    certification: SdkDateRange | None = None
+    service: SdkDateRange | None = None
+    policy: SdkDateRange | None = None
+    date_of_last_update: SdkDateRange | None = None
+    status: SdkDateRange | None = None
 
 
 class AnswerMaintenance(Document):
@@ -236,14 +176,14 @@ class AnswerSubscriberAdditionalInformation(Document):
 class AnswerSubscriber(Document):
     """The subscriber as the payer has it: loop 2100C."""
 
-    address: AnswerAddress | None = None
-    provider: AnswerEntityProvider | None = None
+    address: SdkPartialAddress | None = None
+    provider: SdkProviderRole | None = None
     dates: AnswerPatientAttributeDateRanges | None = None
     date_of_birth: Text = None
     gender: Annotated[Text, word(ANSWERED_GENDER)] = None
     birth_sequence_number: int | None = None
     maintenance: AnswerMaintenance | None = None
-    name: AnswerPersonOrOrganizationName | None = None
+    name: SdkPartialName | None = None
     additional_information: AnswerSubscriberAdditionalInformation | None = None
     member_id: Text = None
 
@@ -251,7 +191,7 @@ class AnswerSubscriber(Document):
 class AnswerQualifiedPersonName(Document):
     """A person."""
 
-    person: AnswerPersonName
+    person: SdkPartialPersonName
 
 
 class AnswerDependentAdditionalInformation(Document):
@@ -284,8 +224,8 @@ class AnswerDependent(Document):
 
     name: AnswerQualifiedPersonName
 
-    address: AnswerAddress | None = None
-    provider: AnswerEntityProvider | None = None
+    address: SdkPartialAddress | None = None
+    provider: SdkProviderRole | None = None
     dates: AnswerPatientAttributeDateRanges | None = None
     date_of_birth: Text = None
     gender: Annotated[Text, word(ANSWERED_GENDER)] = None
@@ -375,20 +315,20 @@ class AnswerServiceLimit(OneOf):
 class AnswerBenefitDays(Document):
     """Days of a benefit: DTP of loop 2110C or 2110D."""
 
-    discharge: AnswerDateRange | None = None
-    period: AnswerDateRange | None = None
-    completion: AnswerDateRange | None = None
-    coordination_of_benefits: AnswerDateRange | None = None
-    plan: AnswerDateRange | None = None
-    benefit: AnswerDateRange | None = None
-    primary_care_provider: AnswerDateRange | None = None
-    latest_visit: AnswerDateRange | None = None
-    added: AnswerDateRange | None = None
-    eligibility: AnswerDateRange | None = None
-    admission: AnswerDateRange | None = None
-    service: AnswerDateRange | None = None
-    date_of_last_update: AnswerDateRange | None = None
-    status: AnswerDateRange | None = None
+    discharge: SdkDateRange | None = None
+    period: SdkDateRange | None = None
+    completion: SdkDateRange | None = None
+    coordination_of_benefits: SdkDateRange | None = None
+    plan: SdkDateRange | None = None
+    benefit: SdkDateRange | None = None
+    primary_care_provider: SdkDateRange | None = None
+    latest_visit: SdkDateRange | None = None
+    added: SdkDateRange | None = None
+    eligibility: SdkDateRange | None = None
+    admission: SdkDateRange | None = None
+    service: SdkDateRange | None = None
+    date_of_last_update: SdkDateRange | None = None
+    status: SdkDateRange | None = None
 
 
 class AnswerRelatedEntity(Document):
@@ -396,10 +336,10 @@ class AnswerRelatedEntity(Document):
 
     type: str
 
-    name: AnswerPersonOrOrganizationName | None = None
+    name: SdkPartialName | None = None
     relationship: Annotated[Text, word(ENTITY_RELATIONSHIP)] = None
-    address: AnswerAddress | None = None
-    provider: AnswerEntityProvider | None = None
+    address: SdkPartialAddress | None = None
+    provider: SdkProviderRole | None = None
     contacts: list[AnswerContact] | None = None
     ein: Text = None
     ssn: Text = None

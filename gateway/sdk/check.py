@@ -8,35 +8,24 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from gateway.sdk.parts import (
+    SdkDateRange,
+    SdkName,
+    SdkPartialAddress,
+    SdkPartialName,
+    SdkProviderNumbers,
+    SdkProviderRole,
+)
 from gateway.sdk.words import (
     ASKED_RELATIONSHIP,
     ASKER,
     CODE_SYSTEM,
     GENDER,
-    PROVIDER_ROLE,
     word,
 )
 from x12.documents.binding import Document, Text
-from x12.documents.lenient import OneOf
 
 __all__ = ["Check"]
-
-
-class CheckProviderPersonName(Document):
-    """The name of a person who asks."""
-
-    last_name: str
-
-    first_name: Text = None
-    middle_name: Text = None
-    suffix: Text = None
-
-
-class CheckProviderName(OneOf):
-    """Who asks: a person or an organization."""
-
-    person: CheckProviderPersonName | None = None
-    organization: Text = None
 
 
 class CheckAddress(Document):
@@ -52,42 +41,10 @@ class CheckAddress(Document):
     country_subdivision: Text = None
 
 
-class CheckStateLicense(Document):
-    """A license and its state."""
-
-    number: str
-
-    state: Text = None
-
-
-class CheckProviderAdditionalInformation(Document):
-    """More numbers of who asks."""
-
-    state_license: CheckStateLicense | None = None
-    medicare_provider_number: Text = None
-    medicaid_provider_number: Text = None
-    facility_id_number: Text = None
-    contract_number: Text = None
-    plan_network_id: Text = None
-    facility_network_id: Text = None
-    personal_identification_number: Text = None
-    electronic_device_pin: Text = None
-    submitter_id: Text = None
-    user_id: Text = None
-    prior_identifier_number: Text = None
-
-
-class CheckEntityProvider(Document):
-    """A part that a provider plays, and a taxonomy code."""
-
-    code: Annotated[Text, word(PROVIDER_ROLE)] = None
-    reference: Text = None
-
-
 class CheckProvider(Document):
     """Who asks."""
 
-    name: CheckProviderName
+    name: SdkName
 
     type: Annotated[Text, word(ASKER)] = None
     npi: Text = None
@@ -97,24 +54,8 @@ class CheckProvider(Document):
     service_provider_number: Text = None
     pharmacy_processor_number: Text = None
     address: CheckAddress | None = None
-    additional_information: CheckProviderAdditionalInformation | None = None
-    provider: CheckEntityProvider | None = None
-
-
-class CheckSubscriberPersonName(Document):
-    """The subscriber's name, as far as it is known."""
-
-    first_name: Text = None
-    last_name: Text = None
-    middle_name: Text = None
-    suffix: Text = None
-
-
-class CheckSubscriberName(OneOf):
-    """The subscriber: a person or an organization."""
-
-    person: CheckSubscriberPersonName | None = None
-    organization: Text = None
+    additional_information: SdkProviderNumbers | None = None
+    provider: SdkProviderRole | None = None
 
 
 class CheckSubscriberAdditionalInformation(Document):
@@ -137,28 +78,16 @@ class CheckSubscriberAdditionalInformation(Document):
     medical_record_id: Text = None
 
 
-class CheckSubscriberAddress(Document):
-    """What is known of an address."""
-
-    address_line1: Text = None
-    address_line2: Text = None
-    city: Text = None
-    state: Text = None
-    postal_code: Text = None
-    country: Text = None
-    country_subdivision: Text = None
-
-
 class CheckSubscriber(Document):
     """Whose policy it is."""
 
-    name: CheckSubscriberName | None = None
+    name: SdkPartialName | None = None
     member_id: Text = None
     date_of_birth: Text = None
     gender: Annotated[Text, word(GENDER)] = None
     additional_information: CheckSubscriberAdditionalInformation | None = None
-    address: CheckSubscriberAddress | None = None
-    provider: CheckEntityProvider | None = None
+    address: SdkPartialAddress | None = None
+    provider: SdkProviderRole | None = None
 
 
 class CheckDependentPersonName(Document):
@@ -208,7 +137,7 @@ class CheckDependent(Document):
     gender: Annotated[Text, word(GENDER)] = None
     additional_information: CheckDependentAdditionalInformation | None = None
     address: CheckAddress | None = None
-    provider: CheckEntityProvider | None = None
+    provider: SdkProviderRole | None = None
 
 
 class CheckService(Document):
@@ -218,17 +147,10 @@ class CheckService(Document):
     system: Annotated[str, word(CODE_SYSTEM)]
 
 
-class CheckAskedDates(Document):
-    """A day or days, CCYY-MM-DD."""
-
-    start: Text = None
-    end: Text = None
-
-
 class CheckEncounterDates(Document):
     """When."""
 
-    service: CheckAskedDates | None = None
+    service: SdkDateRange | None = None
 
 
 class CheckPlaceOfService(Document):

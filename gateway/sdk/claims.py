@@ -13,31 +13,37 @@ from typing import Any
 
 import msgspec
 
-from gateway.claim_files import repetition
+from gateway.claim_files import REPEATED_CLAIM, Repeated, repetition
 from gateway.claim_kinds import DENTAL, INSTITUTIONAL, PROFESSIONAL, AnyClaim, convention_of, kept_claim, span_of
+from gateway.claim_reports import OURSELVES, Addressed, EditReport, edit_report
+from gateway.claims import CameBefore
 from gateway.identities import part_of, ulid
 from gateway.ledger import claim_list, payloads, search, transactions
 from gateway.ledger.claim_list import ListedClaim, Payment
 from gateway.ledger.transactions import Event
-from gateway.lifecycle import ClaimAcknowledged
+from gateway.lifecycle import ClaimAcknowledged, Posted
 from gateway.payers import UnknownPayer
 from gateway.runtime import TENANT, Runtime
 from gateway.sdk import records
 from gateway.sdk.claim_form import claim_of_form, form_of_claim, told_of_form
+from gateway.sdk.parts import SdkPartialPersonName
 from gateway.sdk.translation import iso_day
 from gateway.sdk.words import PAYMENT_STATUS
-from gateway.submissions import Submission, claim_of, commit_claims, marked, prepare_claim, repeated_before
+from gateway.submissions import Submission, allowance, claim_of, commit_claims, prepare_claim, repeated_before
 from gateway.views import moment
+from gateway.world import dated
+from gateway.x12_answers import Answering
+from queues import numbers
 from queues.database import Transaction
+from x12.discreet import Discreet
 from x12.documents.professional_claim import ProfessionalClaim
 from x12.finding import Finding
 from x12.syntax import CANONICAL
 
 __all__ = ["ClaimFilter", "SdkClaims", "payer_code"]
 
-# What is told of a claim that edits reject: invalid information, which the submission's errors name.
-_REJECTED = ["A7:21"]
-_OURSELVES = "CLAIMWIRE"
+# Of the control numbers of our own reports.
+_SERIES = "reports"
 _FIVE_LETTERS = re.compile(r"[A-Z]{5}")
 _TYPES = {PROFESSIONAL.name: "PROFESSIONAL", INSTITUTIONAL.name: "INSTITUTIONAL", DENTAL.name: "DENTAL"}
 
@@ -57,7 +63,7 @@ class Facts(msgspec.Struct, frozen=True):
     type: str
     patient_control_number: str
     charge: str
-    patient: records.PatientName | None = None
+    patient: SdkPartialPersonName | None = None
     dates: records.ServiceDates | None = None
 
     def __repr__(self) -> str:
@@ -72,6 +78,15 @@ class Moment(msgspec.Struct, frozen=True):
     sequence: int
 
 
+class Weighed(Discreet):
+    """A submission, the transaction that it is the same as, and where it is rejected the report that says why, under this id."""
+
+    made: Submission
+    before: str | None
+    report_id: str | None = None
+    report: EditReport | None = None
+
+
 def money(text: str | None) -> str:
     """An amount with two places; 0.00 for what is none."""
     try:
@@ -84,7 +99,7 @@ def _facts(claim: AnyClaim, kind: str) -> Facts:
     information = claim.claim_information
     patient = claim.dependent or claim.subscriber
     name = (
-        records.PatientName(
+        SdkPartialPersonName(
             first_name=patient.first_name,
             middle_name=patient.middle_name,
             last_name=patient.last_name,
@@ -98,7 +113,7 @@ def _facts(claim: AnyClaim, kind: str) -> Facts:
         _TYPES[kind],
         (information.patient_control_number if information else None) or "",
         money(information.claim_charge_amount if information else None),
-        name if name != records.PatientName() else None,
+        name if name != SdkPartialPersonName() else None,
         records.ServiceDates(start=first, end=last if last != first else None) if first else None,
     )
 
@@ -162,30 +177,67 @@ class SdkClaims:
         wrong = [f for f in made.claim.findings if f.severity == "error" and f.level in (1, 2)]
         return (None if wrong else made), [told(f) for f in wrong]
 
+    async def weighed(self, made: Submission, *, allowed: bool, kept: bool = True) -> Weighed:
+        """The submission with what came before it, which the caller may want `allowed`; with a report where it is rejected and `kept`."""
+        runtime, claim = self.runtime, made.claim
+        before = (await runtime.database.read(lambda tx: repeated_before(tx, runtime, [made]))).get(made.transaction_id)
+        claim.findings, made.repeats = [f for f in claim.findings if f.rule != REPEATED_CLAIM], None
+        if before is not None:
+            refused, made.allowed_by = allowance(made.payer, allowed)
+            repeated = Repeated(before, refused)
+            made.repeats = None if refused else repeated
+            claim.findings.append(repetition(repeated))
+        report_id = None if claim.accepted or not kept else runtime.world.new_id()
+        return Weighed(made, before, report_id, await self._report(made, report_id) if report_id else None)
+
+    async def _report(self, made: Submission, report_id: str) -> EditReport:
+        """The 277CA that says why a submission is rejected."""
+        runtime, route = self.runtime, made.route
+        number = await runtime.database.write(lambda tx: numbers.mint(tx, TENANT, _SERIES))
+        addressed = Addressed(route.sender_qualifier, route.sender_id, made.usage, number, report_id)
+        answering = Answering(*dated(runtime.world.micros()))
+        claim, guide_id = made.claim, made.kind.x12.guide_id
+        return await runtime.judges.call(
+            edit_report, claim.segments, claim.findings, made.claim_number, guide_id, addressed, answering
+        )
+
     def faults(self, made: Submission) -> list[records.EditFault]:
         """What edits find wrong with a claim that could be read."""
         errors = (told(f) for f in made.claim.findings if f.severity == "error")
         return [records.EditFault(description=f.message) for f in errors]
 
-    async def take(self, tx: Transaction, made: Submission) -> records.Taken:
-        """Keep a submission: on its way, or as rejected where edits find something wrong with it."""
-        runtime = self.runtime
+    async def take(self, tx: Transaction, weighed: Weighed) -> records.Taken:
+        """Keep a submission: on its way, or as rejected with a report; CameBefore where another claim came before it meanwhile."""
+        runtime, made = self.runtime, weighed.made
         found = await repeated_before(tx, runtime, [made])
-        for repeated in marked(found, [made], allowed=False).values():
-            made.repeats = None if repeated.refused else repeated
-            made.claim.findings.append(repetition(repeated))
-        faults = self.faults(made)
+        if found.get(made.transaction_id) != weighed.before:
+            raise CameBefore(found, [])
         await commit_claims(tx, runtime, [made])
         subject = await transactions.get(tx, TENANT, made.transaction_id)
-        if faults:
-            rejected = ClaimAcknowledged(False, _REJECTED, source="clearinghouse")
-            now = runtime.world.micros()
-            await transactions.apply(tx, subject, rejected, runtime.profile(subject.payer_id), now)
+        if weighed.report is not None:
+            await self._rejected(tx, subject, weighed.report_id or "", weighed.report)
         return records.Taken(
             claim_id=ulid("clm_", subject.parent_id or subject.transaction_id),
             submission_id=ulid("sbm_", subject.transaction_id),
-            errors=faults or None,
+            errors=self.faults(made) or None,
         )
+
+    async def _rejected(
+        self, tx: Transaction, subject: transactions.Transaction, report_id: str, report: EditReport
+    ) -> None:
+        """Keep the report beside the claim that it is about, as one that a payer sent: the mailbox and polling show both."""
+        runtime, now = self.runtime, self.runtime.world.micros()
+        profile, content_id = runtime.profile(subject.payer_id), runtime.world.new_id()
+        await payloads.store(tx, runtime.vault, TENANT, content_id, "report", report.content, now)
+        await payloads.store(tx, runtime.vault, TENANT, report_id, "answer", report.answer, now)
+        told = transactions.Transaction(
+            TENANT, report_id, "claim_report", "stored", subject.route_id, subject.payer_id, subject.usage, now, now,
+            request_id=content_id, answer_id=report_id, traceparent=subject.traceparent,
+        )  # fmt: skip
+        await transactions.insert(tx, told)
+        await transactions.apply(tx, told, Posted(1, 0), profile, now)
+        rejected = ClaimAcknowledged(False, report.statuses, report_id, "clearinghouse")
+        await transactions.apply(tx, subject, rejected, profile, now)
 
     async def submission(self, submission_id: str) -> dict[str, Any] | None:
         """A professional submission as a CMS-1500; None where there is no such one."""
@@ -379,7 +431,7 @@ class SdkClaims:
             names = (payer.get("organizationName") for payer in _payers(msgspec.json.decode(content)))
             return by, next((name for name in names if name), subject.payer_id)
         if by == "CLEARINGHOUSE":
-            return by, _OURSELVES
+            return by, OURSELVES
         payer = self.runtime.directory.payers.get(subject.payer_id)
         return by, payer.name if payer is not None else subject.payer_id
 

@@ -9,6 +9,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from gateway.sdk.parts import (
+    SdkDateRange,
+    SdkName,
+    SdkPersonName,
+)
 from gateway.sdk.words import (
     ACCEPTS_ASSIGNMENT,
     ASSIGNMENT_OF_BENEFITS,
@@ -64,23 +69,6 @@ class FormPayer(Document):
     receiver_id: Text = None
 
 
-class FormPersonName(Document):
-    """A name of a person."""
-
-    last_name: str
-
-    first_name: Text = None
-    middle_name: Text = None
-    suffix: Text = None
-
-
-class FormName(OneOf):
-    """A person or an organization."""
-
-    organization: Text = None
-    person: FormPersonName | None = None
-
-
 class FormContact(Document):
     """Who can be asked, and how."""
 
@@ -94,7 +82,7 @@ class FormContact(Document):
 class FormSubmitter(Document):
     """Who sends the claim."""
 
-    name: FormName
+    name: SdkName
 
     contact: FormContact | None = None
     etin: Text = None
@@ -104,7 +92,7 @@ class FormInsured(Document):
     """Whose policy it is, boxes 1, 4, 7 and 11."""
 
     insurance_type: Annotated[str, word(INSURANCE_TYPE)]
-    name: FormName
+    name: SdkName
     payment_responsibility_level_code: Annotated[str, word(ONLY_PRIMARY)]
 
     member_id: Text = None
@@ -120,7 +108,7 @@ class FormInsured(Document):
 class FormNamedPerson(OneOf):
     """A person."""
 
-    person: FormPersonName | None = None
+    person: SdkPersonName | None = None
 
 
 class FormPatient(Document):
@@ -151,13 +139,6 @@ class FormPatientCondition(Document):
     auto_accident_state: Text = None
 
 
-class FormDateRange(Document):
-    """A day or days, CCYY-MM-DD."""
-
-    start: Text = None
-    end: Text = None
-
-
 class FormClinicalDates(Document):
     """Days of the illness, boxes 14 to 16 and 18."""
 
@@ -175,12 +156,12 @@ class FormClinicalDates(Document):
     repricer_received: Text = None
     last_worked: Text = None
     returned_to_work: Text = None
-    unable_to_work: FormDateRange | None = None
-    hospitalization: FormDateRange | None = None
+    unable_to_work: SdkDateRange | None = None
+    hospitalization: SdkDateRange | None = None
 
 
 class FormReferringProviderIdentifiers(Document):
-    """Numbers of who referred."""
+    """Numbers of who referred or ordered."""
 
     npi: Text = None
     state_license_number: Text = None
@@ -188,7 +169,7 @@ class FormReferringProviderIdentifiers(Document):
 
 
 class FormReferringProvider(Document):
-    """Who referred the patient, box 17."""
+    """Who referred the patient, box 17, or ordered the service of a line."""
 
     name: FormNamedPerson
 
@@ -196,7 +177,7 @@ class FormReferringProvider(Document):
 
 
 class FormSupervisingProviderIdentifiers(Document):
-    """Numbers of who supervised."""
+    """Numbers of who supervised, or of where the service was done."""
 
     npi: Text = None
     state_license_number: Text = None
@@ -275,26 +256,17 @@ class FormTaxId(OneOf):
     ein: Text = None
 
 
-class FormServiceFacilityIdentifiers(Document):
-    """Numbers of a place."""
-
-    npi: Text = None
-    state_license_number: Text = None
-    commercial_number: Text = None
-    location_number: Text = None
-
-
 class FormServiceFacility(Document):
     """Where it was, box 32."""
 
     name: FormNamedOrganization
     address: FormAddress
 
-    identifiers: FormServiceFacilityIdentifiers | None = None
+    identifiers: FormSupervisingProviderIdentifiers | None = None
 
 
 class FormBillingProviderIdentifiers(Document):
-    """Numbers of who bills."""
+    """Numbers of who bills or renders."""
 
     npi: Text = None
     state_license_number: Text = None
@@ -306,7 +278,7 @@ class FormBillingProviderIdentifiers(Document):
 class FormBillingProvider(Document):
     """Who bills, box 33."""
 
-    name: FormName
+    name: SdkName
     address: FormAddress
 
     contact: FormContact | None = None
@@ -333,38 +305,12 @@ class FormProcedureCode(Document):
     modifiers: list[str] | None = None
 
 
-class FormRenderingProviderIdentifiers(Document):
-    """Numbers of who gave the service."""
-
-    npi: Text = None
-    state_license_number: Text = None
-    commercial_number: Text = None
-    location_number: Text = None
-    taxonomy_code: Text = None
-
-
 class FormRenderingProvider(Document):
     """Who gave the service, box 24j."""
 
-    name: FormName
+    name: SdkName
 
-    identifiers: FormRenderingProviderIdentifiers | None = None
-
-
-class FormOrderingProviderIdentifiers(Document):
-    """Numbers of who ordered."""
-
-    npi: Text = None
-    state_license_number: Text = None
-    commercial_number: Text = None
-
-
-class FormOrderingProvider(Document):
-    """Who ordered the service."""
-
-    name: FormNamedPerson
-
-    identifiers: FormOrderingProviderIdentifiers | None = None
+    identifiers: FormBillingProviderIdentifiers | None = None
 
 
 class FormPurchasedServiceProviderIdentifiers(Document):
@@ -416,7 +362,7 @@ class FormLineAuthorization(Document):
 class FormServiceLine(Document):
     """A row of box 24."""
 
-    dates_of_service: FormDateRange
+    dates_of_service: SdkDateRange
     procedure_code: FormProcedureCode
     diagnosis_codes: list[str]
     line_item_charge_amount: str
@@ -427,7 +373,7 @@ class FormServiceLine(Document):
     is_epsdt_related: bool | None = None
     is_family_planning: bool | None = None
     rendering_provider: FormRenderingProvider | None = None
-    ordering_provider: FormOrderingProvider | None = None
+    ordering_provider: FormReferringProvider | None = None
     purchased_service: FormPurchasedService | None = None
     line_item_control_number: Text = None
     drug_identification: FormDrugIdentification | None = None
@@ -462,7 +408,7 @@ class FormOtherInsuredAuthorization(Document):
 class FormOtherInsured(Document):
     """Another policy that covers the patient, box 9."""
 
-    name: FormName
+    name: SdkName
     member_id: str
     responsibility_level: Annotated[str, word(RESPONSIBILITY)]
     relationship_to_insured: Annotated[str, word(OTHER_RELATIONSHIP)]

@@ -12,6 +12,9 @@ import msgspec
 
 from gateway.ledger.claim_list import STATUSES
 from gateway.sdk.form import ClaimForm
+from gateway.sdk.parts import (
+    SdkPartialPersonName,
+)
 from gateway.sdk.words import PAYMENT_STATUS, word
 from x12.documents.binding import Document, Text
 from x12.documents.lenient import OneOf
@@ -69,15 +72,6 @@ class Judged(Document):
     errors: list[EditFault] | None = None
 
 
-class PatientName(Document):
-    """Who was treated."""
-
-    first_name: Text = None
-    middle_name: Text = None
-    last_name: Text = None
-    suffix: Text = None
-
-
 class ServiceDates(Document):
     """The days of service, CCYY-MM-DD; `end` only where there are several."""
 
@@ -96,7 +90,7 @@ class ClaimSummary(Document):
     total_claim_charge_amount: str
     submitted_at: str
     stedi_payer_id: Text = None
-    patient_name: PatientName | None = None
+    patient_name: SdkPartialPersonName | None = None
     total_claim_paid_amount: Text = None
     dates_of_service: ServiceDates | None = None
 
@@ -116,7 +110,7 @@ class SubmissionSummary(Document):
     total_claim_charge_amount: str
     processed_at: str
     stedi_payer_id: Text = None
-    patient_name: PatientName | None = None
+    patient_name: SdkPartialPersonName | None = None
     dates_of_service: ServiceDates | None = None
 
 

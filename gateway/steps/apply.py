@@ -37,7 +37,7 @@ from gateway.lifecycle import (
 )
 from gateway.matching import Named, Peer, claim_meant, peer_of
 from gateway.payers import Route
-from gateway.reports import report_277, report_835
+from gateway.reports import report_277, report_835, statuses_of
 from gateway.runtime import Runtime
 from gateway.steps.settling import apply_to_members, know
 from gateway.steps.waiting import later
@@ -54,7 +54,6 @@ from x12.documents.acknowledgements import (
 )
 from x12.documents.claim_acknowledgement import ClaimVerdict, claim_verdicts
 from x12.documents.claim_status import ClaimState, claim_statuses
-from x12.documents.standing import StatusCode
 from x12.envelope import Interchange as Received
 from x12.envelope import TransactionSet, read
 from x12.finding import Finding
@@ -334,11 +333,6 @@ async def _proven(
     return await transactions.get(tx, subject.tenant_id, subject.transaction_id)
 
 
-def _statuses(codes: tuple[StatusCode, ...]) -> list[str]:
-    said = (f"{c.category}:{c.status}:{c.entity}".rstrip(":") for c in codes)
-    return list(dict.fromkeys(said))
-
-
 async def _meant(tx: Transaction, done: _Applying, named: Named, *not_in: str) -> transactions.Transaction | None:
     return await claim_meant(tx, done.runtime, done.peer, done.file.tenant_id, named, not_in=not_in, among=done.about)
 
@@ -400,7 +394,7 @@ async def _judged(
     if verdict.accepted is not None:
         subject = await _proven(tx, done, subject, "277CA")
         await _happen(
-            tx, done, subject, ClaimAcknowledged(verdict.accepted, _statuses(verdict.codes), report_id, source)
+            tx, done, subject, ClaimAcknowledged(verdict.accepted, statuses_of(verdict.codes), report_id, source)
         )
 
 
@@ -432,7 +426,7 @@ async def _reported(tx: Transaction, done: _Applying, claim: transactions.Transa
     own = [c for c in said.codes if c.line is None]
     if own and own[0].category[:1] in "APFR" and own[0].category not in ("A4", "A5"):
         claim = await _proven(tx, done, claim, "277")
-    await _happen(tx, done, claim, StatusReported(own[0].category if own else "", _statuses(tuple(own))))
+    await _happen(tx, done, claim, StatusReported(own[0].category if own else "", statuses_of(own)))
 
 
 async def _inquiry(tx: Transaction, done: _Applying, kind: Kind, trace_number: str) -> transactions.Transaction | None:
@@ -585,7 +579,7 @@ async def _advice(
     report = report_277 if kind == "claim_report" else report_835
 
     def told(made_id: str) -> bytes:
-        return msgspec.json.encode(report(received, made_id, done.route))
+        return msgspec.json.encode(report(received, made_id, done.route.usage, done.route.receiver_id))
 
     return await _advised(tx, done, kind, effect, subject, _digest(received), told)
 

@@ -30,11 +30,15 @@ class Column(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One path of a table. `told` is its column `x12`, `column` the same taken apart, None where it names no segment."""
+    """One path of a table. `told` is its column `x12`, `column` the same taken apart, None where it names no segment.
+
+    `required` says that every answer of a service has it where what it is in is there.
+    """
 
     path: str
     type: str
     told: str
+    required: bool = False
 
     @property
     def column(self) -> Column | None:
@@ -70,7 +74,7 @@ def rows(table: str) -> tuple[Row, ...]:
     head, *lines = (folder() / f"{table}.tsv").read_text("utf-8").splitlines()
     names = head.split("\t")
     cells = [dict(zip(names, line.split("\t"), strict=False)) for line in lines]
-    return tuple(Row(c["path"], c["type"], c.get("x12", "")) for c in cells)
+    return tuple(Row(c["path"], c["type"], c.get("x12", ""), bool(c.get("required"))) for c in cells)
 
 
 def leaves(table: str) -> tuple[Row, ...]:

@@ -78,12 +78,14 @@ class Sdk:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self.asked: set[str] = set()
 
     async def ask(self, operation: str, **asked: Any) -> dict[str, Any]:
         """What an operation comes to: `value`, or `error` with `message` and `errors`."""
         reader, writer = self._process.stdout, self._process.stdin
         assert reader is not None
         assert writer is not None
+        self.asked.add(operation)
         writer.write(json.dumps({"operation": operation, "input": asked}).encode() + b"\n")
         await writer.drain()
         return json.loads(await reader.readline())

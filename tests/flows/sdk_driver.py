@@ -1,7 +1,7 @@
 """Drives the official SDK under a Python that it runs on: calls come in as lines of JSON, results go out so. No test by itself.
 
 Usage: python sdk_driver.py URL KEY. A call is `{"operation": "list_claims", "input": {...}}`, its result `{"value": ...}`, or
-`{"error": type, "message": ..., "errors": [...]}` where the SDK raised. Inputs and outputs are the SDK's own typed shapes, read and
+`{"error": type, "message": ..., "errors": [...]}` where the SDK raised; `operations` gives the names of all that it has. Inputs and outputs are the SDK's own typed shapes, read and
 told by the names of its model; nothing here knows an operation.
 """
 
@@ -15,7 +15,7 @@ import importlib
 import inspect
 import json
 import sys
-from typing import Any
+from typing import Any, cast
 
 
 def told(value: Any) -> Any:
@@ -34,8 +34,16 @@ def told(value: Any) -> Any:
     return value
 
 
+def operations(client: Any) -> list[str]:
+    """Everything that the SDK can ask."""
+    found = inspect.getmembers(type(client), inspect.iscoroutinefunction)
+    return [name for name, one in cast("list[tuple[str, Any]]", found) if "input" in inspect.signature(one).parameters]
+
+
 async def call(client: Any, asked: dict[str, Any]) -> dict[str, Any]:
     """One call, in the SDK's own types."""
+    if asked["operation"] == "operations":
+        return {"value": operations(client)}
     timestamps = importlib.import_module("smithy_core.types").TimestampFormat
     codec = importlib.import_module("smithy_json").JSONCodec(default_timestamp_format=timestamps.DATE_TIME)
     method = getattr(client, asked["operation"])

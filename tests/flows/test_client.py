@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -16,8 +17,10 @@ import pytest
 from aiohttp import web
 
 from gateway import client as module
-from gateway.api import batch_eligibility, dialect, v1
+from gateway.api import v1
+from gateway.api.server import OPERATIONS
 from gateway.client import (
+    ApiError,
     Client,
     Conflict,
     Credentials,
@@ -34,6 +37,8 @@ from gateway.limits import Limits
 from gateway.messages import Pending
 from gateway.serving import Running, running, sandbox_key
 from gateway.world import SystemWorld
+from tests.flows.contract import Contract, Described
+from tests.flows.sdk_bodies import small_form
 from tests.flows.service import Client as Caller
 from tests.flows.service import claim_body, dental_body, eligibility_body, institutional_body, until
 from x12.documents.eligibility import EligibilityResponse
@@ -54,17 +59,33 @@ class Patient(SystemWorld):
 
 
 @dataclass
+class Sent:
+    """A request as it came over the wire."""
+
+    method: str
+    path: str
+    query: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    body: object = None
+
+
+@dataclass
 class Wire:
     """A server before the service that fails as it is told, once for each entry, and counts what comes."""
 
     target: str
     faults: list[str] = field(default_factory=list[str])
     seen: list[tuple[str, str | None]] = field(default_factory=list[tuple[str, str | None]])
+    requests: list[Sent] = field(default_factory=list[Sent])
     url: str = ""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         fault = self.faults.pop(0) if self.faults else ""
         self.seen.append((request.path, request.headers.get("Idempotency-Key")))
+        query = {n: request.query.getall(n) for n in request.query}
+        text = await request.text()
+        body = msgspec.json.decode(text) if text and request.content_type == "application/json" else text
+        self.requests.append(Sent(request.method, request.rel_url.raw_path, query, dict(request.headers), body))
         if fault == "cut before":
             assert request.transport is not None
             request.transport.abort()
@@ -119,17 +140,93 @@ def snake(operation_id: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", operation_id).lower()
 
 
-def test_every_operation_has_its_coroutine_with_what_it_takes() -> None:
-    methods = {n: m for n, m in inspect.getmembers(Client, inspect.iscoroutinefunction) if not n.startswith("_")}
-    for operation in (*dialect.OPERATIONS, *batch_eligibility.OPERATIONS, *v1.OPERATIONS, v1.CLOCK):
-        method = methods[snake(operation.id)]
-        parameters = inspect.signature(method).parameters
-        assert operation.writes == ("idempotency_key" in parameters), operation.id
-        for name in (p.strip("{}") for p in operation.paths[0].split("/") if p.startswith("{")):
-            assert snake(name) in parameters, operation.id
+def coroutines() -> dict[str, Any]:
+    """What callers may await, by name."""
+    return {n: m for n, m in inspect.getmembers(Client, inspect.iscoroutinefunction) if not n.startswith("_")}
+
+
+# Headers of requests that are arguments: what each is called, and what is given for it here.
+HEADERS: dict[str, tuple[tuple[str, object, str], ...]] = {
+    "Prefer": (("prefer", "wait=5", "wait=5"), ("lenient", True, "handling=lenient")),
+    "X-Allow-Repeated-Claim": (("allow_repeated", True, "true"),),
+    "Idempotency-Key": (("idempotency_key", "key-7", "key-7"),),
+}
+
+
+def test_every_operation_has_its_coroutine_and_every_coroutine_is_an_operation() -> None:
+    methods = coroutines()
+    for operation in (*OPERATIONS, v1.CLOCK):
+        method = methods.pop(snake(operation.id))
         for status, outcome in operation.outcomes.items():
-            if status < 300 and outcome.type not in (str, None) and hasattr(outcome.type, "__struct_fields__"):
+            if status < 300 and hasattr(outcome.type, "__struct_fields__"):
                 assert outcome.type.__name__ in str(method.__annotations__["return"]), (operation.id, status)
+    assert ["close"] == list(methods)
+
+
+async def test_every_operation_of_the_document_is_asked_with_everything_that_it_takes(tmp_path: Path) -> None:
+    """Each with a value for each of its parameters, through a wire that sees what left."""
+    async with served(tmp_path) as (_, up, key), wired(up.url) as wire, Client(wire.url, key=key, tries=1) as client:
+        async with aiohttp.ClientSession() as session, session.get(f"{up.url}/openapi.json") as answer:
+            contract = Contract(await answer.json())
+        faults: list[str] = []
+        for operation in contract.operations:
+            method = getattr(client, snake(operation.id))
+            given, wanted = _given(operation, inspect.signature(method).parameters)
+            try:
+                await method(**given)
+            except ApiError as error:
+                # What was asked about is not there: what was sent counts.
+                if not 400 <= error.status < 500 or (error.status in (401, 405) and operation.id != "issueToken"):
+                    faults.append(f"{operation.id}: {error}")
+            faults += [f"{operation.id}: {one}" for one in _unlike(wire.requests[-1], wanted)]
+        assert [] == faults
+        assert len(contract.operations) == len(wire.requests) >= 75
+
+
+def _given(operation: Described, takes: Mapping[str, inspect.Parameter]) -> tuple[dict[str, object], Sent]:
+    """Arguments for everything that an operation takes, and the request that they should make."""
+    given: dict[str, object] = {}
+    wanted = Sent(operation.method, operation.path)
+    for parameter in operation.about["parameters"]:
+        name: str = parameter["name"]
+        if parameter["in"] == "header":
+            argument, given_as, said = next(h for h in HEADERS[name] if h[0] in takes)
+            given[argument], wanted.headers[name] = given_as, said
+        elif parameter["in"] == "path":
+            # One step of the path, whatever is in it.
+            given[snake(name)] = f"a/{name}?b"
+            wanted.path = wanted.path.replace(f"{{{name}}}", f"a%2F{name}%3Fb")
+        else:
+            kind = next(k for k in VALUES if k in takes[snake(name)].annotation)
+            given[snake(name)], wanted.query[name] = VALUES[kind]
+    left = [n for n, p in takes.items() if n not in given and n != "self" and p.default is inspect.Parameter.empty]
+    if operation.id == "moveClock":
+        given |= {"days": 1}
+    elif "requestBody" in operation.about:
+        (body,) = left or [n for n in takes if n in ("pause", "request")]
+        given[body] = next((s.value for s in operation.samples()), {"why": "It was seen."})
+        wanted.body = given[body]
+    return given, wanted
+
+
+# What a parameter of a query is given, by its annotation, and what is sent of it.
+VALUES: dict[str, tuple[object, list[str]]] = {
+    "Sequence[str]": (["A", "B"], ["A", "B"]),
+    "bool": (True, ["true"]),
+    "int": (7, ["7"]),
+    "str": ("a&b", ["a&b"]),
+}
+
+
+def _unlike(sent: Sent, wanted: Sent) -> list[str]:
+    """How a request differs from what it should be."""
+    faults: list[str] = []
+    if (sent.method, sent.path, sent.query) != (wanted.method, wanted.path, wanted.query):
+        faults.append(f"{sent.method} {sent.path} {sent.query} is not {wanted.method} {wanted.path} {wanted.query}")
+    faults += [f"{n} is {sent.headers.get(n)}" for n, v in wanted.headers.items() if sent.headers.get(n) != v]
+    if wanted.body is not None and sent.body != wanted.body:
+        faults.append("the body is another one")
+    return faults
 
 
 async def test_the_story_of_a_claim_through_the_client(tmp_path: Path) -> None:
@@ -164,6 +261,41 @@ async def test_the_story_of_a_claim_through_the_client(tmp_path: Path) -> None:
         seen = [item.transaction_id async for item in client.transactions(page_size=2)]
         assert set(ids) <= set(seen)
         assert len(seen) == len(set(seen))
+
+
+async def test_the_directory_and_the_shapes_of_the_official_sdk_through_the_client(tmp_path: Path) -> None:
+    async with served(tmp_path, webhook_networks=["127.0.0.0/8"]) as (client, _, _key):
+        (found, *_) = (await client.search_payers("sandbx", eligibility_check="SUPPORTED")).items
+        assert "SANDBOX" == found.payer.stedi_id == (await client.read_payer("SANDBOX")).stedi_id
+        assert ["SANDBOX"] == [p.stedi_id for p in (await client.list_payers()).items]
+        assert "SANDBOX" in await client.list_payers_csv()
+        told = await client.create_event_destination(
+            {"name": "B", "eventTypes": ["claim.rejected"], "destinationUrl": "https://127.0.0.1:8443/hook"}
+        )
+        assert isinstance(told.signing_secret, str)
+        taken = await client.create_professional_claim_submission(small_form("PAID-1"))
+        wrong = small_form("PAID-2")
+        wrong["serviceLines"][0]["lineItemChargeAmount"] = "1.00"
+        assert (await client.validate_professional_claim_submission(wrong)).errors
+        refused = await client.create_professional_claim_submission(wrong)
+        assert refused.errors
+        assert [refused.claim_id] == [c.id async for c in client.claims(page_size=1, status=["REJECTED"])]
+        assert {refused.claim_id, taken.claim_id} == {c.id async for c in client.claims(page_size=1)}
+        assert "PAID-1" == (await client.get_claim(taken.claim_id)).patient_control_number
+        kept = await client.get_professional_claim_submission(taken.submission_id)
+        assert (taken.claim_id, taken.submission_id) == (kept.claim_id, kept.submission_id)
+        (said, submitted) = (await client.get_claim_timeline(refused.claim_id)).items
+        assert said.claim_acknowledgment is not None
+        assert submitted.professional_claim_submission is not None
+        told_of = [e async for e in client.events(page_size=1, status=["PENDING"])]
+        assert ["claim.rejected"] == [e.event_type for e in told_of]
+        assert (await client.get_event_destination_event(told_of[0].id)).event_payload is not None
+        await client.delete_event_destination(told.id)
+        with pytest.raises(NotFound, match="no such destination"):
+            await client.get_event_destination(told.id)
+        with pytest.raises(Rejected) as unclear:
+            await client.list_claims(page_size=501)
+        assert ["/pageSize"] == [f.field for f in unclear.value.findings]
 
 
 async def test_a_batch_through_the_client(tmp_path: Path) -> None:

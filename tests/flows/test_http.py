@@ -75,6 +75,59 @@ async def test_every_path_answers_head_and_options_and_names_its_methods_otherwi
                 assert got.headers["Content-Type"] == head.headers["Content-Type"]
 
 
+_UNDER_PREFIXES = (
+    *("POST /eligibility/v3", "POST /eligibility/v3/raw-x12", "POST /claimstatus/v2", "POST /claimstatus/v2/raw-x12"),
+    *(f"GET /{one}/healthcheck" for one in ("eligibility/v3", "claimstatus/v2", "reports/v2")),
+    *(f"GET /{one}/healthcheck" for one in ("professionalclaims/v3", "institutionalclaims/v1")),
+    *(
+        f"POST /{kind}/{what}"
+        for kind in ("professionalclaims/v3", "institutionalclaims/v1")
+        for what in ("submission", "validation", "raw-x12-submission", "raw-x12-validation")
+    ),
+    *("GET /reports/v2", "GET /reports/v2/x", "DELETE /reports/v2/x", "GET /reports/v2/x/277", "GET /reports/v2/x/835"),
+)
+# Every path of the dialect, as clients of hosted clearinghouses write them.
+_DIALECT = (
+    *(
+        one.replace(" ", f" {prefix}/medicalnetwork")
+        for one in _UNDER_PREFIXES
+        for prefix in ("/2024-04-01/change", "/change", "")
+    ),
+    *(
+        one.replace(" ", f" {prefix}")
+        for one in (
+            *(
+                "POST /dental-claims/submission",
+                "POST /dental-claims/raw-x12-submission",
+                "GET /dental-claims/healthcheck",
+            ),
+            *("GET /payers", "GET /payers/search", "GET /payers/csv", "GET /payer/x"),
+            *("POST /eligibility-manager/batch-eligibility", "GET /eligibility-manager/polling/batch-eligibility"),
+            *("GET /eligibility-manager/batch/x", "GET /eligibility-manager/batch/x/items"),
+        )
+        for prefix in ("/2024-04-01", "")
+    ),
+    *("GET /2023-08-01/polling/transactions", "GET /2023-08-01/transactions", "GET /2023-08-01/transactions/x"),
+    *("POST /apip/auth/v2/token", "POST /2026-06-01/eligibility-check", "POST /2025-06-01/protocols/caqh-core"),
+    *("POST /2025-03-07/professional-claim-submissions", "GET /2025-03-07/professional-claim-submissions/x"),
+    *("POST /2025-03-07/professional-claim-submissions/validate", "GET /2025-03-07/claims", "GET /2025-03-07/claims/x"),
+    *("GET /2025-03-07/claims/x/timeline", "POST /2026-02-01/destinations", "GET /2026-02-01/destinations/x"),
+    *("GET /2026-02-01/events", "GET /2026-02-01/events/x"),
+)
+
+
+async def test_every_path_of_the_dialect_is_served_with_and_without_a_final_slash(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as (client, _):
+        missing: list[str] = []
+        for one in _DIALECT:
+            method, path = one.split()
+            for slash in ("", "/"):
+                asked = await client.call("OPTIONS", path + slash)
+                if method not in asked.headers.get("Allow", "").split(","):
+                    missing.append(f"{one}{slash}")
+        assert [] == missing
+
+
 async def test_paths_that_are_none_are_refused_in_the_shape_of_their_kind(tmp_path: Path) -> None:
     async with served(tmp_path) as (client, _):
         for path in (f"{NETWORK}/eligibility/v9", "/2024-04-01/nothing", "/v1/nothing", "/v1/transactions//"):

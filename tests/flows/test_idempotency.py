@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 
 import gateway.api
+from gateway.api.server import OPERATIONS as SERVED
 from gateway.config import Config
 from gateway.serving import Running
 from tests import synthetic
+from tests.flows.sdk_bodies import check as official_check
+from tests.flows.sdk_bodies import small_form
 from tests.flows.service import (
     NETWORK,
     Answer,
@@ -252,3 +256,73 @@ async def test_without_a_key_each_request_is_one_of_its_own(tmp_path: Path) -> N
         answers = [await client.post(operation.path, operation.body(1)) for _ in range(2)]
         assert [200, 200] == [a.status for a in answers]
         assert 2 == len({a.headers["X-Transaction-Id"] for a in answers})
+
+
+# What persons decide is tried, with its key, where there is something to decide.
+ELSEWHERE = {"decideInDoubt", "handleUnmatched", "stopFollowUp", "resumeFollowUp", "acknowledgeAlarm", "moveClock"}
+DESTINATIONS, FORMS = "/2026-02-01/destinations", "/2025-03-07/professional-claim-submissions"
+HOOK = {"name": "B", "eventTypes": ["claim.remitted"], "destinationUrl": "https://billing.example.com/hook"}
+
+
+@dataclass(frozen=True)
+class Write:
+    """A write beside those above: what is sent, and what the same key is refused with, where that can be."""
+
+    method: str
+    path: str
+    body: Any = None
+    other: Any = None
+
+
+async def _writes(client: Client, name: str) -> dict[str, Write]:
+    """Every further operation that takes a key, with things that are there for it. `name` is of a report."""
+    made = [(await client.post(DESTINATIONS, HOOK)).json["id"] for _ in range(2)]
+    check = {**eligibility_body("SANDBOX-ACTIVE-1"), "submitterTransactionIdentifier": "V1"}
+    batches = "/2024-04-01/eligibility-manager/batch-eligibility"
+    batch = (await client.post(batches, {"items": [check]})).json["batchId"]
+    hook = f"{DESTINATIONS}/{made[0]}"
+    lane = "/v1/lanes/sandbox"
+    return {
+        "createEligibilityCheck": Write(
+            "POST", "/2026-06-01/eligibility-check", official_check(), official_check("M2")
+        ),
+        "createProfessionalClaimSubmission": Write("POST", FORMS, small_form("PAID-71"), small_form("PAID-72")),
+        "checkEligibilityBatch": Write("POST", batches, {"items": [check]}, {"name": "X", "items": [check]}),
+        "cancelBatch": Write("POST", f"/v1/eligibility-batches/{batch}/cancel"),
+        "removeReport": Write("DELETE", f"{NETWORK}/reports/v2/{name}"),
+        "createEventDestination": Write("POST", DESTINATIONS, HOOK, {**HOOK, "name": "C"}),
+        "updateEventDestination": Write("POST", hook, {"name": "D"}, {"name": "E"}),
+        "rotateEventDestinationSecret": Write(
+            "POST", f"{hook}/secret/rotate", {"previousSecretExpiryHours": 0}, {"previousSecretExpiryHours": 1}
+        ),
+        "deleteEventDestination": Write("DELETE", f"{DESTINATIONS}/{made[1]}"),
+        "pauseLane": Write("POST", f"{lane}/pause", {"minutes": 1}, {"minutes": 2}),
+        "resumeLane": Write("POST", f"{lane}/resume"),
+    }
+
+
+async def test_every_other_write_has_one_answer_for_a_key(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as (client, _):
+        claim = await client.submit(claim_body("PAID-70"))
+        await until(client, claim, "received")
+        (name,) = (await client.get(f"{NETWORK}/reports/v2")).json["reports"]
+        writes = await _writes(client, name)
+        paths = {o.path for o in OPERATIONS.values()}
+        further = {o.id for o in SERVED if o.writes and not paths & set(o.paths)}
+        assert set(writes) | ELSEWHERE - {"moveClock"} == further
+        first = {one: await _written(client, write, write.body) for one, write in writes.items()}
+        assert {200, 201, 204} == {a.status for a in first.values()}
+    async with in_process(tmp_path) as (client, _):
+        for one, write in writes.items():
+            again = await _written(client, write, write.body)
+            assert (one, first[one].status, first[one].body) == (one, again.status, again.body)
+            if write.other is not None:
+                assert (one, 422) == (one, (await _written(client, write, write.other)).status)
+        other = await client.call("DELETE", f"{NETWORK}/reports/v2/{claim}", Idempotency_Key="key")
+        assert 422 == other.status
+
+
+async def _written(client: Client, write: Write, body: Any) -> Answer:
+    content = b"" if body is None else msgspec.json.encode(body)
+    kind = {} if body is None else {"Content_Type": "application/json"}
+    return await client.call(write.method, write.path, content, Idempotency_Key="key", **kind)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import x12
 from gateway.api.dialect import PREFIXES
 from gateway.config import Config
+from tests.flows.sdk_bodies import small_form
 from tests.flows.service import claim_body, in_process, until
+from x12.documents.claim_acknowledgement import claim_verdicts
 
 REPORTS = "/medicalnetwork/reports/v2"
 X_CHC = {"X_CHC_Claim_submission_SubmitterId": "1234", "X_CHC_Claim_submission_TradingPartnerId": "9"}
@@ -123,3 +126,41 @@ async def test_one_claim_is_many_transactions_that_polling_shows_with_their_enve
                 )
                 assert artifact.get("sizeBytes", len(document.body)) == len(document.body)
         assert 404 == (await client.get("/2023-08-01/transactions/none")).status
+
+
+FORMS = "/2025-03-07/professional-claim-submissions"
+
+
+async def test_what_edits_reject_of_a_form_is_told_in_the_mailbox_as_a_277ca(tmp_path: Path) -> None:
+    """Callers of the official SDK and of the mailbox may be two programs of one practice: both hear of the same claim."""
+    async with in_process(tmp_path) as (client, _):
+        wrong = small_form("PAID-7")
+        wrong["serviceLines"][0]["lineItemChargeAmount"] = "1.00"
+        taken = await client.post(FORMS, wrong, Idempotency_Key="k")
+        assert (201, True) == (taken.status, bool(taken.json["errors"]))
+        assert taken.json == (await client.post(FORMS, wrong, Idempotency_Key="k")).json
+        claim = taken.headers["X-Transaction-Id"]
+        (name,) = (await client.get(REPORTS)).json["reports"]
+        file = await client.get(f"{REPORTS}/{name}")
+        (interchange,) = x12.read(file.body)
+        (received,) = interchange.sets
+        assert ([], True) == (interchange.findings + received.findings, name.startswith("X3"))
+        (verdict,) = claim_verdicts(received.tree())
+        assert ("PAID-7", False) == (verdict.patient_control_number, verdict.accepted)
+        told = [e["description"] for e in taken.json["errors"]]
+        assert list(verdict.messages) == [text[:264].strip() for text in told]
+        by_claim, by_name = [await client.get(f"{REPORTS}/{n}/277") for n in (claim, name)]
+        assert (200, by_name.body) == (by_claim.status, by_claim.body)
+        assert name[2:] == by_name.json["meta"]["transactionId"]
+        polled = (await client.get("/2023-08-01/transactions")).json["items"]
+        assert [(claim, "failed"), (name[2:], "succeeded")] == [(i["transactionId"], i["status"]) for i in polled]
+        assert interchange.sender == polled[1]["x12"]["metadata"]["sender"]["isa"]["id"] == "CLAIMWIRE"
+        trace = (await client.get(f"/v1/transactions/{claim}/trace")).json
+        assert "rejected" == trace["transaction"]["state"]
+        (said,) = [e["data"] for e in trace["events"] if e["kind"] == "claimAcknowledged"]
+        statuses = [f"{c.category}:{c.status}:{c.entity}".rstrip(":") for c in verdict.codes]
+        assert (name[2:], "clearinghouse", sorted(set(statuses))) == (
+            said["reportId"],
+            said["source"],
+            sorted(said["statuses"]),
+        )

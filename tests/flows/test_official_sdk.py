@@ -50,12 +50,15 @@ async def up(tmp_path: Path) -> AsyncGenerator[Up]:
         assert 0 == await process.stop()
 
 
-async def test_all_sixteen_operations_do_what_they_say(up: Up) -> None:
+async def test_all_operations_of_the_sdk_do_what_they_say(up: Up) -> None:
+    there_are = set(await up.sdk.call("operations"))
+    assert 16 == len(there_are)
     await _eligibility(up.sdk)
     destination = await _destination(up)
     submission_id = await _claim(up)
     await _events(up, destination, submission_id)
     await _ends(up.sdk, destination)
+    assert there_are | {"operations"} == up.sdk.asked
 
 
 async def _eligibility(sdk: Sdk) -> None:

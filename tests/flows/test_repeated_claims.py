@@ -11,6 +11,7 @@ import pytest
 from gateway.config import Config
 from gateway.payers import Payer
 from tests import synthetic
+from tests.flows.sdk_bodies import small_form
 from tests.flows.service import NETWORK, Answer, Client, claim_body, dental_body, in_process, institutional_body, until
 from x12.documents.claim_acknowledgement import claim_verdicts
 from x12.envelope import read
@@ -265,3 +266,31 @@ async def test_a_claim_of_long_ago_is_remembered(tmp_path: Path) -> None:
         first = taken(await client.post(SUBMISSION, claim("SILENT-1")))
         await client.forward(400)
         refused(await client.post(SUBMISSION, claim("SILENT-2")), first)
+
+
+FORMS = "/2025-03-07/professional-claim-submissions"
+
+
+def form() -> dict[str, Any]:
+    made = small_form("PAID-8")
+    made["payer"]["id"] = "BIRCH"
+    return made
+
+
+async def test_a_form_that_repeats_a_claim_is_told_as_a_duplicate_unless_its_caller_knows(tmp_path: Path) -> None:
+    async with in_process(tmp_path, of("refuse")) as (client, _):
+        first = await client.post(FORMS, form())
+        assert (201, None) == (first.status, first.json.get("errors"))
+        judged = await client.post(f"{FORMS}/validate", form())
+        known = await client.post(f"{FORMS}/validate", form(), X_Allow_Repeated_Claim="true")
+        assert (1, None) == (len(judged.json["errors"]), known.json.get("errors"))
+        again = await client.post(FORMS, form())
+        assert judged.json["errors"] == again.json["errors"]
+        assert first.headers["X-Transaction-Id"] in again.json["errors"][0]["description"]
+        report = await client.get(f"{NETWORK}/reports/v2/{again.headers['X-Transaction-Id']}/277")
+        file = await client.get(f"{NETWORK}/reports/v2/{report.json['meta']['transactionId']}")
+        ((told,),) = (i.sets for i in read(file.body))
+        (verdict,) = claim_verdicts(told.tree())
+        assert [("A3", "54")] == [(c.category, c.status) for c in verdict.codes]
+        allowed = await client.post(FORMS, form(), X_Allow_Repeated_Claim="true")
+        assert (201, None) == (allowed.status, allowed.json.get("errors"))

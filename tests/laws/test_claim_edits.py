@@ -99,7 +99,9 @@ def _of_all_kinds() -> list[Case]:
                 [error("C-2000B-006", "subscriber.address.address1"), error("C-2000B-007", "subscriber.address.city")],
             ),
             ("a rule", kind, {"subscriber.memberId": None}, [error("C-2010BA-001", "subscriber.memberId")]),
-            ("CW111", kind, {"billing.npi": None}, [error("CW111", "billing.npi")]),
+            ("CW117", kind, {"billing.npi": None}, [error("CW117", "billing.npi")]),
+            ("nothing", kind, {"billing.npi": None, "billing.commercialNumber": "P1"}, []),
+            ("nothing", kind, {"billing.npi": None, "billing.locationNumber": "P1"}, []),
         ]
     return cases
 
@@ -134,6 +136,9 @@ CASES: list[Case] = [
         [error("PD-2300-001", f"{DATES}.accidentDate"), error("PD-2300-003", f"{SAID}.autoAccidentStateCode")],
     ),
     ("a rule", D, {f"{SAID}.relatedCausesCode": ["OA"]}, [error("PD-2300-001", f"{DATES}.accidentDate")]),
+    ("nothing", P, {"billing.npi": None, "billing.stateLicenseNumber": "L1"}, []),
+    ("nothing", P, {"billing.npi": None, "billing.providerUpinNumber": "U1"}, []),
+    ("nothing", D, {"billing.npi": None, "billing.stateLicenseNumber": "L1"}, []),
     # Work is no accident by itself.
     ("nothing", P, {f"{SAID}.relatedCausesCode": ["EM"]}, []),
     ("nothing", I, {"subscriber.memberId": None, "subscriber.standardHealthId": "H1"}, []),
@@ -239,4 +244,4 @@ def test_many_claims_in_x12_are_looked_at_one_by_one(kind: str) -> None:
     # Fifty to a billing provider, whose fault is told once.
     for look in looks[:50]:
         look.billing_known = False
-    assert [("CW111", looks[0].billing_position)] == [(f.rule, f.position) for f in scrub(looks, TODAY, "P")]
+    assert [("CW117", looks[0].billing_position)] == [(f.rule, f.position) for f in scrub(looks, TODAY, "P")]

@@ -11,14 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import remittance, reports
-from gateway.payers import Route
 from tests import synthetic
 from x12.documents.remittance import Remittance
 from x12.envelope import TransactionSet, read
 from x12.remittance_parts import RemittanceWhole, parts, surveyed
 from x12.tree import Instance
 
-ROUTE = Route(id="r", adapter="sandbox", usage="T", sender_id="A", receiver_id="B")
+TOLD = ("T", "B")
 CLAIMS = 9
 # Totals before claims, adjustments after them, and a loop 2000 without a claim.
 TS3 = "TS3*1999999984*11*20261231*4*100~"
@@ -61,8 +60,8 @@ def test_a_report_in_pieces_is_the_report(size: int, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(reports, "_PIECE_CLAIMS", size)
     content = two_sets()
     for number, one in enumerate(sets(content)):
-        told = b"".join(reports.pieces_835(content, number, "T", ROUTE, "T"))
-        assert msgspec.json.decode(msgspec.json.encode(reports.report_835(one, "T", ROUTE))) == msgspec.json.decode(
+        told = b"".join(reports.pieces_835(content, number, "T", *TOLD))
+        assert msgspec.json.decode(msgspec.json.encode(reports.report_835(one, "T", *TOLD))) == msgspec.json.decode(
             told
         )
 
@@ -70,7 +69,7 @@ def test_a_report_in_pieces_is_the_report(size: int, monkeypatch: pytest.MonkeyP
 def test_a_report_of_nothing_is_one_in_pieces_too() -> None:
     text = "ST*835*0001~SE*2*0001~".join((synthetic.remittance_835(1).split("ST*", 1)[0], "GE*1*1~IEA*1*000000001~"))
     (one,) = sets(text.encode())
-    told = b"".join(reports.pieces_835(text.encode(), 0, "T", None, "P"))
+    told = b"".join(reports.pieces_835(text.encode(), 0, "T", "P", None))
     assert msgspec.json.decode(told)["meta"]["applicationMode"] == "production"
     assert [{"controlNumber": "0001"}] == msgspec.json.decode(told)["transactions"]
     assert Remittance(control_number="0001") == reports.read_remittance(one.tree())
@@ -115,8 +114,8 @@ def test_files_of_others_are_told_in_pieces_as_they_are(
         content = path.read_bytes()
         for number, one in enumerate(sets(content)):
             if one.set_id == "835" and one.guide is not None:
-                told = b"".join(reports.pieces_835(content, number, "T", ROUTE, "T"))
-                whole = msgspec.json.encode(reports.report_835(one, "T", ROUTE))
+                told = b"".join(reports.pieces_835(content, number, "T", *TOLD))
+                whole = msgspec.json.encode(reports.report_835(one, "T", *TOLD))
                 assert msgspec.json.decode(whole) == msgspec.json.decode(told)
 
 
