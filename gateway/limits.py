@@ -12,13 +12,31 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 
-__all__ = ["CONCURRENT", "CROWDED", "REQUESTS", "Excess", "House", "Limits", "Meter", "Meters"]
+__all__ = [
+    "CONCURRENT",
+    "CROWDED",
+    "NOBODY",
+    "REQUESTS",
+    "SMALL_BYTES",
+    "Excess",
+    "House",
+    "Limits",
+    "Meter",
+    "Meters",
+    "Room",
+]
 
 # The names of the limits, as a 429 tells them.
 REQUESTS, CONCURRENT = "requests", "concurrent-requests"
 # No limit of a key: all callers together are too many.
 CROWDED = "crowded"
 _METERS_MAX = 10_000
+# The caller of a body whose key is not known.
+NOBODY = ""
+# A body of so many bytes is no burden by itself: how many of them there are is limited as requests are.
+SMALL_BYTES = 64 << 10
+# Of the room for bodies, what all of them together have whose caller is not known.
+_NOBODYS_SHARE = 8
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -65,6 +83,66 @@ class House:
         """Give a place back; the caller has so many left."""
         self.under_way -= 1
         self.callers -= mine == 0
+
+
+class Room:
+    """The bytes of all bodies that a process has in memory, and whose they are.
+
+    Once half of the room is taken, a caller with several bodies has no more than an equal share for large ones, one share being kept for
+    whoever comes next. Callers who are not known have an eighth of the room, all together.
+    """
+
+    __slots__ = ("_at_most", "_held", "taken")
+
+    def __init__(self, at_most: int) -> None:
+        self._at_most = at_most
+        self.taken = 0
+        # Caller -> bytes, and bodies.
+        self._held: dict[str, tuple[int, int]] = {}
+
+    def held(self, caller: str) -> int:
+        """How many bytes are a caller's."""
+        return self._held.get(caller, (0, 0))[0]
+
+    def enter(self, caller: str) -> None:
+        """Begin a body, which `leave` must end."""
+        size, bodies = self._held.get(caller, (0, 0))
+        self._held[caller] = size, bodies + 1
+
+    def take(self, caller: str, size: int, length: int) -> bool:
+        """Take so many bytes more for a body, which then has `length`; False where there is no room for them."""
+        mine, bodies = self._held[caller]
+        after = self.taken + size
+        if after > self._at_most:
+            return False
+        if caller == NOBODY and _NOBODYS_SHARE * (mine + size) > self._at_most:
+            return False
+        callers = len(self._held)
+        if (
+            bodies > 1
+            and length > SMALL_BYTES
+            and 2 * after > self._at_most
+            and (mine + size) * (callers + 1) > self._at_most
+        ):
+            return False
+        self.taken = after
+        self._held[caller] = mine + size, bodies
+        return True
+
+    def leave(self, caller: str, size: int) -> None:
+        """End a body, and give its bytes back."""
+        mine, bodies = self._held[caller]
+        self.taken -= size
+        if bodies > 1:
+            self._held[caller] = mine - size, bodies - 1
+        else:
+            del self._held[caller]
+
+    def give(self, caller: str, size: int) -> None:
+        """Give bytes back of a body that goes on."""
+        mine, bodies = self._held[caller]
+        self.taken -= size
+        self._held[caller] = mine - size, bodies
 
 
 class Meter:

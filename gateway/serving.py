@@ -37,6 +37,8 @@ __all__ = ["SANDBOX_KEY_FILE", "SHUTDOWN_SECONDS", "Running", "running", "sandbo
 _LOG = log.get("gateway.serving")
 SANDBOX_KEY_FILE = "sandbox.key"
 SHUTDOWN_SECONDS = 30.0
+# So long what is left of a refused body is thrown away as it comes: a caller that is still sending would not see the answer otherwise.
+LINGER_SECONDS = 2.0
 _IDLE_AT_MOST = timedelta(seconds=60)
 # Longer than the sandbox route's batch window.
 _SOON = 2 * SECOND
@@ -132,7 +134,7 @@ async def running(
             await made[0].move_clock(by)
 
         app = application(runtime, service, clock if payer is not None else None)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, lingering_time=LINGER_SECONDS)
         await runner.setup()
         site = web.TCPSite(runner, config.host, config.port)
         await site.start()

@@ -220,15 +220,16 @@ class Views:
 
         return await self.runtime.database.read(body)
 
-    async def raw_report_about(self, claim_id: str, kind: str) -> bytes | None:
-        """The X12 of the newest report of a kind ("claim_report", "remittance") that named a claim; None when there is none."""
+    async def raw_report_about(self, claim_id: str, kind: str) -> tuple[str, bytes] | None:
+        """The newest file of a kind ("claim_report", "remittance") that named a claim, its id and X12; None when there is none."""
 
-        async def body(tx: Transaction) -> bytes | None:
+        async def body(tx: Transaction) -> tuple[str, bytes] | None:
             claim = await transactions.get(tx, TENANT, claim_id)
             subject = await self._about(tx, claim, kind)
             if subject is None or subject.request_id is None:
                 return None
-            return await payloads.load(tx, self.runtime.vault, TENANT, subject.request_id)
+            content = await payloads.load(tx, self.runtime.vault, TENANT, subject.request_id)
+            return subject.request_id, content
 
         return await self.runtime.database.read(body)
 

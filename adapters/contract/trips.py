@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from traceback import format_exception
@@ -244,20 +244,27 @@ CUT_OUTCOMES: dict[str, tuple[type, ...]] = {
 
 
 class Foundation:
-    """What the tests of an adapter stand on: which of them are chosen, and the adapter on its way to the payer."""
+    """What the tests of an adapter stand on: which of them are chosen, and the adapter on its way to the payer.
+
+    An author gives `adapter` and `peer`; each test of a class without `peer` fails with what is missing.
+    """
 
     adapter: ClassVar[Adapter]
     pytestmark = pytest.mark.asyncio
 
-    @asynccontextmanager
-    async def peer(self, folder: Path) -> AsyncGenerator[Peer, None]:
-        """The payer that behaves, listening while entered. `folder` is for whatever it keeps."""
-        raise NotImplementedError
-        yield  # pragma: no cover - makes it a generator
+    # Not abstract: pytest leaves abstract classes out without a word, and an adapter would seem to pass.
+    def peer(self, folder: Path) -> AbstractAsyncContextManager[Peer]:
+        """The payer that behaves, listening while entered, as the author gives it. `folder` is for whatever it keeps. TypeError without one."""
+        raise TypeError(
+            f"{type(self).__qualname__} has no `peer`: give the payer that behaves (docs/adding-a-payer.md says how)"
+        )
 
     @pytest.fixture(autouse=True)
     def _chosen(self, request: pytest.FixtureRequest) -> None:
         """Leaves out what the adapter cannot do, and says why; a lack without a reason is a failure."""
+        if type(self).peer is Foundation.peer:
+            # Also for the tests that talk to nobody.
+            self.peer(Path())
         manifest, capabilities = self.adapter.manifest, self.adapter.capabilities
         name = getattr(request.node, "originalname", request.node.name)
         if name in manifest.skips:

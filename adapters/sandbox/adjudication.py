@@ -14,7 +14,7 @@ from decimal import ROUND_HALF_UP, Decimal
 import msgspec
 
 from adapters.sandbox.intake import Line, Party, Submitted, money
-from adapters.sandbox.scenarios import DENIALS, DUPLICATE, INACTIVE, UNBUNDLED, ClaimScript, Denial, draw
+from adapters.sandbox.scenarios import BY_CONTRACT, DENIALS, DUPLICATES, INACTIVE, UNBUNDLED, ClaimScript, Denial, draw
 from x12.documents.remittance_claim import (
     Adjustment,
     ClaimAmounts,
@@ -72,7 +72,7 @@ def adjudicated(claim: Submitted, script: ClaimScript, number: str, received: st
 
 def _denial(claim: Submitted, script: ClaimScript, duplicate: bool) -> Denial | None:
     if duplicate:
-        return DUPLICATE
+        return DUPLICATES[draw("duplicate", claim.patient_control_number) % len(DUPLICATES)]
     if script == "INACTIVE":
         return INACTIVE
     if script == "DENIED":
@@ -92,7 +92,8 @@ def _paid(claim: Submitted, script: ClaimScript) -> list[_Decided]:
     for line in claim.lines:
         allowed = (line.charge * hundredths / 100).quantize(_CENT, ROUND_HALF_UP)
         above = line.charge - allowed
-        decided.append(_Decided(line, allowed, allowed, [("CO", "45", above)] if above else []))
+        by_contract = [("CO", "45", above)] if above else []
+        decided.append(_Decided(line, allowed, allowed, by_contract, BY_CONTRACT if above else ""))
     if script == "PARTLY":
         _deny_one(claim, decided)
     else:

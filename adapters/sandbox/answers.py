@@ -72,7 +72,7 @@ _TAX_NUMBER = "123456789"
 _PAYER_BANK, _PAYER_ACCOUNT = "999999992", "100200300"
 _PAYEE_BANK, _PAYEE_ACCOUNT = "999988880", "400500600"
 _PHONE = "5555550100"
-_ACCEPTED = Verdict("A2", "20", "PR")
+_ACCEPTED, _RECEIVED = Verdict("A2", "20", "PR"), Verdict("A1", "19", "PR")
 
 
 def _or_none(text: str) -> str | None:
@@ -83,11 +83,12 @@ def _or_none(text: str) -> str | None:
 
 
 class Judged(msgspec.Struct):
-    """A claim that the 277CA tells of: its number here, or why it is not taken."""
+    """A claim that the 277CA tells of: its number here, or why it is not taken; or only that it is received, and no more yet."""
 
     claim: Submitted
     number: str
     verdict: Verdict | None
+    is_received: bool = False
 
 
 def claim_report(batch: Batch, judged: Sequence[Judged], header: Header, received: str) -> list[str]:
@@ -167,7 +168,7 @@ def _provider(claim: Submitted) -> ReportServiceProvider:
 
 
 def _patient(one: Judged, today: str) -> PatientClaimStatusDetail:
-    claim, verdict = one.claim, one.verdict or _ACCEPTED
+    claim, verdict = one.claim, one.verdict or (_RECEIVED if one.is_received else _ACCEPTED)
     person = claim.patient or claim.subscriber
     status = InformationClaimStatus(
         status_information_effective_date=today,
@@ -217,6 +218,7 @@ def remittance(
     payments: Sequence[ClaimPayment],
     amount: Decimal,
     recovered: Decimal,
+    fee: Decimal,
     trace: str,
     header: Header,
     receiver: str,
@@ -224,20 +226,20 @@ def remittance(
     """The 835 for one payee; `claim` is one of those it is for, and names payee and payer.
 
     `recovered` is what an earlier payment was too much (positive) or what this one leaves to be recovered (negative):
-    the PLB. `amount` is what is paid: never negative.
+    the PLB. `fee` is what the way of paying costs the payee (PLB AH). `amount` is what is paid: never negative.
     """
-    adjustments = None
-    if recovered:
-        item = ProviderAdjustmentItem(
-            adjustment_reason_code="FB",
+    items = [
+        ProviderAdjustmentItem(
+            adjustment_reason_code=reason,
             provider_adjustment_identifier=trace,
-            provider_adjustment_amount=money(recovered),
+            provider_adjustment_amount=money(withheld),
         )
-        adjustments = [
-            ProviderAdjustment(
-                provider_identifier=claim.payee_number, fiscal_period_date=f"{header.date[:4]}1231", adjustments=[item]
-            )
-        ]
+        for reason, withheld in (("FB", recovered), ("AH", fee))
+        if withheld
+    ]
+    adjustments = ProviderAdjustment(
+        provider_identifier=claim.payee_number, fiscal_period_date=f"{header.date[:4]}1231", adjustments=items
+    )
     company = _company(claim.payer)
     made = Remittance(
         financial_information=_financial(amount, header.date, company),
@@ -249,7 +251,7 @@ def remittance(
         payer=_payer(claim.payer),
         payee=_payee(claim),
         detail_info=[Detail(assigned_number="1", payment_info=list(payments))] if payments else None,
-        provider_adjustments=adjustments,
+        provider_adjustments=[adjustments] if items else None,
     )
     return write_remittance(made, header).segments
 

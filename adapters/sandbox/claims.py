@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 import msgspec
 
@@ -27,7 +27,9 @@ __all__ = ["PENDED_DAYS", "SILENT_DAYS", "Address", "Claims", "Payment"]
 _DAY = timedelta(days=1)
 # When the money comes: after the claim, after a claim that is pended, after the first question about a silent one.
 PENDED_DAYS, SILENT_DAYS = 15, 5
-_ZERO = Decimal(0)
+_ZERO, _CENT = Decimal(0), Decimal("0.01")
+# Of a payment, what the payee is charged for the way in which it is paid (PLB AH).
+_FEE = Decimal("0.02")
 # STC01 as it is kept: category, status, entity.
 _TAKEN, _PENDED, _PAID, _DENIED, _DUPLICATE = "P1:20", "P2:46", "F1:65", "F2:585", "F2:54"
 _REVISED, _VOIDED, _NOT_FOUND, _NO_MEMBER, _NO_SYSTEM = "F3:101", "F4:686", "A4:35", "D0:33", "E1:484"
@@ -110,7 +112,7 @@ class Claims:
             self._replace(original, row, claim, now)
         if row.state in ("silent", "lost"):
             return None
-        return Judged(claim, self._number(row), verdict)
+        return Judged(claim, self._number(row), verdict, script == "RECEIVED")
 
     def _number(self, row: ClaimRow) -> str:
         """The payer's number of a claim."""
@@ -160,11 +162,26 @@ class Claims:
         total, owed = sum(map(paid_amount, payments), _ZERO), Decimal(self._state.owed(payee))
         amount = max(total - owed, _ZERO)
         recovered = total - amount
+        fee = min(amount, self._fee(rows, payments))
         if recovered:
             self._state.set_owed(payee, money(owed - recovered))
         header = Header("0001", trace, f"{made_at:%Y%m%d}", f"{made_at:%H%M}")
-        segments = remittance(_claim(rows[0]), payments, amount, recovered, trace, header, address.sender)
+        segments = remittance(_claim(rows[0]), payments, amount - fee, recovered, fee, trace, header, address.sender)
         return Payment(address, segments, made_at)
+
+    def _fee(self, rows: list[ClaimRow], payments: list[ClaimPayment]) -> Decimal:
+        """What is withheld for the way of paying, as of a card: a share of what the claims get that are scripted so."""
+        bearing = {
+            row.patient_control_number
+            for row in rows
+            if not row.duplicate and claim_script(row.patient_control_number, row.member_id, self._state.pins) == "FEE"
+        }
+        paid = [
+            paid_amount(payment)
+            for payment in payments
+            if payment.claim_payment_info is not None and payment.claim_payment_info.patient_control_number in bearing
+        ]
+        return (max(sum(paid, _ZERO), _ZERO) * _FEE).quantize(_CENT, ROUND_HALF_UP)
 
     def _settle(self, row: ClaimRow, trace: str, made_at: datetime) -> list[ClaimPayment]:
         """Close a claim; what the 835 says of it, the reversal of the one that it replaces first."""

@@ -191,7 +191,7 @@ def _provider_fault(question: _Question) -> str:
     row = question.provider
     if row[8] == "XX" and not npi_is_valid(row[9]):
         return "43"
-    return "51" if question.script == "BADPROVIDER" else ""
+    return {"BADPROVIDER": "51", "WRONGNPI": "43"}.get(question.script or "", "")
 
 
 def _subscriber_fault(question: _Question) -> str:
@@ -288,6 +288,8 @@ def _cover(
     else:
         # What is not supported is answered in general, as CORE asks for.
         services = GENERAL_SERVICES if _GENERIC in types or not supported else ()
+    if question.script == "MANYTYPES":
+        supported = list(SERVICES)
     services = list(dict.fromkeys((*supported, *services)))
     response.benefits_information = [
         _plan_benefit("1", coverage.plan),
@@ -297,6 +299,20 @@ def _cover(
         *(_procedure(coverage, p) for p in procedures),
         *_others(coverage, year),
     ]
+    if question.script == "MANYTYPES":
+        response.benefits_information = _together(response.benefits_information)
+
+
+def _together(benefits: Sequence[Benefit]) -> list[Benefit]:
+    """Benefits that differ in nothing but their service types as one with all of these, as many as one EB03 may repeat."""
+    alike: dict[bytes, Benefit] = {}
+    for benefit in benefits:
+        types = benefit.service_type_codes
+        same = msgspec.json.encode(msgspec.structs.replace(benefit, service_type_codes=None))
+        first = alike.setdefault(same, benefit)
+        if first is not benefit and first.service_type_codes and types:
+            first.service_type_codes = list(dict.fromkeys((*first.service_type_codes, *types)))
+    return list(alike.values())
 
 
 def _plan_benefit(code: str, plan: Plan) -> Benefit:

@@ -21,7 +21,18 @@ from x12.envelope import TransactionSet
 from x12.transactions import kind_of
 from x12.walk import Instance
 
-__all__ = ["Batch", "Hospital", "Line", "Party", "Submitted", "broken_rules", "fingerprint", "money", "read_batch"]
+__all__ = [
+    "Batch",
+    "Hospital",
+    "Line",
+    "Party",
+    "Submitted",
+    "broken_rules",
+    "can_be_named",
+    "fingerprint",
+    "money",
+    "read_batch",
+]
 
 # What element 782 of an 835 has room for: ten digits.
 _CHARGE_MAX = Decimal("9999999.99")
@@ -34,6 +45,9 @@ _RENDERING = {"837I": "2310D"}
 _STAYS = frozenset(("11", "18", "21", "41"))
 # The value code of the days that are covered.
 _COVERED_DAYS = "80"
+# What a payer says of claims that break the guide where its 999 never does.
+_BROKEN_SET = Verdict("A3", "21", "", "MISSING OR INVALID INFORMATION ABOVE THE CLAIM")
+_BROKEN_CLAIM = Verdict("A7", "21", "", "MISSING OR INVALID INFORMATION IN THE CLAIM")
 # Segment of a line -> element of its procedure and its charge, its revenue code, its units.
 _SERVICES = {"SV1": (1, 2, 0, 4), "SV2": (2, 3, 1, 5), "SV3": (1, 2, 0, 6)}
 
@@ -149,22 +163,40 @@ def _days(loop: Instance, *qualifiers: str) -> tuple[str, str]:
     return "", ""
 
 
-def read_batch(received: TransactionSet) -> Batch:
-    """The claims of a walked and accepted 837, in file order."""
+def can_be_named(received: TransactionSet) -> bool:
+    """Whether a walked 837 has claims, each with a number by which a 277CA can tell of it, and says who sends it."""
+    root = received.tree()
+    claims = root.all("2300")
+    named = all(_text(loop.rows().get("CLM", [()])[0], 1) for loop in claims)
+    return bool(claims) and named and bool(_party(next(iter(root.inside("1000A")), None)).number)
+
+
+def read_batch(received: TransactionSet, wrong: frozenset[int] = frozenset()) -> Batch:
+    """The claims of a walked 837 that was accepted, in file order. `wrong` are the places of segments that break the guide all the same."""
     root = received.tree()
     unbalanced = {f.position for f in balance_837(root) if f.severity == "error"}
     submitter = next(iter(root.inside("1000A")), None)
     usage = received.group.interchange.usage if received.group is not None else ""
     kind = kind_of(received)
+    found_in = list(_claims(root, kind.name if kind is not None else ""))
+    # What stands in no claim is all claims' fault.
+    common = wrong.difference(*(places for _, places in found_in))
     claims = [
-        (claim, broken_rules(claim, balanced=balanced, usage=usage))
-        for claim, balanced in _claims(root, unbalanced, kind.name if kind is not None else "")
+        (
+            claim,
+            _BROKEN_SET
+            if common
+            else _BROKEN_CLAIM
+            if wrong & places
+            else broken_rules(claim, balanced=unbalanced.isdisjoint(places), usage=usage),
+        )
+        for claim, places in found_in
     ]
     return Batch(found(root, "BHT", 3), _party(submitter), claims)
 
 
-def _claims(root: Instance, unbalanced: set[int | None], kind: str) -> Iterator[tuple[Submitted, bool]]:
-    """Each claim and whether its amounts add up."""
+def _claims(root: Instance, kind: str) -> Iterator[tuple[Submitted, frozenset[int]]]:
+    """Each claim, and the places of its segments."""
     for billing in root.inside("2000A"):
         name = next(iter(billing.inside("2010AA")), None)
         provider = _party(name)
@@ -177,7 +209,7 @@ def _claims(root: Instance, unbalanced: set[int | None], kind: str) -> Iterator[
             for level, patient in levels:
                 for loop in level.inside("2300"):
                     claim = _claim(loop, kind, subscriber, provider, tax_id, insured, patient, payer)
-                    yield claim, unbalanced.isdisjoint(_positions(loop))
+                    yield claim, frozenset(_positions(loop))
 
 
 def _positions(loop: Instance) -> Iterator[int]:

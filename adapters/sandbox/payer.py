@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Lock
@@ -21,7 +21,7 @@ import msgspec
 from adapters.sandbox import eligibility
 from adapters.sandbox.answers import Judged, claim_report, status_response
 from adapters.sandbox.claims import Address, Claims
-from adapters.sandbox.intake import Batch, read_batch
+from adapters.sandbox.intake import Batch, can_be_named, read_batch
 from adapters.sandbox.scenarios import Pin
 from adapters.sandbox.state import Listed, State
 from x12.acknowledge import acknowledgement, answer_999, answer_ta1, sealed
@@ -65,12 +65,14 @@ _GARBAGE = (b"", b"<html><body>503</body></html>", b"ISA*00*", bytes(range(256))
 class Habits(msgspec.Struct, rename="camel", frozen=True, forbid_unknown_fields=True):
     """How the payer keeps its outbox: seconds by its clock until a file is there, what is wrong with the files, and their delimiters.
 
-    `delimiters` are those of elements, repetitions, components and segments; a file whose data has one of them keeps its own.
+    `delimiters` are those of elements, repetitions, components and segments; a file whose data has one of them keeps its own. A `lenient`
+    payer accepts claims by its 999 that break the guide, and refuses them by the 277CA.
     """
 
     delays: dict[Kind, _Delay] = {}
     outbox: list[Disorder] = []
     delimiters: Annotated[str, msgspec.Meta(pattern=r"^([!-/:-@\[-`{-~]{4})?$")] = ""
+    lenient: bool = False
 
     def __post_init__(self) -> None:
         if len(set(self.delimiters)) != len(self.delimiters):
@@ -241,6 +243,7 @@ class Payer:
         if interchange.accepted and not self._state.first_copy(interchange.sender, interchange.control_number):
             message = "An interchange with this control number came before."
             interchange.findings.append(Finding(1, "interchange", "025", message, segment="ISA", element=13))
+        wrong = _passed(interchange) if self._habits.lenient else {}
         address = _address(interchange, None)
         numbers = self._numbers(max(1, len(interchange.groups)))
         text = acknowledgement(interchange, _header(address, now, numbers), numbers)
@@ -249,14 +252,14 @@ class Payer:
             self._send(text, kind, now)
         if interchange.accepted:
             for group in interchange.groups:
-                self._take_group(group, now)
+                self._take_group(group, now, wrong)
 
-    def _take_group(self, group: Group, now: datetime) -> None:
+    def _take_group(self, group: Group, now: datetime, wrong: Mapping[int, frozenset[int]]) -> None:
         address = _address(group.interchange, group)
         for received in _taken(group):
             if received.set_id != "837":
                 continue
-            batch = read_batch(received)
+            batch = read_batch(received, wrong.get(id(received), frozenset()))
             judged = self._claims.take(batch, address, now)
             if judged:
                 self._report(batch, judged, address, now)
@@ -431,6 +434,19 @@ def _is_question(interchange: Interchange) -> bool:
     """Whether it holds questions only: those are answered at once."""
     sets = interchange.sets
     return bool(sets) and all(s.set_id in _ANSWERS for s in sets)
+
+
+def _passed(interchange: Interchange) -> dict[int, frozenset[int]]:
+    """Let the 999 accept claims that it would reject, wherever a 277CA can name them: by the set, the segments that are wrong."""
+    wrong: dict[int, frozenset[int]] = {}
+    for received in (s for group in interchange.groups for s in group.sets):
+        if received.accepted or received.refused or received.set_id != "837" or received.guide is None:
+            continue
+        errors = frozenset(f.position or 0 for f in received.findings if f.severity == "error")
+        if can_be_named(received):
+            wrong[id(received)] = errors
+            received.findings = [f for f in received.findings if f.severity != "error"]
+    return wrong
 
 
 def _taken(group: Group, said: Sequence[str] = ()) -> list[TransactionSet]:

@@ -17,10 +17,11 @@ from typing import Annotated, Literal
 import msgspec
 
 __all__ = [
+    "BY_CONTRACT",
     "CLAIM_SCRIPTS",
     "DENIALS",
     "DEPENDENTS",
-    "DUPLICATE",
+    "DUPLICATES",
     "GENERAL_SERVICES",
     "INACTIVE",
     "MEMBER_SCRIPTS",
@@ -44,7 +45,18 @@ __all__ = [
     "npi",
 ]
 
-MemberScript = Literal["ACTIVE", "BENEFITS", "INACTIVE", "NOTFOUND", "DEPENDENT", "DOWN", "BADPROVIDER", "WRONGDOB"]
+MemberScript = Literal[
+    "ACTIVE",
+    "BENEFITS",
+    "MANYTYPES",
+    "INACTIVE",
+    "NOTFOUND",
+    "DEPENDENT",
+    "DOWN",
+    "BADPROVIDER",
+    "WRONGNPI",
+    "WRONGDOB",
+]
 ClaimScript = Literal[
     "PAID",
     "COPAY",
@@ -52,7 +64,9 @@ ClaimScript = Literal[
     "COINS",
     "PARTLY",
     "DENIED",
+    "FEE",
     "PENDED",
+    "RECEIVED",
     "REJECT",
     "SILENT",
     "LOST",
@@ -62,11 +76,13 @@ ClaimScript = Literal[
 MEMBER_SCRIPTS: tuple[MemberScript, ...] = (
     "ACTIVE",
     "BENEFITS",
+    "MANYTYPES",
     "INACTIVE",
     "NOTFOUND",
     "DEPENDENT",
     "DOWN",
     "BADPROVIDER",
+    "WRONGNPI",
     "WRONGDOB",
 )
 # The last two are chosen by the member's script only.
@@ -77,13 +93,15 @@ CLAIM_SCRIPTS: tuple[ClaimScript, ...] = (
     "COINS",
     "PARTLY",
     "DENIED",
+    "FEE",
     "PENDED",
+    "RECEIVED",
     "REJECT",
     "SILENT",
     "LOST",
 )
-# What becomes of a claim that nobody scripted: paid, with the patient's share of one kind or none.
-_UNSCRIPTED: tuple[ClaimScript, ...] = ("PAID", "PAID", "PAID", "COPAY", "DEDUCT", "COINS")
+# What becomes of a claim that nobody scripted: paid, with the patient's share of one kind or none, or with a fee.
+_UNSCRIPTED: tuple[ClaimScript, ...] = ("PAID", "PAID", "FEE", "COPAY", "DEDUCT", "COINS")
 _MARK = "SANDBOX"
 
 
@@ -326,12 +344,15 @@ DENIALS = (
 )
 # The line of a PARTLY claim that is not paid.
 UNBUNDLED = (Denial("CO", "97", "M15"), Denial("PR", "96", "N130"))
-DUPLICATE = Denial("OA", "18", "N522")
+# Payers say the first three times as often as the second.
+DUPLICATES = (*(Denial("OA", "18", "N522"),) * 3, Denial("CO", "18", "N522"))
+# What stands beside a contractual reduction, and is the remark that payers make most: see the contract.
+BY_CONTRACT = "N381"
 INACTIVE = Denial("CO", "27", "N30")
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """Why a claim is not taken: STC01 of a 277CA, and its STC12."""
+    """What a 277CA says of a claim, mostly why it is not taken: its STC01 and STC12."""
 
     category: str
     status: str

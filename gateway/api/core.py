@@ -8,7 +8,6 @@ Sources: CAQH CORE Connectivity Rule vC2.2.0; `adapters.transports.core` for how
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -18,12 +17,12 @@ from adapters.transports.core import server
 from adapters.transports.core.envelope import NO_ACKNOWLEDGEMENT, NO_RESULTS, RECEIPT, answer
 from adapters.transports.core.server import Request, Response
 from adapters.transports.guide import guide_of
-from gateway.api.bodies import TOO_MUCH
+from gateway.api.core_door import Door, Entered
+from gateway.api.core_files import ACKNOWLEDGED, REPORTS, CoreFiles
 from gateway.claim_kinds import CLAIM_KINDS
 from gateway.inquiries import Kind
 from gateway.ledger import idempotency, payloads
 from gateway.ledger.api_keys import ApiKey
-from gateway.limits import CROWDED, Meters
 from gateway.messages import ClaimResponse
 from gateway.replies import Reply
 from gateway.runtime import TENANT, Runtime
@@ -49,53 +48,35 @@ _SCOPES = {
     "claims": "claims:write",
     "files": "claims:read",
 }
-_999 = "X12_999_Response_005010X231A1"
-# What a retrieval asks for -> the kind of report, and the PayloadType of what it gets.
-_REPORTS = {
-    "277": ("claim_report", "X12_277CA_Response_005010X214"),
-    "835": ("remittance", "X12_835_Response_005010X221A1"),
-}
 _OPERATION = "core submission"
+_FULL = "Nothing can be stored now: nothing was taken."
 # What leaves something new to be done.
 _WORK = ("question", "submission")
 
 
 class CoreServer:
-    """Answers CORE. `known` tells whose key a password is."""
+    """Answers CORE to those whom `door` lets in."""
 
-    def __init__(
-        self,
-        runtime: Runtime,
-        service: Service,
-        views: Views,
-        meters: Meters,
-        known: Callable[[str], Awaitable[ApiKey | None]],
-    ) -> None:
-        self._runtime, self._service, self._views = runtime, service, views
-        self._meters, self._known = meters, known
+    def __init__(self, runtime: Runtime, service: Service, views: Views, door: Door) -> None:
+        self._runtime, self._service, self._views, self._door = runtime, service, views, door
+        self._files = CoreFiles(runtime)
 
     async def handle(self, request: web.Request) -> web.Response:
         """One message; whatever is wrong with it is said in CORE's own way, in the order of the rule."""
-        content_type, body = request.headers.get("Content-Type", ""), await request.read()
-        said = await self._respond(content_type, body)
-        return web.Response(status=said.status, headers=dict(said.headers), body=said.body)
+        runtime, is_whole = self._runtime, False
+        try:
+            async with self._door.entered(request, runtime.world, runtime.config.body_bytes_max) as (came, is_whole):
+                said = await self._respond(came.request, came.caller) if isinstance(came, Entered) else came
+        except DatabaseError as error:
+            _LOG.error("database failed", operation=_OPERATION, exc_info=error)
+            said = server.unread(request.headers.get("Content-Type", ""), b"", 503, _FULL)
+        response = web.Response(status=said.status, headers=dict(said.headers), body=said.body)
+        if not is_whole:
+            # What is left of the body would have to be read before the next request.
+            response.force_close()
+        return response
 
-    async def _respond(self, content_type: str, body: bytes) -> Response:
-        world = self._runtime.world
-        request = await world.offload(lambda: server.read_request(content_type, body, world.now()))
-        if isinstance(request, Response):
-            return request
-        caller = await self._known(request.password)
-        if caller is None:
-            return server.unauthorized(request, world.now())
-        meter = self._meters.of(caller.key_id)
-        excess = meter.enter(world.monotonic())
-        if excess is not None:
-            crowded = excess.limit == CROWDED
-            said = TOO_MUCH if crowded else f"This key has hit its limit {excess.limit!r}."
-            refused = server.failed(request, said, world.now(), 503 if crowded else 429)
-            headers = {**refused.headers, "Retry-After": str(excess.retry_after_seconds)}
-            return msgspec.structs.replace(refused, headers=headers)
+    async def _respond(self, request: Request, caller: ApiKey) -> Response:
         disk = self._runtime.disk
         try:
             if request.envelope.kind in _WORK and disk is not None and disk.short:
@@ -104,11 +85,9 @@ class CoreServer:
         except DatabaseError as error:
             _LOG.error("database failed", operation=request.envelope.message.action, exc_info=error)
             return self._full(request)
-        finally:
-            meter.leave()
 
     def _full(self, request: Request) -> Response:
-        said = server.failed(request, "Nothing can be stored now: nothing was taken.", self._runtime.world.now(), 503)
+        said = server.failed(request, _FULL, self._runtime.world.now(), 503)
         return msgspec.structs.replace(said, headers={**said.headers, "Retry-After": "30"})
 
     async def _allowed(self, request: Request, caller: ApiKey) -> Response:
@@ -125,11 +104,11 @@ class CoreServer:
                     return self._refused(request, "PayloadTypeIllegal", "Submit 837 claims of X222, X223 or X224.")
                 needed, answered = "claims", self._submit(request, _CLAIMS[guide])
             case "acknowledgement retrieval":
-                needed, answered = "files", self._acknowledgement(request)
+                needed, answered = "files", self._acknowledgement(request, caller)
             case "results retrieval":
-                needed, answered = "files", self._results(request)
+                needed, answered = "files", self._results(request, caller)
             case "results acknowledgement":
-                needed, answered = "files", self._noted(request)
+                needed, answered = "files", self._noted(request, caller)
         if _SCOPES[needed] not in caller.scopes:
             answered.close()
             return self._refused(request, "UnAuthorized", f"This key lacks the scope {_SCOPES[needed]}.")
@@ -151,7 +130,7 @@ class CoreServer:
     def _not_taken(self, request: Request, reply: Reply, said: list[bytes]) -> Response:
         """What was wrong: in X12 where there is such a word for it, else the envelope's."""
         if said:
-            return self._said(request, _999, b"".join(said))
+            return self._said(request, ACKNOWLEDGED, b"".join(said))
         if reply.status >= 500:
             return server.failed(request, "The payer could not be asked.", self._now(), reply.status)
         return self._refused(request, "PayloadIllegal", _reasons(reply))
@@ -166,7 +145,7 @@ class CoreServer:
         if before is None:
             reply = await self._service.submit_claims_x12(kind, payload, is_json=False, key=f"core {key}")
             if reply.status == 200 or _x12_of(reply):
-                before = await self._service.taking(_OPERATION, key, payload, lambda _: _given(reply))
+                before = await self._service.taking(_OPERATION, key, payload, lambda tx: self._given(tx, key, reply))
             else:
                 before = reply
         if before.status in (409, 422):
@@ -175,40 +154,65 @@ class CoreServer:
             return self._said(request, RECEIPT)
         return self._not_taken(request, before, [])
 
-    async def _acknowledgement(self, request: Request) -> Response:
-        """The 999 of the submission that the PayloadID names; its 277CA where that is asked for."""
+    async def _given(self, tx: Transaction, key: str, reply: Reply) -> Reply:
+        """The answer to a submission, its 999 kept with it for who asks for whatever is new."""
+        said = _x12_of(reply)
+        if said:
+            await self._files.acknowledge(tx, key, b"".join(said).decode("latin-1"))
+        return reply
+
+    async def _acknowledgement(self, request: Request, caller: ApiKey) -> Response:
+        """The 999 of the submission that the PayloadID names, its 277CA where that is asked for; of none, what is new."""
         response = await self._submission(request.envelope.payload_id)
         if response is None:
-            return self._said(request, NO_ACKNOWLEDGEMENT)
+            return await self._new(request, caller, NO_ACKNOWLEDGEMENT)
         if "277" in request.envelope.payload_type:
-            return await self._report(request, response, "277", NO_ACKNOWLEDGEMENT)
+            return await self._report(request, caller, response, "claim_report", NO_ACKNOWLEDGEMENT)
         said = (response.x12 or "").encode("latin-1", "replace")
-        return self._said(request, _999, said) if said else self._said(request, NO_ACKNOWLEDGEMENT)
+        if not said:
+            return self._said(request, NO_ACKNOWLEDGEMENT)
+        await self._files.handed_acknowledgement(caller, request.envelope.payload_id, said)
+        return self._said(request, ACKNOWLEDGED, said)
 
-    async def _results(self, request: Request) -> Response:
-        """The 277CA of the submission that the PayloadID names, or its remittances where those are asked for."""
+    async def _results(self, request: Request, caller: ApiKey) -> Response:
+        """The 277CA of the submission that the PayloadID names, its remittances where those are asked for; of none, what is new."""
         response = await self._submission(request.envelope.payload_id)
         if response is None:
-            return self._said(request, NO_RESULTS)
-        wanted = "835" if "835" in request.envelope.payload_type else "277"
-        return await self._report(request, response, wanted, NO_RESULTS)
+            return await self._new(request, caller, NO_RESULTS)
+        wanted = "remittance" if "835" in request.envelope.payload_type else "claim_report"
+        return await self._report(request, caller, response, wanted, NO_RESULTS)
 
-    async def _report(self, request: Request, response: ClaimResponse, wanted: str, none: str) -> Response:
-        kind, payload_type = _REPORTS[wanted]
+    async def _new(self, request: Request, caller: ApiKey, none: str) -> Response:
+        """The oldest file that the caller's key has not confirmed."""
+        picked = await self._files.retrieved(request.envelope, caller)
+        if picked is None:
+            return self._said(request, none)
+        return self._said(request, picked.payload_type, picked.content, picked.payload_id)
+
+    async def _report(
+        self, request: Request, caller: ApiKey, response: ClaimResponse, wanted: str, none: str
+    ) -> Response:
         names = [r.correlation_id for r in response.claim_references or () if r.correlation_id]
-        files: dict[bytes, None] = {}
+        files: dict[str, bytes] = {}
         for name in names:
-            found = await self._views.raw_report_about(name, kind)
+            found = await self._views.raw_report_about(name, wanted)
             if found is not None:
-                files.setdefault(found)
+                files.setdefault(*found)
         if not files:
             return self._said(request, none)
+        handed = [(file_id, REPORTS[wanted], content) for file_id, content in files.items()]
+        await self._files.handed(caller, request.envelope.payload_id, handed)
         like = (response.x12 or "").encode("latin-1", "replace")
-        return self._said(request, payload_type, b"".join(_readdressed(f, like, turned=False) for f in files))
+        said = b"".join(_readdressed(content, like, turned=False) for content in files.values())
+        return self._said(request, REPORTS[wanted], said)
 
-    async def _noted(self, request: Request) -> Response:
-        """An acknowledgement of results: files stay to be had again, so that there is nothing to do but to say so."""
-        return self._said(request, RECEIPT)
+    async def _noted(self, request: Request, caller: ApiKey) -> Response:
+        """An acknowledgement of results: what it names is not new to the key any more. Files stay to be had again by name."""
+        if await self._files.confirmed(request.envelope, caller):
+            return self._said(request, RECEIPT)
+        return self._refused(
+            request, "PayloadIDIllegal", "The PayloadID names no file that was handed out to this key."
+        )
 
     async def _submission(self, payload_id: str) -> ClaimResponse | None:
         """What was answered to the submission with this PayloadID."""
@@ -228,15 +232,14 @@ class CoreServer:
     def _now(self) -> Any:
         return self._runtime.world.now()
 
-    def _said(self, request: Request, payload_type: str, payload: bytes | None = None) -> Response:
-        return server.write_response(request, answer(request.envelope, payload_type, self._now(), payload))
+    def _said(
+        self, request: Request, payload_type: str, payload: bytes | None = None, payload_id: str = ""
+    ) -> Response:
+        made = answer(request.envelope, payload_type, self._now(), payload, payload_id=payload_id)
+        return server.write_response(request, made)
 
     def _refused(self, request: Request, code: str, said: str) -> Response:
         return server.refused(request, (code, said), self._now())
-
-
-async def _given(reply: Reply) -> Reply:
-    return reply
 
 
 class _Told(msgspec.Struct):

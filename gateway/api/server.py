@@ -17,6 +17,7 @@ from gateway.api import (
     alarms,
     batch_eligibility,
     core,
+    core_door,
     dialect,
     follow_ups,
     inboxes,
@@ -34,7 +35,7 @@ from gateway.api.operations import X12_TYPES, Call, MoveClock, Operation, is_jso
 from gateway.api.refusals import Refuse, problem, shape_of
 from gateway.ledger import api_keys, transactions
 from gateway.ledger.api_keys import ApiKey
-from gateway.limits import CONCURRENT, CROWDED, Excess, Meter, Meters
+from gateway.limits import CONCURRENT, CROWDED, SMALL_BYTES, Excess, Meter, Meters
 from gateway.replies import Reply
 from gateway.runtime import TENANT, Runtime
 from gateway.service import Service
@@ -98,7 +99,12 @@ def application(runtime: Runtime, service: Service, clock: MoveClock | None = No
     pages = _Pages(runtime, api, operations)
     for path, handler in (("/healthz", pages.health), ("/readyz", pages.ready), ("/metrics", pages.metrics)):
         app.router.add_get(path, handler)
-    app.router.add_post(core.PATH, core.CoreServer(runtime, service, api.views, api.meters, api.known).handle)
+    app.router.add_post(
+        core.PATH,
+        core.CoreServer(
+            runtime, service, api.views, core_door.Door(api.meters, api.bodies, api.caller, api.known)
+        ).handle,
+    )
     app.router.add_get("/openapi.json", pages.openapi)
     app.router.add_get("/docs", pages.docs)
     app.router.add_get("/docs/style.css", pages.style)
@@ -254,11 +260,16 @@ class _Api:
         if at_most is None:
             wanted = ", ".join((_JSON, *(X12_TYPES[:1] if operation.takes_x12 else ()), *operation.takes_also))
             return refuse(415, "This Content-Type is not taken here.", f"Send one of: {wanted}.")
-        body = await self.bodies.read(request, at_most)
+        if operation.scope is None:
+            at_most = min(at_most, SMALL_BYTES)
+        held = self.bodies.hold(request, caller.key_id)
         try:
-            return _told(await operation.handler(Call(self.service, self.views, request, caller, body, self.clock)))
+            await held.read(at_most)
+            return _told(
+                await operation.handler(Call(self.service, self.views, request, caller, held.content, self.clock))
+            )
         finally:
-            self.bodies.release(len(body))
+            held.release()
 
     def _body_bytes_max(self, operation: Operation, request: web.Request) -> int | None:
         """How long the body may be, by its type; None when its type is not taken.

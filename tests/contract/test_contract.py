@@ -273,3 +273,19 @@ def test_a_lack_without_a_reason_fails_and_one_with_a_reason_is_skipped_with_it(
     outcomes = told.parseoutcomes()
     assert (1, 1) == (outcomes["errors"], outcomes["skipped"])
     told.stdout.fnmatch_lines(["*no outbox*"])
+
+
+def test_a_contract_without_a_payer_says_what_is_missing(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        from adapters.contract import AdapterContract
+        from adapters.transports.rest import RawX12
+
+        class TestForgetful(AdapterContract):
+            adapter = RawX12("forgetful", "x")
+        """
+    )
+    loop = "asyncio_default_fixture_loop_scope=function"
+    told = pytester.runpytest_inprocess("-q", "-k", "what_the_protocol_says", "-p", "no:cacheprovider", "-o", loop)
+    assert {"errors": 1} == {k: v for k, v in told.parseoutcomes().items() if "warning" not in k and k != "deselected"}
+    told.stdout.fnmatch_lines(["*TestForgetful has no `peer`*adding-a-payer.md*"])

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.limits import CONCURRENT, CROWDED, REQUESTS, House, Limits, Meter, Meters
+from gateway.limits import CONCURRENT, CROWDED, NOBODY, REQUESTS, SMALL_BYTES, House, Limits, Meter, Meters, Room
 
 RATES = st.sampled_from((0.5, 1, 3, 7.5, 100, 2_000))
 BURSTS = st.integers(1, 50)
@@ -129,3 +129,60 @@ def test_what_a_crowded_house_refuses_is_not_counted_against_the_key() -> None:
     for _ in range(5):
         assert meter.enter(0.0) == (CROWDED, 1)
     assert "2" == told(meter, 0.0)["RateLimit-Remaining"]
+
+
+# --- the room for bodies ---
+
+_ROOM = 16 * SMALL_BYTES
+_STEPS = st.lists(
+    st.tuples(st.sampled_from((NOBODY, "a", "b", "c")), st.integers(1, 8 * SMALL_BYTES), st.booleans()), max_size=60
+)
+
+
+@given(_STEPS)
+def test_bodies_never_have_more_than_the_room_and_strangers_no_more_than_an_eighth(
+    steps: list[tuple[str, int, bool]],
+) -> None:
+    room, under_way = Room(_ROOM), list[tuple[str, int]]()
+    for caller, size, leaves in steps:
+        room.enter(caller)
+        before = {c: room.held(c) for c, _, _ in steps}
+        if room.take(caller, size, size):
+            under_way.append((caller, size))
+        else:
+            assert before == {c: room.held(c) for c, _, _ in steps}
+            room.leave(caller, 0)
+        if leaves and under_way:
+            room.leave(*under_way.pop(0))
+        assert room.taken == sum(size for _, size in under_way) <= _ROOM
+        assert {c: room.held(c) for c in before} == {c: sum(s for o, s in under_way if o == c) for c in before}
+        assert 8 * room.held(NOBODY) <= _ROOM
+    for body in under_way:
+        room.leave(*body)
+    assert 0 == room.taken
+
+
+@given(st.integers(1, 4), st.integers(SMALL_BYTES + 1, 3 * SMALL_BYTES))
+def test_who_floods_the_room_with_large_bodies_leaves_a_share_for_whoever_comes_next(callers: int, size: int) -> None:
+    room, share = Room(_ROOM), _ROOM // (callers + 1)
+    for number in range(200):
+        caller = f"caller {number % callers}"
+        room.enter(caller)
+        if not room.take(caller, size, size):
+            room.leave(caller, 0)
+    assert 2 * room.taken > _ROOM - 2 * callers * size
+    assert all(room.held(f"caller {n}") <= share for n in range(callers)) or 2 * room.taken <= _ROOM
+    room.enter("next")
+    assert room.take("next", share, share)
+
+
+def test_one_body_of_a_caller_and_small_ones_are_bounded_by_the_room_alone() -> None:
+    room = Room(_ROOM)
+    room.enter("a")
+    assert room.take("a", 14 * SMALL_BYTES, 14 * SMALL_BYTES)
+    for size, taken in ((SMALL_BYTES + 1, False), (SMALL_BYTES, True)):
+        room.enter("a")
+        assert taken == room.take("a", size, size)
+    room.enter("b")
+    assert not room.take("b", SMALL_BYTES + 1, SMALL_BYTES + 1)
+    assert room.take("b", SMALL_BYTES, SMALL_BYTES)

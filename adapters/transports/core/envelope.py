@@ -198,8 +198,10 @@ def wrong(envelope: Envelope) -> tuple[str, str] | None:
         ("ReceiverID", envelope.receiver_id),
         ("CORERuleVersion", envelope.rule_version),
     )
+    # A retrieval that names nothing asks for whatever is new.
+    may_lack = "PayloadID" if envelope.kind.endswith(" retrieval") else ""
     for name, text in required:
-        if not text:
+        if not text and name != may_lack:
             return f"{name}Required", f"{name} is missing."
     if envelope.rule_version.lower().lstrip("v") != RULE_VERSION:
         return "VersionMismatch", f"CORERuleVersion must be {RULE_VERSION}."

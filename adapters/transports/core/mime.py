@@ -5,12 +5,14 @@ Sources: CORE vC2.2.0 section 4.2.2; what clients in use really send (bare LF, b
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from adapters.transports.core import multipart
 from adapters.transports.core.envelope import Envelope, fields, kind_in_mime
-from adapters.transports.core.multipart import NotMultipart
+from adapters.transports.core.multipart import NotMultipart, Part
 from adapters.transports.core.soap import NoMessage, Read, Wire
 
-__all__ = ["read", "write"]
+__all__ = ["begun", "envelope_of", "read", "write"]
 
 
 def write(envelope: Envelope, *, is_answer: bool = False, login: tuple[str, str] | None = None) -> Wire:
@@ -34,18 +36,30 @@ def read(content_type: str, body: bytes) -> Read:
         parts = multipart.split(body, told.get("boundary", ""))
     except NotMultipart as error:
         raise NoMessage(str(error)) from None
-    found: dict[str, bytes] = {}
-    for part in parts:
-        _, disposition = multipart.parameters(part.headers.get("content-disposition", ""))
-        name = disposition.get("name", "").lower()
-        if name in found:
-            raise NoMessage("a field is there twice")
-        found[name] = part.body
-    said = {name: content.decode("utf-8", "replace").strip() for name, content in found.items() if name != "payload"}
-    payload = found.get("payload")
+    found = _fields(parts)
+    said, payload = _texts(found), found.get("payload")
     if not {"payloadtype", "processingmode", "payloadid"} & set(said):
         raise NoMessage("none of CORE's fields is there")
-    envelope = Envelope(
+    envelope = envelope_of(said, payload)
+    password = found.get("password", b"").decode("utf-8", "replace").strip()
+    return Read(envelope, "1.2", "errorcode" in said, False, said.get("username", ""), password)
+
+
+def begun(content_type: str, head: bytes) -> dict[str, str]:
+    """The fields that are whole in the first bytes of a form, by their names in lower case; none where it cannot be told."""
+    _, told = multipart.parameters(content_type)
+    mark = b"--" + told.get("boundary", "").encode("latin-1", "replace")
+    try:
+        return _texts(
+            _fields(multipart.split(head[: max(head.rfind(mark), 0)] + mark + b"--", told.get("boundary", "")))
+        )
+    except (NotMultipart, NoMessage):
+        return {}
+
+
+def envelope_of(said: Mapping[str, str], payload: bytes | None = None) -> Envelope:
+    """The envelope that the fields of a form make."""
+    return Envelope(
         kind=kind_in_mime(said.get("processingmode", ""), said.get("payloadtype", ""), bool(payload)),
         payload_type=said.get("payloadtype", ""),
         processing_mode=said.get("processingmode", ""),
@@ -60,11 +74,18 @@ def read(content_type: str, body: bytes) -> Read:
         error_message=said.get("errormessage", ""),
         payload=payload or None,
     )
-    return Read(
-        envelope,
-        "1.2",
-        "errorcode" in said,
-        False,
-        said.get("username", ""),
-        found.get("password", b"").decode("utf-8", "replace").strip(),
-    )
+
+
+def _fields(parts: Iterable[Part]) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for part in parts:
+        _, disposition = multipart.parameters(part.headers.get("content-disposition", ""))
+        name = disposition.get("name", "").lower()
+        if name in found:
+            raise NoMessage("a field is there twice")
+        found[name] = part.body
+    return found
+
+
+def _texts(found: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: content.decode("utf-8", "replace").strip() for name, content in found.items() if name != "payload"}

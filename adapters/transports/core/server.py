@@ -6,8 +6,11 @@ envelope is wrong, is answered here, in the order of the rule: HTTP, then the en
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any, Literal
 
 import msgspec
@@ -16,11 +19,27 @@ from adapters.transports.core import mime, multipart, soap
 from adapters.transports.core.envelope import ENVELOPE_ERROR, Envelope, answer, wrong
 from adapters.transports.core.soap import Fault, NoMessage, Read, Unwritable, Version
 
-__all__ = ["Request", "Response", "failed", "read_request", "refused", "unauthorized", "write_response"]
+__all__ = [
+    "Request",
+    "Response",
+    "failed",
+    "passwords_in",
+    "read_request",
+    "refused",
+    "stranger",
+    "unauthorized",
+    "unread",
+    "write_response",
+]
 
 # Controls that XML cannot carry, one byte each in latin-1.
 _NO_TEXT = {code: " " for code in range(32) if code not in (9, 10, 13)}
 _SOAP_11 = b"http://schemas.xmlsoap.org/soap/envelope/"
+# A Password of a UsernameToken, without a parser: it is looked for in what is no document yet. Bounded, since strangers write it.
+_PASSWORD = re.compile(
+    rb"<(?:[\w.-]{1,60}:)?Password(?:\s[^<>]{0,300})?>([^<]{0,400})<(?:!\[CDATA\[([^\]<]{0,400})\]\]>)?"
+)
+_PASSWORDS_MAX = 4
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -69,7 +88,7 @@ def read_request(content_type: str, body: bytes, now: datetime) -> Request | Res
     except NoMessage as error:
         if media == "multipart/form-data":
             return Response(400, {"Content-Type": "text/plain; charset=utf-8"}, f"{error}\n".encode())
-        version: Version = "1.1" if _SOAP_11 in body[:4_000] else "1.2"
+        version = _version(body)
         wire = soap.fault(version, "Sender", f"The message cannot be read: {error}.")
         return Response(500 if version == "1.1" else 400, wire.headers, wire.body)
     if isinstance(read, Fault) or read.is_answer:
@@ -79,6 +98,41 @@ def read_request(content_type: str, body: bytes, now: datetime) -> Request | Res
     request = Request(read.envelope, read.user, read.password, form, read.version, read.mtom)
     fault = wrong(request.envelope)
     return request if fault is None else refused(request, fault, now)
+
+
+def passwords_in(content_type: str, head: bytes) -> list[str]:
+    """The passwords that stand in the first bytes of a message, to know early whose it is; what it says is believed when all of it was read."""
+    media, _ = multipart.parameters(content_type)
+    if media == "multipart/form-data":
+        found = mime.begun(content_type, head).get("password", "")
+        return [found] if found else []
+    said = [plain.strip() or marked for plain, marked in islice(_PASSWORD.findall(head), _PASSWORDS_MAX)]
+    return [html.unescape(one.decode("utf-8", "replace")).strip() for one in said if one]
+
+
+def stranger(content_type: str, head: bytes, at_most: int, now: datetime) -> Response:
+    """An answer to a message that is too large to be read for somebody who is not known by its first bytes."""
+    said = f"Who sends more than {at_most} bytes is known by a user name and a password within them, or in the Authorization header."
+    media, _ = multipart.parameters(content_type)
+    if media == "multipart/form-data":
+        told = mime.envelope_of(mime.begun(content_type, head))
+        return refused(Request(told, "", "", "mime"), ("UnAuthorized", said), now)
+    version = _version(head)
+    wire = soap.fault(version, "Sender", said, "FailedAuthentication")
+    return Response(500 if version == "1.1" else 400, wire.headers, wire.body)
+
+
+def unread(content_type: str, head: bytes, status: int, said: str) -> Response:
+    """An answer to a message that was not read to its end, for the reason that the status tells."""
+    media, _ = multipart.parameters(content_type)
+    if media == "multipart/form-data":
+        return Response(status, {"Content-Type": "text/plain; charset=utf-8"}, f"{said}\n".encode())
+    wire = soap.fault(_version(head), "Receiver" if status >= 500 else "Sender", said)
+    return Response(status, wire.headers, wire.body)
+
+
+def _version(head: bytes) -> Version:
+    return "1.1" if _SOAP_11 in head[:4_000] else "1.2"
 
 
 def write_response(request: Request, envelope: Envelope) -> Response:
