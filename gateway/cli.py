@@ -106,6 +106,13 @@ def _usable(config: Config) -> None:
         if route.adapter in registry.available()
         for fault in registry.problems(route.adapter, route.settings, route.secrets)
     ]
+    if config.tls is not None:
+        from gateway.api.certificates import server_tls
+
+        try:
+            server_tls(config.tls)
+        except ValueError as error:
+            faults.append(str(error))
     if faults:
         raise typer.BadParameter("\n".join(faults))
 
