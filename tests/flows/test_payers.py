@@ -191,12 +191,17 @@ def test_the_command_line_makes_shows_and_checks_payers(tmp_path: Path) -> None:
     assert [{"file": "birch.toml", "payer": "BIRCH", "errors": []}] == run("check")
     assert ("BIRCH", "birch.toml") == (run("list")[0]["id"], run("list")[0]["source"])
     assert "supported" == run("list")[0]["transactions"]["eligibility_check"]
+    # Its route can be tried before anything is sent over it, wherever it is described.
+    tried = runner.invoke(app, ["adapters", "check", "birch", "--config", str(config), "--json"])
+    assert (0, "can be used") == (tried.exit_code, msgspec.json.decode(tried.stdout)[0]["result"])
     path.write_text(path.read_text().replace("# secrets", "secrets"))
     assert {"token": "(kept)"} == run("show", "birch")["routes"][0]["secrets"]
     path.write_text(path.read_text().replace("aliases", "alias").replace('usage = "T"', 'usage = "X"'))
     (told,) = run("check", code=1)
     assert 2 == len(told["errors"])
     assert [] == run("list")
+    untried = runner.invoke(app, ["adapters", "check", "birch", "--config", str(config)])
+    assert (2, True) == (untried.exit_code, "birch.toml left out" in " ".join(untried.output.split()))
     for arguments in (["new", "BIRCH", "--name", "AGAIN"], ["new", "a/b", "--name", "X"], ["show", "BIRCH"]):
         assert 2 == runner.invoke(app, ["payers", *arguments, "--config", str(config)]).exit_code
 
