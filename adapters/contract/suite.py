@@ -20,6 +20,7 @@ from adapters import settings
 from adapters.contract import road as weather
 from adapters.contract.guard import watching
 from adapters.contract.http_suite import HttpContract
+from adapters.contract.impostors import other_host
 from adapters.contract.samples import offered, outbound, question_or_claims
 from adapters.contract.trips import (
     CUT_OUTCOMES,
@@ -156,6 +157,14 @@ class AdapterContract(HttpContract):
         async with self.on(tmp_path) as on:
             out = outbound(one_set(self.adapter.capabilities))
             assert isinstance(await on.send(out, on.at("payer.invalid", 9, 3.0)), NotSent)
+
+    @needs("ssh")
+    async def test_a_host_with_another_key_gets_nothing(self, tmp_path: Path) -> None:
+        async with self.on(tmp_path) as on, other_host() as (port, logins):
+            assert isinstance(
+                await on.send(outbound(one_set(self.adapter.capabilities)), on.at("127.0.0.1", port)), NotSent
+            )
+            assert [] == logins
 
     async def test_a_peer_of_another_protocol_gets_nothing_it_could_keep(self, tmp_path: Path) -> None:
         async with self.on(tmp_path, weather.garbles(b"220 mail.example ready\r\n")) as on:
