@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from gateway.payers import Payer, Route
 from gateway.runtime import TENANT
 from gateway.serving import Running
 from tests.flows.contract import Contract
-from tests.flows.service import NETWORK, Client, claim_body, eligibility_body, free_port, in_process, until
+from tests.flows.service import NETWORK, Client, claim_body, eligibility_body, free_port, in_process, until, until_true
 from tests.flows.test_access import key_with
 from tests.flows.test_batch_eligibility import check, done, settled, taken
 
@@ -266,6 +267,40 @@ async def test_f11_with_no_other_road_claims_are_held_and_drain_at_the_payers_ra
         most = max(sum(at <= other < at + 1_000_000 for other in sent) for at in sent)
         assert most <= rate + 3
         assert "closed" == (await on.lane())["state"]
+
+
+async def test_f11_after_an_outage_of_three_days_what_waited_drains_at_the_payers_rate_without_a_burst(
+    tmp_path: Path,
+) -> None:
+    rate, claims_sent = 20.0, 30
+    async with roads(tmp_path, dead=True, ways=1, batch_claims_max=1, requests_per_second=rate) as on:
+        claims = [await on.submit(f"PAID-{n}") for n in range(claims_sent)]
+        tried = 0.0
+
+        async def is_tried_and_shut() -> bool:
+            return await on.tried("FIRST") > tried and "open" == (await on.lane())["state"]
+
+        for _ in range(6):
+            before = tried
+            await until_true(is_tried_and_shut)
+            tried = await on.tried("FIRST")
+            # Those that opened it at first; half a day later one tries it, and no claim comes with it.
+            assert tried - before <= (8 if not before else 2)
+            await on.client.forward(0.5)
+        on.first = await start(tmp_path / "first.db", port=on.port)
+        await on.first.forward(timedelta(days=3))
+        # The circuit's wait, a quarter of an hour and what chance adds, passes too.
+        await on.client.forward(20 / 1440)
+        for claim in claims:
+            await until(on.client, claim, "received", "pending", "finalized", "remitted")
+        assert claims_sent == await on.at(on.first)
+        carried = [i for claim in claims for i in await on.carried(claim)]
+        assert [("FIRST", 1)] * claims_sent == [(i.route_id, i.copies) for i in carried]
+        sent = [i.sent_at for i in carried if i.sent_at is not None]
+        most = max(sum(at <= other < at + 1_000_000 for other in sent) for at in sent)
+        assert most <= rate + 3
+        # At most a tenth more than one attempt each, and what tried the road meanwhile.
+        assert await on.tried("FIRST") - tried <= 1.1 * claims_sent
 
 
 async def test_f08_a_payer_that_asks_for_a_pause_gets_it_and_no_failure_is_counted(tmp_path: Path) -> None:
