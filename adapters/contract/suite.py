@@ -306,6 +306,20 @@ class AdapterContract(HttpContract):
             assert list(files.values()) == [f.payload for f in await drained(on)]
 
     @needs("collects")
+    @pytest.mark.parametrize("happens", [weather.silence, weather.drips(0.2)], ids=["silence", "drops"])
+    async def test_a_collection_from_a_peer_that_is_slow_ends_with_the_deadline(
+        self, tmp_path: Path, happens: weather.Weather
+    ) -> None:
+        async with self.on(tmp_path, happens) as on:
+            await on.peer.offer("001.x12", question_or_claims("270", 1))
+            async with asyncio.timeout(SHORT_SECONDS + 1.0):
+                with pytest.raises(Exception) as failure:  # noqa: PT011
+                    async with aclosing(self.adapter.collect(on.within(SHORT_SECONDS))) as collecting:
+                        await anext(collecting)
+            assert not isinstance(failure.value, StopAsyncIteration)
+            assert [] == leaks(shown(failure.value), on.secrets)
+
+    @needs("collects")
     async def test_a_payer_that_is_away_is_told_and_not_taken_for_an_empty_outbox(self, tmp_path: Path) -> None:
         async with self.on(tmp_path) as on:
             with refusing() as nobody:

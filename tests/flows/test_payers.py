@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from gateway.cli import app
 from gateway.serving import Running
+from queues.work import due_by
 from tests.flows.service import NETWORK, Client, claim_body, eligibility_body, in_process, until, until_true
 
 PATIENCE_SECONDS = 30.0
@@ -219,6 +220,18 @@ async def test_a_closed_way_holds_what_may_wait_and_tells_who_may_not(tmp_path: 
         claim = {**claim_body("PAID-1"), "tradingPartnerServiceId": "ALDER"}
         claim_id = await client.submit(claim)
         await until(client, claim_id, "built")
+        await client.forward(0.3 / 24)
+
+        async def is_watched() -> bool:
+            due = await up.runtime.database.read(lambda tx: due_by(tx, "watch", up.runtime.world.micros()))
+            return not due
+
+        # Nobody is told of what was announced.
+        await until_true(is_watched)
+        assert "built" == (await client.transaction(claim_id))["state"]
+        assert [] == (await client.get("/v1/alarms")).json["items"]
+        lane = next(i for i in (await client.get("/v1/lanes")).json["items"] if i["routeId"] == "alder")
+        assert ("closed", 0) == (lane["state"], lane["failures"])
         await client.forward(1 / 24)
         await until(client, claim_id, "sent", "acknowledged", "received", "pending", "remitted")
         story = await client.trace(claim_id)
