@@ -147,9 +147,10 @@ async def test_an_outage_and_a_rate_are_those_of_the_payer(state: Path, road: st
 
 
 @pytest.mark.parametrize("road", ROADS)
-async def test_files_that_come_late_or_twice_do_so_over_each_road(state: Path, road: str) -> None:
+async def test_files_that_come_late_twice_or_with_other_delimiters_do_so_over_each_road(state: Path, road: str) -> None:
     async with way(state, road) as on:
-        await on.practice.json("/habits", {"delays": {"999": 60, "277CA": 3600}, "outbox": ["duplicate"]})
+        habits = {"delays": {"999": 60, "277CA": 3600}, "outbox": ["duplicate", "reverse"], "delimiters": "|^}~"}
+        await on.practice.json("/habits", habits)
         assert isinstance(await on.adapter.send(claim(), on.context), Delivered)
         assert [] == await on.collected()
         await on.practice.server.forward(timedelta(seconds=61))

@@ -102,6 +102,13 @@ async def test_a_question_is_answered_by_the_payers_own_answer_addressed_to_the_
     assert ["SANDBOX", "ALDERFP"] == list(interchange.groups[0].elements[1:3])
 
 
+async def test_a_question_about_a_claim_is_answered_by_the_payers_277(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as (_, up, key):
+        told = await said(up, key, message("question", question_or_claims("276")))
+    assert ("Success", "X12_277_Response_005010X212") == (told.error_code, told.payload_type)
+    assert ["277"] == sets_of(told.payload)
+
+
 async def test_a_question_that_cannot_be_asked_is_answered_by_a_999(tmp_path: Path) -> None:
     async with gateway(tmp_path) as (_, up, key):
         told = await said(up, key, message("question", QUESTION.replace(b"BHT*0022*13*", b"BHT*0022*99*")))

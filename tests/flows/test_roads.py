@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -138,6 +139,21 @@ async def test_f09_with_the_first_road_down_a_question_is_answered_over_the_seco
         assert "SECOND" == story["transaction"]["routeId"]
         text = (await on.client.get("/metrics")).body.decode()
         assert 'claimwire_lanes_shut{route_id="FIRST",state="open"} 1.0' in text
+
+
+async def test_f09_a_first_road_that_swallows_connections_leaves_time_for_the_second(tmp_path: Path) -> None:
+    async with roads(tmp_path, dead=True, deadline_seconds=2.0) as on:
+        with socket.socket() as deaf:
+            # A queue of one that nobody takes from: what comes then gets no answer to its SYN.
+            deaf.bind(("127.0.0.1", on.port))
+            deaf.listen(0)
+            with socket.create_connection(deaf.getsockname()), socket.socket() as another:
+                another.setblocking(False)
+                another.connect_ex(deaf.getsockname())
+                answer = await on.check()
+        assert 200 == answer.status, answer.body
+        assert (1, 1) == (await on.tried("FIRST"), await on.tried("SECOND"))
+        assert "SECOND" == (await on.client.trace(answer.headers["X-Transaction-Id"]))["transaction"]["routeId"]
 
 
 async def test_the_story_of_a_question_says_that_it_went_another_way(tmp_path: Path) -> None:
