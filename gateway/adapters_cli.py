@@ -34,15 +34,20 @@ _PLACES = {
 def list_(as_json: JsonOption = False) -> None:
     """Every adapter there is, of this tree and of installed packages, and what it can do."""
     from adapters import registry
+    from adapters.protocol import Capabilities
 
     rows: list[dict[str, str]] = []
     for name, where in sorted(registry.available().items()):
-        made = registry.load(name)
-        can = made.capabilities
+        try:
+            made = registry.load(name)
+        except registry.BrokenAdapter as error:
+            can, summary = Capabilities(), str(error)
+        else:
+            can, summary = made.capabilities, made.manifest.summary
         rows.append(
             {
                 "adapter": name,
-                "summary": made.manifest.summary,
+                "summary": summary,
                 "realTime": " ".join(sorted(can.real_time)),
                 "batch": " ".join(sorted(can.batch)),
                 "collects": "yes" if can.collects else "",
@@ -97,22 +102,26 @@ def check(
     question: Annotated[
         Path | None, typer.Option(help="With --live: a 270 or 276 to ask, in X12. Claims are never sent.")
     ] = None,
+    data: Annotated[Path | None, typer.Option("--data", help="The data folder; overrides the configuration's.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Whether the routes of an adapter can be used: their settings, and with --live the payer itself. Exit 1: one cannot."""
+    """Whether the routes of an adapter can be used, those in files of payers too: their settings, and with --live the payer itself. Exit 1: one cannot."""
     from adapters import registry
-    from gateway.config import ConfigError, load
+    from gateway.payers_cli import read_payers
 
-    try:
-        routes = [r for r in load(config).routes if name in (r.id, r.adapter)]
-    except ConfigError as error:
-        raise typer.BadParameter(str(error)) from error
+    directory, files, _ = read_payers(config, data)
+    routes = [r for r in directory.routes.values() if name in (r.id, r.adapter)]
+    broken = [file.name for file in files if file.faults]
     if not routes:
-        raise typer.BadParameter(f"no route is called {name!r} or has such an adapter")
+        left_out = f"; {', '.join(broken)} left out: see claimwire payers check" if broken else ""
+        raise typer.BadParameter(f"no route is called {name!r} or has such an adapter{left_out}")
     asked = question.read_bytes() if question is not None else None
     rows: list[dict[str, str]] = []
     for route in routes:
-        faults = registry.problems(route.adapter, route.settings, route.secrets)
+        try:
+            faults = registry.problems(route.adapter, route.settings, route.secrets)
+        except registry.UnknownAdapter as error:
+            faults = [str(error)]
         rows += [{"route": route.id, "step": "settings", "result": fault, "ok": ""} for fault in faults]
         if not faults:
             rows.append({"route": route.id, "step": "settings", "result": "can be used", "ok": "yes"})

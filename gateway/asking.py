@@ -23,7 +23,7 @@ def prepare_about(
 ) -> tuple[Prepared | None, str]:
     """The 276 about a claim whose kept segments these are, or why there is none."""
     route = runtime.directory.route(payer, subject.usage)
-    if payer.transactions.claim_status == "not_supported" or "276" not in runtime.adapter(route).capabilities.real_time:
+    if payer.transactions.claim_status == "not_supported" or "276" not in runtime.can(route).real_time:
         return None, "the payer takes no status inquiries: call it"
     request = request_for(kept_claim(segments), wider)
     prepared, written = prepare_status(runtime, payer, request, subject.transaction_id)

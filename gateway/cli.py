@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Coroutine
@@ -97,15 +98,21 @@ def _configured(
 
 
 def _usable(config: Config) -> None:
-    """Every fault of every route's settings, before anything is opened. One whose adapter is gone keeps its work waiting."""
+    """Every fault of every route's settings, before anything is opened. One whose adapter is gone or broken keeps its work waiting."""
     from adapters import registry
 
-    faults = [
-        f"route {route.id}: {fault}"
-        for route in config.routes
-        if route.adapter in registry.available()
-        for fault in registry.problems(route.adapter, route.settings, route.secrets)
-    ]
+    faults: list[str] = []
+    for route in config.routes:
+        with contextlib.suppress(registry.UnknownAdapter):
+            found = registry.problems(route.adapter, route.settings, route.secrets)
+            faults += [f"route {route.id}: {fault}" for fault in found]
+    if config.tls is not None:
+        from gateway.api.certificates import server_tls
+
+        try:
+            server_tls(config.tls)
+        except ValueError as error:
+            faults.append(str(error))
     if faults:
         raise typer.BadParameter("\n".join(faults))
 

@@ -13,7 +13,7 @@ from gateway.limits import Limits
 from gateway.payers import Directory, Payer, Route
 from gateway.tables import read_table
 
-__all__ = ["Config", "ConfigError", "DatabaseServer", "Mail", "load"]
+__all__ = ["Config", "ConfigError", "DatabaseServer", "Mail", "Tls", "load"]
 
 
 class ConfigError(ValueError):
@@ -58,6 +58,23 @@ class DatabaseServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         return []
 
 
+class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """TLS of the server's own, and callers over CORE who are known by a certificate. Files are PEM, and read at the start."""
+
+    # The server's certificate with its chain, and its key.
+    certificate: str
+    key_password: str = ""
+    # Id of a key -> files of the certificates by which a caller is taken for who has that key.
+    certificates_of_keys: dict[str, Annotated[list[str], msgspec.Meta(min_length=1)]] = {}
+
+    def __repr__(self) -> str:
+        return f"<Tls {self.certificate}>"
+
+    def __rich_repr__(self) -> list[tuple[str, str]]:
+        # Rich, which tracebacks are printed with, would else show the password.
+        return [("certificate", self.certificate)]
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How this installation runs. Folders are relative to the file."""
 
@@ -85,6 +102,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     judges: Annotated[int, msgspec.Meta(ge=0, le=64)] | None = None
     # A PostgreSQL server that many nodes share; without one, the data folder has a database of its own, for one process.
     database: DatabaseServer | None = None
+    # TLS without a proxy in front, and callers over CORE who show a certificate; by itself plain HTTP.
+    tls: Tls | None = None
     # Who is written to about alarms; nobody by itself.
     mail: Mail | None = None
     # Networks inside which webhooks may go to, also without TLS: by default none but public ones are reached.

@@ -9,9 +9,10 @@ import msgspec
 import typer
 
 if TYPE_CHECKING:
+    from adapters.protocol import Capabilities
     from gateway.config import Config
     from gateway.payer_files import PayerFile
-    from gateway.payers import Directory
+    from gateway.payers import Directory, Route
 
 __all__ = ["app", "read_payers"]
 
@@ -55,13 +56,23 @@ def read_payers(config: Path | None, data: Path | None) -> tuple[Directory, list
     return directory, files, sources
 
 
+def _can(route: Route) -> Capabilities:
+    """What the adapter of a route can do; nothing where it cannot be loaded."""
+    from adapters import registry
+    from adapters.protocol import Capabilities
+
+    try:
+        return registry.load(route.adapter).capabilities
+    except registry.UnknownAdapter:
+        return Capabilities()
+
+
 @app.command("list")
 def payers_list(config: ConfigOption = None, data: DataOption = None, as_json: JsonOption = False) -> None:
     """Every payer, its ways, and what it takes."""
     from rich.console import Console
     from rich.table import Column, Table
 
-    from adapters import registry
     from gateway.payer_records import supports
 
     directory, files, sources = read_payers(config, data)
@@ -71,7 +82,7 @@ def payers_list(config: ConfigOption = None, data: DataOption = None, as_json: J
             "name": payer.name,
             "aliases": list(payer.aliases),
             "routes": list(payer.routes),
-            "transactions": supports(payer, registry.load(directory.route(payer).adapter).capabilities),
+            "transactions": supports(payer, _can(directory.route(payer))),
             "source": sources[payer.id],
         }
         for payer in sorted(directory.payers.values(), key=lambda p: p.id)
@@ -81,7 +92,7 @@ def payers_list(config: ConfigOption = None, data: DataOption = None, as_json: J
     else:
         table = Table(Column("id", no_wrap=True), "name", "aliases", "routes", "takes", "from")
         for row, payer in zip(rows, sorted(directory.payers.values(), key=lambda p: p.id), strict=True):
-            taken = supports(payer, registry.load(directory.route(payer).adapter).capabilities)
+            taken = supports(payer, _can(directory.route(payer)))
             takes = ", ".join(name.replace("_", " ") for name, how in taken.items() if how != "not_supported")
             aliases, routes = ", ".join(payer.aliases), ", ".join(payer.routes)
             table.add_row(payer.id, payer.name, aliases, routes, takes, str(row["source"]))

@@ -14,7 +14,8 @@ import aiohttp
 import gateway
 import queues
 from adapters import registry
-from adapters.protocol import Adapter, Context
+from adapters.protocol import Adapter, Capabilities, Context
+from adapters.registry import UnknownAdapter
 from adapters.transports.session import open_session
 from gateway import code_files
 from gateway.companion_files import CompanionFileError, companions_in, missing
@@ -91,10 +92,17 @@ class Runtime:
         self.places = Places(self.config.work_concurrency)
 
     def adapter(self, route: Route) -> Adapter:
-        """The adapter of a route."""
+        """The adapter of a route; UnknownAdapter where it is not installed, or cannot be loaded."""
         if route.adapter not in self._adapters:
             self._adapters[route.adapter] = registry.load(route.adapter)
         return self._adapters[route.adapter]
+
+    def can(self, route: Route) -> Capabilities:
+        """What the adapter of a route can do; nothing where it cannot be loaded, which concerns this route and no other."""
+        try:
+            return self.adapter(route).capabilities
+        except UnknownAdapter:
+            return Capabilities()
 
     def use(self, name: str, adapter: Adapter) -> None:
         """Have routes that name an adapter go over this one."""

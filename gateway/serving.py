@@ -17,6 +17,7 @@ from aiohttp import web
 
 from adapters.sandbox.server import SandboxServer, start
 from gateway import care
+from gateway.api.certificates import PLAIN, server_tls
 from gateway.api.server import application
 from gateway.config import Config
 from gateway.disk import Disk
@@ -182,13 +183,15 @@ async def running(
         async def clock(by: timedelta) -> None:
             await made[0].move_clock(by)
 
-        app = application(runtime, service, clock if payer is not None else None)
+        told = config.tls
+        tls = await world.offload(lambda: server_tls(told)) if told is not None else PLAIN
+        app = application(runtime, service, clock if payer is not None else None, tls.key_ids)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, lingering_time=LINGER_SECONDS)
         await runner.setup()
-        site = web.TCPSite(runner, config.host, config.port)
+        site = web.TCPSite(runner, config.host, config.port, ssl_context=tls.context)
         await site.start()
         host, port = runner.addresses[0][:2]
-        made.append(Running(f"http://{host}:{port}", runtime, service, worker, payer))
+        made.append(Running(f"{tls.scheme}://{host}:{port}", runtime, service, worker, payer))
         task = asyncio.create_task(worker.run(), name="worker")
         beside = _beside(runtime, folder, data)
         try:

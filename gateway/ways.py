@@ -141,7 +141,7 @@ async def way_to(
         # There is nothing to choose: whether it is shut shows when it is taken.
         return None if ways[0].id in beside else ways[0]
     for route in ways:
-        can = runtime.adapter(route).capabilities
+        can = runtime.can(route)
         if route.id not in beside and set_id in can.real_time | can.batch and await _lets_through(runtime, route):
             return route
     return None

@@ -12,9 +12,21 @@ from pathlib import Path
 import pytest
 
 from adapters.contract import road as weather
+from adapters.contract.impostors import Whom
 from adapters.contract.samples import answer, outbound
-from adapters.contract.trips import DAY, NOW, SHORT_SECONDS, Foundation, needs, one_set
-from adapters.protocol import InDoubt, NotSent, Refused
+from adapters.contract.trips import (
+    CUT_OUTCOMES,
+    CUTS,
+    DAY,
+    NOW,
+    SHORT_SECONDS,
+    Foundation,
+    cut_off_within_tls,
+    needs,
+    one_set,
+    within_tls,
+)
+from adapters.protocol import Delivered, InDoubt, NotSent, Refused, Replied
 
 __all__ = ["HttpContract"]
 
@@ -31,6 +43,24 @@ def _bomb() -> bytes:
 
 class HttpContract(Foundation):
     """The tests of adapters whose manifest says `wire="http"`; part of AdapterContract."""
+
+    @needs("http")
+    @pytest.mark.parametrize("place", CUTS[1:])
+    async def test_a_cut_within_tls_comes_to_the_outcome_of_its_place(self, tmp_path: Path, place: str) -> None:
+        async with self.peer(tmp_path) as peer:
+            assert isinstance(await cut_off_within_tls(self.adapter, peer, place), CUT_OUTCOMES[place])
+
+    @needs("http")
+    async def test_over_tls_the_payer_gets_what_it_gets_without(self, tmp_path: Path) -> None:
+        async with self.peer(tmp_path) as peer, within_tls(self.adapter, peer) as on:
+            assert isinstance(await on.send(outbound(one_set(self.adapter.capabilities))), (Delivered, Replied))
+
+    @needs("http")
+    @pytest.mark.parametrize("who", ["another name", "an old certificate", "nobody we know"])
+    async def test_somebody_with_another_certificate_gets_nothing(self, tmp_path: Path, who: Whom) -> None:
+        async with self.peer(tmp_path) as peer, within_tls(self.adapter, peer, who=who) as on:
+            assert isinstance(await on.send(outbound(one_set(self.adapter.capabilities))), NotSent)
+            assert (0, 0) == (on.road.up_bytes, on.road.requests)
 
     @needs("http")
     @pytest.mark.parametrize("status", [500, 502, 504])

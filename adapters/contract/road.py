@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -42,9 +43,12 @@ Weather = Callable[[Traveller], Awaitable[None]]
 
 
 class Road:
-    """Listens on `port` of 127.0.0.1 and leads to the payer's. `weather` is taken from the front; the last one stays."""
+    """Listens on `port` of 127.0.0.1 and leads to the payer's. `weather` is taken from the front; the last one stays.
 
-    def __init__(self, to_port: int, *weather: Weather) -> None:
+    With `tls` it is the payer's end of TLS, and weather happens to what is sealed.
+    """
+
+    def __init__(self, to_port: int, *weather: Weather, tls: ssl.SSLContext | None = None) -> None:
         self.port = 0
         self.weather = list(weather) or [clear]
         self.connections = 0
@@ -56,11 +60,12 @@ class Road:
         self.quiet = asyncio.Event()
         self.quiet.set()
         self._to_port = to_port
+        self._tls = tls
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -20,6 +20,7 @@ from adapters import settings
 from adapters.contract import road as weather
 from adapters.contract.guard import watching
 from adapters.contract.http_suite import HttpContract
+from adapters.contract.impostors import other_host
 from adapters.contract.samples import offered, outbound, question_or_claims
 from adapters.contract.trips import (
     CUT_OUTCOMES,
@@ -156,6 +157,14 @@ class AdapterContract(HttpContract):
         async with self.on(tmp_path) as on:
             out = outbound(one_set(self.adapter.capabilities))
             assert isinstance(await on.send(out, on.at("payer.invalid", 9, 3.0)), NotSent)
+
+    @needs("ssh")
+    async def test_a_host_with_another_key_gets_nothing(self, tmp_path: Path) -> None:
+        async with self.on(tmp_path) as on, other_host() as (port, logins):
+            assert isinstance(
+                await on.send(outbound(one_set(self.adapter.capabilities)), on.at("127.0.0.1", port)), NotSent
+            )
+            assert [] == logins
 
     async def test_a_peer_of_another_protocol_gets_nothing_it_could_keep(self, tmp_path: Path) -> None:
         async with self.on(tmp_path, weather.garbles(b"220 mail.example ready\r\n")) as on:
@@ -295,6 +304,20 @@ class AdapterContract(HttpContract):
             assert [] == leaks(shown(failure), on.secrets)
             on.road.change(weather.clear)
             assert list(files.values()) == [f.payload for f in await drained(on)]
+
+    @needs("collects")
+    @pytest.mark.parametrize("happens", [weather.silence, weather.drips(0.2)], ids=["silence", "drops"])
+    async def test_a_collection_from_a_peer_that_is_slow_ends_with_the_deadline(
+        self, tmp_path: Path, happens: weather.Weather
+    ) -> None:
+        async with self.on(tmp_path, happens) as on:
+            await on.peer.offer("001.x12", question_or_claims("270", 1))
+            async with asyncio.timeout(SHORT_SECONDS + 1.0):
+                with pytest.raises(Exception) as failure:  # noqa: PT011
+                    async with aclosing(self.adapter.collect(on.within(SHORT_SECONDS))) as collecting:
+                        await anext(collecting)
+            assert not isinstance(failure.value, StopAsyncIteration)
+            assert [] == leaks(shown(failure.value), on.secrets)
 
     @needs("collects")
     async def test_a_payer_that_is_away_is_told_and_not_taken_for_an_empty_outbox(self, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import pytest
 from rich.pretty import pretty_repr
 
 from adapters.contract import road as weather
+from adapters.contract.impostors import Whom, trusting, whom
 from adapters.contract.peers import Peer
 from adapters.contract.road import Road, Weather
 from adapters.contract.samples import CANARIES, outbound, question_or_claims
@@ -49,6 +50,7 @@ __all__ = [
     "Trip",
     "collected",
     "cut_off",
+    "cut_off_within_tls",
     "cuts_of",
     "drained",
     "ended",
@@ -59,6 +61,7 @@ __all__ = [
     "refusing",
     "shown",
     "trip",
+    "within_tls",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -77,6 +80,8 @@ CUTS = (
     "within the answer",
 )
 _LARGE_BYTES = 200_000
+# Within the certificate that a server shows.
+_HELLO_BYTES = 300
 # Name of a test -> what an adapter must be able to do for it.
 _NEEDS: dict[str, str] = {}
 
@@ -137,6 +142,24 @@ async def trip(
         yield Trip(adapter, peer, road, told, peer.secrets)
 
 
+@asynccontextmanager
+async def within_tls(
+    adapter: Adapter, peer: Peer, *handshake: Weather, who: Whom = "the payer"
+) -> AsyncGenerator[Trip, None]:
+    """The same with TLS at the payer's end, for an adapter over HTTP: the weather of the road is within it, that of the handshake without."""
+    async with (
+        Road(peer.port, tls=whom(who)) as road,
+        Road(road.port, *handshake) as outside,
+        open_session(trusting()) as session,
+    ):
+        told = _over_tls(peer.settings("127.0.0.1", outside.port))
+        yield Trip(adapter, peer, road, Context(told, peer.secrets, session, lambda: NOW, SECONDS), peer.secrets)
+
+
+def _over_tls(told: Mapping[str, str]) -> dict[str, str]:
+    return {key: value.replace("http://", "https://") for key, value in told.items()}
+
+
 def shown(value: object) -> str:
     """Whatever a log, a console or a traceback would print of a value."""
     trace = "".join(format_exception(value)) if isinstance(value, BaseException) else ""
@@ -172,9 +195,10 @@ def refusing() -> socket.socket:
 
 async def _cut_http(on: Trip, place: str, out: Outbound) -> Outcome:
     if place == "in the handshake":
-        told = {k: v.replace("http://", "https://") for k, v in on.context.settings.items()}
         on.road.change(weather.cuts(up=50))
-        return await on.send(out, Context(told, on.secrets, on.context.session, lambda: NOW, SECONDS))
+        return await on.send(
+            out, Context(_over_tls(on.context.settings), on.secrets, on.context.session, lambda: NOW, SECONDS)
+        )
     cut = {
         "before the body": weather.cuts_in_request(body_bytes=0),
         "within the body": weather.cuts_in_request(body_bytes=1000),
@@ -222,10 +246,24 @@ async def cut_off(on: Trip, place: str) -> Outcome:
     return await (_cut_http if on.adapter.manifest.wire == "http" else _cut_ssh)(on, place, out)
 
 
-async def cuts_of(adapter: Adapter, peer: Peer) -> dict[str, str]:
+async def cut_off_within_tls(adapter: Adapter, peer: Peer, place: str) -> Outcome:
+    """The same of a delivery over TLS: in its handshake half-way through what the payer says in it."""
+    if place == "before connecting":
+        async with trip(adapter, peer) as on:
+            return await cut_off(on, place)
+    handshake = place == "in the handshake"
+    async with within_tls(adapter, peer, weather.cuts(down=_HELLO_BYTES) if handshake else weather.clear) as on:
+        out = large_outbound(adapter, place)
+        return await (on.send(out) if handshake else _cut_http(on, place, out))
+
+
+async def cuts_of(adapter: Adapter, peer: Peer, *, tls: bool = False) -> dict[str, str]:
     """Place of the cut -> the outcome's name: a row of the table in docs/adapters.md."""
     found: dict[str, str] = {}
     for place in CUTS:
+        if tls:
+            found[place] = type(await cut_off_within_tls(adapter, peer, place)).__name__
+            continue
         async with trip(adapter, peer) as on:
             found[place] = type(await cut_off(on, place)).__name__
     return found

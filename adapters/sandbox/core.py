@@ -6,7 +6,6 @@ Pure but for the payer it asks: from a request's bytes to an answer's. Runs wher
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
 
 from adapters.sandbox.payer import KeyUsed, NotX12, Payer, Receipt
 from adapters.transports.core import server
@@ -52,7 +51,7 @@ class CoreFace:
 
     def _take(self, request: Request) -> Response:
         envelope, now = request.envelope, self._payer.now()
-        before = {f.reference for f in self._payer.files()}
+        before = {f.reference for f in self._payer.laid_out()}
         try:
             taken = self._payer.take(envelope.payload_id, envelope.payload or b"")
         except NotX12:
@@ -64,7 +63,7 @@ class CoreFace:
         if isinstance(taken, Receipt):
             made = [
                 f.reference
-                for f in self._payer.files()
+                for f in self._payer.laid_out()
                 if f.reference not in before and _kind(f.name) in _ACKNOWLEDGEMENTS
             ]
             if made:
@@ -77,9 +76,12 @@ class CoreFace:
     def _give(self, request: Request, kinds: dict[str, str], none: str) -> Response:
         """The acknowledgement of the submission that the PayloadID names, else the oldest file of these kinds."""
         identity = request.envelope.payload_id
-        named: Sequence[str] = self._acknowledged.get(identity.lower(), ()) if none == NO_ACKNOWLEDGEMENT else ()
+        named = frozenset(self._acknowledged.get(identity.lower(), ()) if none == NO_ACKNOWLEDGEMENT else ())
         listed = self._payer.files()
         found = next((f for f in listed if f.reference in named), None)
+        if found is None and not named.isdisjoint(f.reference for f in self._payer.laid_out()):
+            # It comes later.
+            return self._said(request, none)
         if found is None and self._payer.has(identity):
             # It was taken, and its acknowledgement was collected before.
             return self._said(request, RECEIPT)

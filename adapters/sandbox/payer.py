@@ -395,6 +395,11 @@ class Payer:
             listed = self._state.files(self.now())
         return listed[::-1] if "reverse" in self._habits.outbox else listed
 
+    def laid_out(self) -> list[Listed]:
+        """The same with what is to be there later only."""
+        with self._lock:
+            return self._state.files(datetime.max.replace(tzinfo=UTC))
+
     def file(self, reference: str) -> bytes | None:
         """A file of the outbox; None where there is none. One that is partial at first is whole some seconds after the first look."""
         with self._lock:

@@ -213,7 +213,9 @@ class SandboxServer:
                 return None
         return _hung_up(request)
 
-    async def _probe(self, request: web.Request) -> web.Response:
+    async def _probe(self, request: web.Request) -> web.StreamResponse:
+        if (fault := await self._weathered(collecting=True)) != "ok":
+            return await self._turned_away(request, fault)
         known = await self._call(self._payer.has, request.match_info["key"])
         return _json(b'{"received":true}') if known else _json(b'{"received":false}', 404)
 
@@ -232,7 +234,9 @@ class SandboxServer:
             return _error(404, "no such file")
         return web.Response(body=content, content_type=_X12)
 
-    async def _remove(self, request: web.Request) -> web.Response:
+    async def _remove(self, request: web.Request) -> web.StreamResponse:
+        if (fault := await self._weathered(collecting=True)) != "ok":
+            return await self._turned_away(request, fault)
         await self._call(self._payer.remove, request.match_info["reference"])
         return web.Response(status=204)
 

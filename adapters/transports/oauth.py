@@ -79,6 +79,7 @@ class ClientCredentials:
         told_in: Literal["header", "body"] = "header",
     ) -> None:
         self._url, self._id, self._secret, self._scope, self._told_in = url, client_id, client_secret, scope, told_in
+        self._given = ""
 
     def __repr__(self) -> str:
         return "<ClientCredentials>"
@@ -94,11 +95,15 @@ class ClientCredentials:
                 good = max(seconds - _MARGIN_SECONDS, seconds / 2)
                 kept.value = token.access_token
                 kept.until = context.now() + timedelta(seconds=min(max(good, 0.0), 86_400.0))
+            self._given = kept.value
             return {"Authorization": f"Bearer {kept.value}"}
 
     def forget(self, context: Context) -> bool:
-        """Drop the token, which the peer did not take; whether another one can be had."""
-        self._kept(context).value = ""
+        """Drop the token that was given last, which the peer did not take; whether another one can be had."""
+        kept = self._kept(context)
+        # Somebody else may have fetched another meanwhile: fetching one more may end that one, with some peers.
+        if kept.value == self._given:
+            kept.value = ""
         return True
 
     def _kept(self, context: Context) -> _Kept:

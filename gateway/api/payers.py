@@ -78,7 +78,7 @@ def _index(runtime: Runtime) -> PayerIndex:
 
 
 def _record(runtime: Runtime, payer: Payer) -> PayerRecord:
-    return record_of(payer, runtime.adapter(runtime.directory.route(payer)).capabilities)
+    return record_of(payer, runtime.can(runtime.directory.route(payer)))
 
 
 async def _list(call: Call) -> Reply:

@@ -6,8 +6,9 @@ import asyncio
 import hashlib
 import ipaddress
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from importlib.metadata import version
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -29,6 +30,7 @@ from gateway.api import (
     v1,
 )
 from gateway.api.bodies import TOO_MUCH, Bodies, Unread
+from gateway.api.certificates import fingerprint_of
 from gateway.api.docs import Documentation
 from gateway.api.openapi import document
 from gateway.api.operations import X12_TYPES, Call, MoveClock, Operation, is_json
@@ -83,13 +85,15 @@ SECURITY_HEADERS = {
 }
 
 
-def application(runtime: Runtime, service: Service, clock: MoveClock | None = None) -> web.Application:
-    """The API over a running service. `clock` moves the clock where there is a sandbox."""
+def application(
+    runtime: Runtime, service: Service, clock: MoveClock | None = None, certified: Mapping[bytes, str] = {}
+) -> web.Application:
+    """The API over a running service. `clock` moves the clock where there is a sandbox; `certified` is fingerprint -> key id."""
     app = web.Application(client_max_size=runtime.config.body_bytes_max)
     operations = list(OPERATIONS)
     if clock is not None:
         operations.append(v1.CLOCK)
-    api = _Api(runtime, service, clock)
+    api = _Api(runtime, service, clock, certified)
     for operation in operations:
         handler = api.handler(operation)
         for path in operation.paths:
@@ -99,7 +103,7 @@ def application(runtime: Runtime, service: Service, clock: MoveClock | None = No
     pages = _Pages(runtime, api, operations)
     for path, handler in (("/healthz", pages.health), ("/readyz", pages.ready), ("/metrics", pages.metrics)):
         app.router.add_get(path, handler)
-    door = core_door.Door(api.meters, api.bodies, api.caller, api.known)
+    door = core_door.Door(api.meters, api.bodies, api.core_caller, api.known)
     core_server = core.CoreServer(runtime, service, api.views, door)
     for path in (core.PATH, f"{core.PATH}/"):
         app.router.add_post(path, core_server.handle)
@@ -155,8 +159,11 @@ def _not_served(request: web.Request, error: web.HTTPException) -> web.StreamRes
 class _Api:
     """What stands around every operation."""
 
-    def __init__(self, runtime: Runtime, service: Service, clock: MoveClock | None) -> None:
+    def __init__(
+        self, runtime: Runtime, service: Service, clock: MoveClock | None, certified: Mapping[bytes, str]
+    ) -> None:
         self.runtime = runtime
+        self._certified = certified
         self.service = service
         self.clock = clock
         self.views = Views(runtime)
@@ -301,13 +308,27 @@ class _Api:
         if not token or not _is_plain(token):
             return None
         runtime = self.runtime
-        digest, now = hashlib.sha256(token.encode()).digest(), runtime.world.monotonic()
+        digest = hashlib.sha256(token.encode()).digest()
+        return await self._found(digest, lambda tx: api_keys.resolve(tx, runtime.vault, token, runtime.world.micros()))
+
+    async def core_caller(self, request: web.Request) -> ApiKey | None:
+        """The same of a request over CORE, where a certificate stands for a key: only there, since browsers show one unasked."""
+        shown = fingerprint_of(request) if self._certified and "Authorization" not in request.headers else None
+        key_id = self._certified.get(shown) if shown is not None else None
+        if shown is None or key_id is None:
+            return await self.caller(request)
+        now = self.runtime.world.micros()
+        return await self._found(b"certificate " + shown, lambda tx: api_keys.of_id(tx, TENANT, key_id, now))
+
+    async def _found(
+        self, digest: bytes, find: Callable[[Transaction], Coroutine[Any, Any, ApiKey | None]]
+    ) -> ApiKey | None:
+        """A caller as found, or as known since less than a second."""
+        now = self.runtime.world.monotonic()
         known = self._known.get(digest)
         if known is not None and now < known[1]:
             return known[0]
-        found = await runtime.database.read(
-            lambda tx: api_keys.resolve(tx, runtime.vault, token, runtime.world.micros())
-        )
+        found = await self.runtime.database.read(find)
         if len(self._known) >= _KEYS_KNOWN_MAX:
             self._known.clear()
         if found is not None:

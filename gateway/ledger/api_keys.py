@@ -11,7 +11,7 @@ import msgspec
 from gateway.ledger.vault import Vault
 from queues.database import Transaction
 
-__all__ = ["SCOPES", "ApiKey", "create", "issue_token", "keys_of", "resolve", "revoke"]
+__all__ = ["SCOPES", "ApiKey", "create", "issue_token", "keys_of", "of_id", "resolve", "revoke"]
 
 SCOPES = ("eligibility:write", "claims:write", "claims:read", "raw:read", "ops:write")
 PREFIX = "cw"
@@ -79,6 +79,15 @@ async def resolve(tx: Transaction, vault: Vault, token: str, now: int) -> ApiKey
         return None
     key = _key(row[:7])
     if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
+        return None
+    return key
+
+
+async def of_id(tx: Transaction, tenant_id: str, key_id: str, now: int) -> ApiKey | None:
+    """The caller with this key id, for whoever is known in another way; None when there is none, or it is revoked or expired."""
+    row = await tx.row(f"SELECT {_COLUMNS} FROM api_keys WHERE tenant_id = $1 AND key_id = $2", tenant_id, key_id)
+    key = _key(row) if row is not None else None  # pyright: ignore[reportArgumentType]
+    if key is None or key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
         return None
     return key
 

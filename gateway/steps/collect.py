@@ -7,6 +7,7 @@ from contextlib import aclosing
 from opentelemetry.trace import SpanKind
 
 from adapters.protocol import Inbound
+from adapters.registry import UnknownAdapter
 from gateway.ledger import inbound
 from gateway.ledger.inbound import InboundFile
 from gateway.payers import Route
@@ -31,7 +32,14 @@ async def run(runtime: Runtime, item: Work) -> None:
         when = later(runtime, item, 60)
         await runtime.database.write(lambda tx: work.postpone(tx, item, when, "the route is not configured"))
         return
-    if not runtime.adapter(route).capabilities.collects:
+    try:
+        collects = runtime.adapter(route).capabilities.collects
+    except UnknownAdapter as error:
+        _LOG.error("adapter cannot be used", route_id=route.id, adapter=route.adapter, reason=str(error))
+        when = later(runtime, item, 60)
+        await runtime.database.write(lambda tx: work.postpone(tx, item, when, "the adapter cannot be loaded"))
+        return
+    if not collects:
         await runtime.database.write(lambda tx: work.finish(tx, item))
         return
     # Payers that are away keep a collection until its deadline: all of them together take half of the places.

@@ -15,6 +15,7 @@ from opentelemetry.trace import SpanKind
 
 from adapters.protocol import Delivered as PayerHasIt
 from adapters.protocol import InDoubt, NotSent, Outbound, Outcome, Refused, Replied
+from adapters.registry import UnknownAdapter
 from gateway.ledger import idempotency, interchanges, payloads
 from gateway.ledger.interchanges import Interchange
 from gateway.lifecycle import Delivered, Doubted, GivenUp, Held
@@ -124,6 +125,10 @@ async def attempt(runtime: Runtime, route: Route, outbound: Outbound) -> Outcome
     try:
         async with asyncio.timeout(route.deadline_seconds + _OVERTIME_SECONDS):
             outcome = await runtime.adapter(route).send(outbound, runtime.adapter_context(route))
+    except UnknownAdapter as error:
+        # Nothing of it was called: a package that is gone puts no claim in doubt.
+        _LOG.error("adapter cannot be used", route_id=route.id, adapter=route.adapter, reason=str(error))
+        outcome = NotSent("the adapter cannot be loaded")
     except Exception as error:
         _LOG.warning("adapter raised", route_id=route.id, adapter=route.adapter, exc_info=error)
         outcome = InDoubt(type(error).__name__)

@@ -125,12 +125,12 @@ async def may_send_again(
         # Whoever sent it did not live to say what became of it.
         await runtime.database.write(lambda tx: _interrupted(tx, runtime, item, interchange))
     known = await runtime.database.read(lambda tx: evidence.of(tx, item.tenant_id, interchange.interchange_id))
-    adapter, looked = runtime.adapter(route), evidence.looks(known)
+    looked = evidence.looks(known)
     # After a backup was restored, that this interchange is not there says nothing: its claims may have gone under another number.
     only_a_person = evidence.restored(known)
     word: Word = "unknown"
-    if adapter.capabilities.probes:
-        word = await adapter.probe(outbound, runtime.adapter_context(route))
+    if runtime.can(route).probes:
+        word = await runtime.adapter(route).probe(outbound, runtime.adapter_context(route))
     _LOG.info("doubt probed", interchange_id=interchange.interchange_id, route_id=route.id, evidence=word)
     if word == "received":
         fact = Delivered("probe")

@@ -192,6 +192,9 @@ async def test_the_table_of_cuts_is_what_happens(tmp_path: Path, sshd: int) -> N
         folder.mkdir()
         async with contract().peer(folder) as payer:
             found = await cuts_of(contract.adapter, payer)
-        rows.append(f"| {name} | {' | '.join(found[place] for place in CUTS)} |")
+            rows.append(f"| {name} | {' | '.join(found[place] for place in CUTS)} |")
+            if contract.adapter.manifest.wire == "http":
+                found = await cuts_of(contract.adapter, payer, tls=True)
+                rows.append(f"| {name}, within TLS | {' | '.join(found[place] for place in CUTS)} |")
     told = DOCUMENT.read_text("utf-8").splitlines()
     assert [] == [row for row in rows if row not in told]

@@ -118,6 +118,19 @@ class Follower(Honest):
             return InDoubt("failed")
 
 
+class Credulous(Honest):
+    """Talks to whoever listens there."""
+
+    async def send(self, outbound: Outbound, context: Context) -> Outcome:
+        try:
+            async with context.session.post(
+                f"{context.settings['url']}/x12", data=outbound.payload, ssl=False
+            ) as response:
+                return InDoubt(f"HTTP {response.status}")
+        except aiohttp.ClientError:
+            return NotSent("failed")
+
+
 class Silencer(Honest):
     """Takes a collection that failed for one that came to its end."""
 
@@ -201,6 +214,9 @@ LIES: list[Lie] = [
     Lie(Keeper, _caught),
     Lie(Wanderer, _caught),
     Lie(Follower, lambda c, f: c.test_a_redirect_is_not_followed(f, 307)),
+    Lie(Credulous, lambda c, f: c.test_somebody_with_another_certificate_gets_nothing(f, "another name")),
+    Lie(Optimist, lambda c, f: c.test_a_cut_within_tls_comes_to_the_outcome_of_its_place(f, "within the body")),
+    Lie(Pessimist, lambda c, f: c.test_a_cut_within_tls_comes_to_the_outcome_of_its_place(f, "in the handshake")),
     Lie(Silencer, lambda c, f: c.test_a_collection_that_is_cut_off_gives_no_half_of_a_file(f, 5)),
     Lie(Silencer, lambda c, f: c.test_a_payer_that_is_away_is_told_and_not_taken_for_an_empty_outbox(f)),
     Lie(Halver, lambda c, f: c.test_files_come_oldest_first_whole_and_stay_until_they_are_settled(f)),

@@ -514,6 +514,13 @@ def batch(include: str) -> bytes:
     ).encode()
 
 
+def hidden(encoding: str, declaration: str = "") -> bytes:
+    """A document type that a look for its ASCII bytes does not find, and an entity of it between the fields."""
+    said = document(PLAIN).decode().partition("?>")[2] or document(PLAIN).decode()
+    said = said.replace("<PayloadType>", "&a;<PayloadType>")
+    return f'{declaration}<!DOCTYPE x [<!ENTITY a "b">]>{said.strip()}'.encode(encoding)
+
+
 def xop(href: str) -> str:
     return f'<x:Include xmlns:x="http://www.w3.org/2004/08/xop/include" href="{href}"/>'
 
@@ -531,6 +538,11 @@ HOSTILE: dict[str, Callable[[], tuple[str, bytes]]] = {
     "a parameter entity": lambda: (
         SOAP, b'<!DOCTYPE x [<!ENTITY % a SYSTEM "http://127.0.0.1:9/"> %a;]><x/>'),
     "a document type in utf-16": lambda: (SOAP, '<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>'.encode("utf-16")),
+    "a document type in utf-32": lambda: (SOAP, hidden("utf-32")),
+    "a document type in utf-32 that is declared": lambda: (SOAP, hidden("utf-32-be", '<?xml version="1.0" encoding="UCS-4BE"?>')),
+    "a document type in ebcdic": lambda: (SOAP, hidden("cp037", '<?xml version="1.0" encoding="cp037"?>')),
+    "a document type in utf-7": lambda: (
+        SOAP, b'<?xml version="1.0" encoding="UTF-7"?>+ADwAIQ-DOCTYPE x [+ADwAIQ-ENTITY a "b">]><x>&a;</x>'),
     "an entity that nobody declared": lambda: (SOAP, document("&nothing;")),
     "depth": lambda: (SOAP, b"<a>" * 100_000),
     "attributes": lambda: (SOAP, b"<a " + b" ".join(b'a%d="1"' % n for n in range(10_000)) + b"/>"),

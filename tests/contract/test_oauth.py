@@ -116,6 +116,39 @@ async def test_a_401_costs_one_refresh_and_the_body_goes_once_more(set_id: str) 
     assert (2, 3) == (peer.issued, peer.posts)
 
 
+class LatePeer(TokenPeer):
+    """Turns one of two requests down only when the other has its new token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.renewed = asyncio.Event()
+        self.refused = 0
+
+    async def _issue(self, request: web.Request) -> web.Response:
+        issued = await super()._issue(request)
+        if self.issued > 1:
+            self.renewed.set()
+        return issued
+
+    async def _take(self, request: web.Request) -> web.Response:
+        taken = await super()._take(request)
+        if taken.status == 401:
+            self.refused += 1
+            if self.refused == 2:
+                await self.renewed.wait()
+        return taken
+
+
+async def test_a_token_that_somebody_else_has_renewed_is_not_fetched_once_more() -> None:
+    """Each token that is issued ends the one before, so that one refresh too many costs somebody a second 401."""
+    peer = LatePeer()
+    async with route(peer) as context:
+        await ADAPTER.send(outbound("270", number=1), context)
+        peer.good = set()
+        sent = await asyncio.gather(*(ADAPTER.send(outbound("270", number=n), context) for n in (2, 3)))
+    assert ({Replied}, 2, 2) == (set(map(type, sent)), peer.issued, peer.refused)
+
+
 async def test_a_second_401_is_not_sent_and_waits_for_a_mend() -> None:
     peer = TokenPeer()
     peer._take = _refuse  # type: ignore[method-assign]

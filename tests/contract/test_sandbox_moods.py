@@ -175,9 +175,11 @@ async def test_habits_that_are_none_are_refused(state: Path, body: dict[str, obj
 async def test_nobody_gets_through_an_outage_of_days_until_it_is_over_by_the_payers_clock(state: Path) -> None:
     async with opened(state) as practice:
         await practice.json("/weather", {"outageSeconds": 3 * 86_400})
-        for path in ("/outbox", "/outbox/x"):
+        for path in ("/outbox", "/outbox/x", "/x12/x"):
             with pytest.raises(aiohttp.ClientError):
                 await practice.get(path)
+        with pytest.raises(aiohttp.ClientError):
+            await practice.session.delete("/outbox/x")
         with pytest.raises(aiohttp.ClientError):
             await practice.post(claims("PAID-1"))
         await practice.server.forward(timedelta(days=2, hours=23))

@@ -36,8 +36,8 @@ def told(value: Any) -> Any:
 
 def operations(client: Any) -> list[str]:
     """Everything that the SDK can ask."""
-    found = inspect.getmembers(type(client), inspect.iscoroutinefunction)
-    return [name for name, one in cast("list[tuple[str, Any]]", found) if "input" in inspect.signature(one).parameters]
+    found = inspect.getmembers(cast("type[object]", type(client)), inspect.iscoroutinefunction)
+    return [name for name, one in found if "input" in inspect.signature(one).parameters]
 
 
 async def call(client: Any, asked: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -99,6 +100,13 @@ async def test_a_question_is_answered_by_the_payers_own_answer_addressed_to_the_
     (interchange,) = read(told.payload or b"")
     assert ("SANDBOX", "ALDERFP") == (interchange.elements[5].strip(), interchange.elements[7].strip())
     assert ["SANDBOX", "ALDERFP"] == list(interchange.groups[0].elements[1:3])
+
+
+async def test_a_question_about_a_claim_is_answered_by_the_payers_277(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as (_, up, key):
+        told = await said(up, key, message("question", question_or_claims("276")))
+    assert ("Success", "X12_277_Response_005010X212") == (told.error_code, told.payload_type)
+    assert ["277"] == sets_of(told.payload)
 
 
 async def test_a_question_that_cannot_be_asked_is_answered_by_a_999(tmp_path: Path) -> None:
@@ -205,6 +213,23 @@ async def test_a_client_made_from_the_wsdl_is_served(tmp_path: Path) -> None:
         answered = await asyncio.to_thread(lambda: client.service.RealTimeTransaction(**told))
         assert ("Success", "X12_271_Response_005010X279A1") == (answered.ErrorCode, answered.PayloadType)
         assert answered.Payload.startswith("ISA")
+        told |= {
+            "PayloadType": "X12_837_Request_005010X222A1", "ProcessingMode": "Batch", "PayloadID": ID.replace("f", "b"),
+            "PayloadLength": len(CLAIMS), "CheckSum": hashlib.sha1(CLAIMS).hexdigest(), "Payload": CLAIMS,
+        }  # fmt: skip
+        answered = await asyncio.to_thread(lambda: client.service.BatchSubmitTransaction(**told))
+        assert ("Success", core.RECEIPT) == (answered.ErrorCode, answered.PayloadType)
+        asked = {k: v for k, v in told.items() if k not in ("PayloadLength", "CheckSum", "Payload")}
+        asked["PayloadType"] = "X12_999_RetrievalRequest_005010X231A1"
+        answered = await asyncio.to_thread(lambda: client.service.BatchSubmitAckRetrievalTransaction(**asked))
+        assert ("Success", ["999"]) == (answered.ErrorCode, sets_of(answered.Payload))
+        assert core.check_sum(answered.Payload) == answered.CheckSum
+        asked["PayloadType"] = "X12_005010_Request_BatchResultsMixed"
+        answered = await asyncio.to_thread(lambda: client.service.BatchResultsRetrievalTransaction(**asked))
+        assert "Success" == answered.ErrorCode
+        asked["PayloadType"] = "X12_999_SubmissionRequest_005010X231A1"
+        answered = await asyncio.to_thread(lambda: client.service.BatchResultsAckSubmitTransaction(**asked))
+        assert "Success" == answered.ErrorCode
 
 
 async def test_another_claimwire_is_a_route(tmp_path: Path) -> None:

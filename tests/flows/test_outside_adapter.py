@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
+import re
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from adapters.contract import serving
+from adapters.contract import HttpPeer, serving
 from adapters.contract.samples import answer, question_or_claims
 from gateway.adapters_cli import written
 from gateway.cli import app
+from gateway.config import load
 from tests.contract.peers import RestPeer
-from tests.tidy.tree import ROOT, blocks
+from tests.flows.service import claim_body, in_process, until
+from tests.tidy.tree import ROOT, blocks, files, text
 
 DOCUMENT = "docs/adding-a-payer.md"
 LINES_MAX = 120
@@ -54,8 +60,14 @@ def follow(folder: Path, commands: str) -> str:
     return done.stdout
 
 
+def the_tree() -> dict[str, str]:
+    """Every file of this tree, and what is in it."""
+    return {name: sha256((ROOT / name).read_bytes()).hexdigest() for name in files()}
+
+
 def test_a_new_adapter_made_by_the_document_passes_the_contract(tmp_path: Path) -> None:
     making, checking = blocks(DOCUMENT, "")
+    before = the_tree()
     said = follow(tmp_path, making)
     assert " passed" in said
     assert " failed" not in said
@@ -67,6 +79,40 @@ def test_a_new_adapter_made_by_the_document_passes_the_contract(tmp_path: Path) 
     (toml,) = blocks(DOCUMENT, "toml")
     (tmp_path / "claimwire.toml").write_text(toml, "utf-8")
     assert "can be used" in follow(tmp_path, checking)
+    assert before == the_tree()
+
+
+async def test_a_new_payer_behind_a_new_adapter_is_looked_at_live_and_gets_its_claims(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last steps of the document, against the payer that the new package is tried with."""
+    making, _ = blocks(DOCUMENT, "")
+    before = the_tree()
+    commands = "\n".join(line for line in making.splitlines() if line != "pytest")
+    await asyncio.to_thread(follow, tmp_path, commands)
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "site"), *sys.path])
+    importlib.invalidate_caches()
+    package = tmp_path / "claimwire-birch"
+    told: dict[str, Any] = {}
+    exec(compile((package / "tests" / "test_contract.py").read_text("utf-8"), "birch", "exec"), told)
+    payer: HttpPeer = told["BirchPeer"]()
+    (toml,) = blocks(DOCUMENT, "toml")
+    (live,) = re.findall(r"`(claimwire adapters check [^`]*--live)`", text(DOCUMENT))
+    async with serving(payer):
+        toml = toml.replace("https://files.birch.example", f"http://127.0.0.1:{payer.port}").replace("...", "hush-hush")
+        (tmp_path / "claimwire.toml").write_text(toml, "utf-8")
+        said = await asyncio.to_thread(follow, tmp_path, live)
+        assert "left where they are" in said
+        config = load(tmp_path / "claimwire.toml")
+        quick = msgspec.structs.replace(config.routes[0], batch_window_seconds=0.05)
+        config = msgspec.structs.replace(config, routes=[quick])
+        async with in_process(tmp_path / "data", config) as (client, _):
+            claim = await client.submit({**claim_body("PAID-1"), "tradingPartnerServiceId": "BIRCH"})
+            await until(client, claim, "sent")
+        (sent,) = payer.taken.values()
+        assert b"*BIRCHHP" in sent
+        assert b"~CLM*" in sent
+    assert before == the_tree()
 
 
 def test_what_is_written_is_named_after_it() -> None:

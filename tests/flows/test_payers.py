@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from gateway.cli import app
 from gateway.serving import Running
+from queues.work import due_by
 from tests.flows.service import NETWORK, Client, claim_body, eligibility_body, in_process, until, until_true
 
 PATIENCE_SECONDS = 30.0
@@ -191,12 +192,17 @@ def test_the_command_line_makes_shows_and_checks_payers(tmp_path: Path) -> None:
     assert [{"file": "birch.toml", "payer": "BIRCH", "errors": []}] == run("check")
     assert ("BIRCH", "birch.toml") == (run("list")[0]["id"], run("list")[0]["source"])
     assert "supported" == run("list")[0]["transactions"]["eligibility_check"]
+    # Its route can be tried before anything is sent over it, wherever it is described.
+    tried = runner.invoke(app, ["adapters", "check", "birch", "--config", str(config), "--json"])
+    assert (0, "can be used") == (tried.exit_code, msgspec.json.decode(tried.stdout)[0]["result"])
     path.write_text(path.read_text().replace("# secrets", "secrets"))
     assert {"token": "(kept)"} == run("show", "birch")["routes"][0]["secrets"]
     path.write_text(path.read_text().replace("aliases", "alias").replace('usage = "T"', 'usage = "X"'))
     (told,) = run("check", code=1)
     assert 2 == len(told["errors"])
     assert [] == run("list")
+    untried = runner.invoke(app, ["adapters", "check", "birch", "--config", str(config)])
+    assert (2, True) == (untried.exit_code, "birch.toml left out" in " ".join(untried.output.replace("│", " ").split()))
     for arguments in (["new", "BIRCH", "--name", "AGAIN"], ["new", "a/b", "--name", "X"], ["show", "BIRCH"]):
         assert 2 == runner.invoke(app, ["payers", *arguments, "--config", str(config)]).exit_code
 
@@ -214,6 +220,18 @@ async def test_a_closed_way_holds_what_may_wait_and_tells_who_may_not(tmp_path: 
         claim = {**claim_body("PAID-1"), "tradingPartnerServiceId": "ALDER"}
         claim_id = await client.submit(claim)
         await until(client, claim_id, "built")
+        await client.forward(0.3 / 24)
+
+        async def is_watched() -> bool:
+            due = await up.runtime.database.read(lambda tx: due_by(tx, "watch", up.runtime.world.micros()))
+            return not due
+
+        # Nobody is told of what was announced.
+        await until_true(is_watched)
+        assert "built" == (await client.transaction(claim_id))["state"]
+        assert [] == (await client.get("/v1/alarms")).json["items"]
+        lane = next(i for i in (await client.get("/v1/lanes")).json["items"] if i["routeId"] == "alder")
+        assert ("closed", 0) == (lane["state"], lane["failures"])
         await client.forward(1 / 24)
         await until(client, claim_id, "sent", "acknowledged", "received", "pending", "remitted")
         story = await client.trace(claim_id)

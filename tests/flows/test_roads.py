@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from gateway.payers import Payer, Route
 from gateway.runtime import TENANT
 from gateway.serving import Running
 from tests.flows.contract import Contract
-from tests.flows.service import NETWORK, Client, claim_body, eligibility_body, free_port, in_process, until
+from tests.flows.service import NETWORK, Client, claim_body, eligibility_body, free_port, in_process, until, until_true
 from tests.flows.test_access import key_with
 from tests.flows.test_batch_eligibility import check, done, settled, taken
 
@@ -137,6 +139,21 @@ async def test_f09_with_the_first_road_down_a_question_is_answered_over_the_seco
         assert "SECOND" == story["transaction"]["routeId"]
         text = (await on.client.get("/metrics")).body.decode()
         assert 'claimwire_lanes_shut{route_id="FIRST",state="open"} 1.0' in text
+
+
+async def test_f09_a_first_road_that_swallows_connections_leaves_time_for_the_second(tmp_path: Path) -> None:
+    async with roads(tmp_path, dead=True, deadline_seconds=2.0) as on:
+        with socket.socket() as deaf:
+            # A queue of one that nobody takes from: what comes then gets no answer to its SYN.
+            deaf.bind(("127.0.0.1", on.port))
+            deaf.listen(0)
+            with socket.create_connection(deaf.getsockname()), socket.socket() as another:
+                another.setblocking(False)
+                another.connect_ex(deaf.getsockname())
+                answer = await on.check()
+        assert 200 == answer.status, answer.body
+        assert (1, 1) == (await on.tried("FIRST"), await on.tried("SECOND"))
+        assert "SECOND" == (await on.client.trace(answer.headers["X-Transaction-Id"]))["transaction"]["routeId"]
 
 
 async def test_the_story_of_a_question_says_that_it_went_another_way(tmp_path: Path) -> None:
@@ -266,6 +283,40 @@ async def test_f11_with_no_other_road_claims_are_held_and_drain_at_the_payers_ra
         most = max(sum(at <= other < at + 1_000_000 for other in sent) for at in sent)
         assert most <= rate + 3
         assert "closed" == (await on.lane())["state"]
+
+
+async def test_f11_after_an_outage_of_three_days_what_waited_drains_at_the_payers_rate_without_a_burst(
+    tmp_path: Path,
+) -> None:
+    rate, claims_sent = 20.0, 30
+    async with roads(tmp_path, dead=True, ways=1, batch_claims_max=1, requests_per_second=rate) as on:
+        claims = [await on.submit(f"PAID-{n}") for n in range(claims_sent)]
+        tried = 0.0
+
+        async def is_tried_and_shut() -> bool:
+            return await on.tried("FIRST") > tried and "open" == (await on.lane())["state"]
+
+        for _ in range(6):
+            before = tried
+            await until_true(is_tried_and_shut)
+            tried = await on.tried("FIRST")
+            # Those that opened it at first; half a day later one tries it, and no claim comes with it.
+            assert tried - before <= (8 if not before else 2)
+            await on.client.forward(0.5)
+        on.first = await start(tmp_path / "first.db", port=on.port)
+        await on.first.forward(timedelta(days=3))
+        # The circuit's wait, a quarter of an hour and what chance adds, passes too.
+        await on.client.forward(20 / 1440)
+        for claim in claims:
+            await until(on.client, claim, "received", "pending", "finalized", "remitted")
+        assert claims_sent == await on.at(on.first)
+        carried = [i for claim in claims for i in await on.carried(claim)]
+        assert [("FIRST", 1)] * claims_sent == [(i.route_id, i.copies) for i in carried]
+        sent = [i.sent_at for i in carried if i.sent_at is not None]
+        most = max(sum(at <= other < at + 1_000_000 for other in sent) for at in sent)
+        assert most <= rate + 3
+        # At most a tenth more than one attempt each, and what tried the road meanwhile.
+        assert await on.tried("FIRST") - tried <= 1.1 * claims_sent
 
 
 async def test_f08_a_payer_that_asks_for_a_pause_gets_it_and_no_failure_is_counted(tmp_path: Path) -> None:
