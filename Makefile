@@ -27,9 +27,10 @@ check: $(VENV)/.ready
 bench: $(VENV)/.ready
 	$(RUN) -m tests.bench
 
-# Longer runs of what CI takes a seeded share of; a failure prints its seed for CLAIMWIRE_SEED.
+# Longer runs of what CI takes a seeded share of; a failure prints its seed for CLAIMWIRE_SEED. The first line writes and reads back
+# more than 20,000 documents of all guides.
 campaign: $(VENV)/.ready
-	CLAIMWIRE_CASES=$${CLAIMWIRE_CASES:-3} $(RUN) -m pytest tests/laws -k "written or read_back or hostile"
+	CLAIMWIRE_CASES=$${CLAIMWIRE_CASES:-4} $(RUN) -m pytest tests/laws -k "written or read_back or hostile"
 	CLAIMWIRE_CAMPAIGN=$${CLAIMWIRE_CAMPAIGN:-3} $(RUN) -m pytest -m campaign -s
 
 # Half a thousand lives, one more for each point at which a machine may die, two thousand power cuts, and the planted defects.

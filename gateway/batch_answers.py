@@ -44,15 +44,19 @@ async def wait(tx: Transaction, runtime: Runtime, check: Check, due_at: int, rea
     The route's others are not looked at before: what sends a check back here may be a route that is shut to them too.
     """
     now = runtime.world.micros()
+    waits = await _put_back(tx, check, due_at, reason, now)
+    await wake_feed(tx, runtime, check.tenant_id, check.route_id, now, due_at if waits else now)
+    return waits
+
+
+async def _put_back(tx: Transaction, check: Check, due_at: int, reason: str, now: int) -> bool:
     batch = await checks.batch(tx, check.tenant_id, check.batch_id)
     check.reason = reason
     if batch is not None and batch.state == "cancelled":
         await checks.end(tx, check, "cancelled", now)
-        await wake_feed(tx, runtime, check.tenant_id, check.route_id, now, now)
         return False
     check.state, check.due_at = "waiting", due_at
     await checks.change(tx, check, now)
-    await wake_feed(tx, runtime, check.tenant_id, check.route_id, now, due_at)
     return True
 
 
@@ -61,12 +65,13 @@ async def ask_again(
 ) -> None:
     """Put a check back: it is asked again at `due_at`, or given up there where that is its end. Told in its story.
 
-    Its place is free, and the route's others are looked at now.
+    Its place is free, and the route's others are looked at now; that look sees when this one is due.
     """
     check.until = until
     now = runtime.world.micros()
+    waits = await _put_back(tx, check, due_at, reason, now)
     await wake_feed(tx, runtime, check.tenant_id, check.route_id, now, now)
-    if await wait(tx, runtime, check, due_at, reason) and check.interchange_id is not None:
+    if waits and check.interchange_id is not None:
         subject = await transactions.get(tx, check.tenant_id, check.check_id)
         at, end = moment(due_at) or "", moment(until) or ""
         fact = WillAskAgain(reason, check.asked, at, end, list(codes))

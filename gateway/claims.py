@@ -24,6 +24,8 @@ from gateway.messages import (
     ClaimReference,
     ClaimResponse,
     ClaimResult,
+    ErrorItem,
+    ErrorResponse,
     LineReference,
     error_items,
 )
@@ -52,6 +54,8 @@ from x12.syntax import CANONICAL, choose_delimiters, translate
 __all__ = ["CameBefore", "Claims", "Intake"]
 
 _SUCCESS, _ERROR = "SUCCESS", "ERROR"
+# Longer files are looked over beside the loop.
+_LOOKED_OVER_BYTES = 256 << 10
 _USAGES = ("T", "P")
 _DUPLICATE = "CW201"
 
@@ -151,8 +155,16 @@ class Claims:
     # --- claims in X12 ---
 
     async def prepare_x12(self, kind: ClaimKind, content: bytes, *, allowed: bool = False, kept: bool = True) -> Intake:
-        """Every claim of this kind in a file, judged one by one: a file is taken in parts, and its answer tells of each claim."""
-        survey = surveyed(content)
+        """Every claim of this kind in a file, judged one by one: a file is taken in parts, and its answer tells of each claim.
+
+        A file of more than `file_claims_max` claims is refused before it is read.
+        """
+        if len(content) > _LOOKED_OVER_BYTES:
+            survey = await self.runtime.world.offload(lambda: surveyed(content))
+        else:
+            survey = surveyed(content)
+        if survey.claims > self.runtime.config.file_claims_max:
+            return Intake([], _too_many(self.runtime.config.file_claims_max))
         ids = [self.runtime.world.new_id() for _ in range(survey.claims)]
         named = {name: self._payer(name, kind) for name in survey.payers}
         return await self._judged(_File(kind, content, allowed, kept, ids, named), {}, [])
@@ -306,6 +318,12 @@ class Claims:
 
 
 _NEVER = Repeated("")
+
+
+def _too_many(at_most: int) -> Reply:
+    text = f"The file has too many claims. It may have {at_most} at most: send them in several files."
+    told = ErrorResponse(status=_ERROR, message=text, errors=[ErrorItem(code="413", description=text)])
+    return Reply(413, msgspec.json.encode(told))
 
 
 def _result(one: FileClaim, kept: bool) -> ClaimResult:

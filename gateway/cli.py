@@ -124,10 +124,14 @@ def _run(coroutine: Coroutine[Any, Any, None]) -> None:
     from gateway.code_files import CodeFileError
     from gateway.companion_files import CompanionFileError
     from gateway.runtime import KeyMissing
-    from queues.database import DatabaseError
+    from queues.database import DatabaseError, Unreachable
 
     try:
         asyncio.run(coroutine)
+    except Unreachable as error:
+        # Nothing is wrong with how it was called: whoever starts services may start it again.
+        typer.echo(f"claimwire: {error}. It may be well at another start.", err=True)
+        raise typer.Exit(os.EX_TEMPFAIL) from error
     except (DatabaseError, KeyMissing, CodeFileError, CompanionFileError) as error:
         raise typer.BadParameter(str(error)) from error
     except KeyboardInterrupt:

@@ -86,6 +86,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     json_bytes_max: int = 10 << 20
     # Of all requests together: past this, bodies are refused with 503 instead of filling the memory.
     bodies_bytes_max: int = 256 << 20
+    # Claims of one file of raw X12: what it is judged in, and answered with, grows with them.
+    file_claims_max: Annotated[int, msgspec.Meta(ge=1)] = 5_000
     # Requests of all keys under way together; past this, and past a key's share where it is crowded, they are refused with 503.
     requests_max: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 2_000
     # So much room on the data folder's disk is kept for what was taken: with less no new work is.

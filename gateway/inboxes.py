@@ -26,13 +26,15 @@ from gateway.ledger import evidence, inbound, interchanges, payloads
 from gateway.ledger.evidence import Evidence
 from gateway.ledger.inbound import InboundFile
 from gateway.ledger.interchanges import Interchange
+from gateway.ledger.payloads import Pieces
 from gateway.lifecycle import Decided, Decision
 from gateway.runtime import TENANT, Runtime
 from gateway.steps.settling import apply_to_members
-from gateway.views import moment, segments
+from gateway.views import moment
 from gateway.world import from_micros, to_micros
 from queues import work
 from queues.database import Transaction
+from x12.syntax import runs
 
 __all__ = ["DECISIONS", "WHY_MAX", "Inboxes", "NotInDoubt", "NotThere", "decision_of", "reason"]
 
@@ -184,24 +186,22 @@ class Inboxes:
     async def file(self, inbound_id: str, *, reveal: bool) -> UnmatchedDetail:
         """One such file; with its raw segments where `reveal`. NotThere when there is none."""
 
-        async def body(tx: Transaction) -> UnmatchedDetail:
+        runtime = self.runtime
+
+        async def body(tx: Transaction) -> tuple[InboundFile, bytes | Pieces, str | None]:
             one = await inbound.get(tx, TENANT, inbound_id)
             if one is None or one.state not in ("unmatched", "quarantined"):
                 raise NotThere("there is no such file")
-            content = await payloads.load(tx, self.runtime.vault, TENANT, one.payload_id)
-            lines = segments(content)
-            sets = [line.split(line[2])[1].rstrip("~") for line in lines if line[:2] == "ST" and len(line) > 3]
             why = None
             if one.note_id is not None:
-                why = (await payloads.load(tx, self.runtime.vault, TENANT, one.note_id)).decode()
-            return UnmatchedDetail(
-                **msgspec.structs.asdict(_file(one)),
-                sets=[s if s.isalnum() and len(s) == 3 else "unknown" for s in sets],
-                why=why,
-                segments=lines if reveal else None,
-            )
+                why = (await payloads.load(tx, runtime.vault, TENANT, one.note_id)).decode()
+            return one, await payloads.pieces(tx, runtime.database, runtime.vault, TENANT, one.payload_id), why
 
-        return await self.runtime.database.read(body)
+        one, content, why = await runtime.database.read(body)
+        sets, lines = await runtime.world.offload(lambda: _looked_over(content, reveal=reveal))
+        return UnmatchedDetail(
+            **msgspec.structs.asdict(_file(one)), sets=sets, why=why, segments=lines if reveal else None
+        )
 
     async def handle(self, tx: Transaction, inbound_id: str, by: str, why: str) -> Handled:
         """A person has looked after a file. NotThere when there is none to look after; handled before, the first time counts."""
@@ -215,6 +215,20 @@ class Inboxes:
             await inbound.handled(tx, one, by, note_id, now)
             return Handled(inbound_id=inbound_id, handled_at=moment(now) or "", handled_by=by)
         return Handled(inbound_id=inbound_id, handled_at=moment(one.handled_at) or "", handled_by=one.handled_by or "")
+
+
+def _looked_over(content: bytes | Pieces, *, reveal: bool) -> tuple[list[str], list[str]]:
+    """What sets a file has, and its segments where they are wanted."""
+    sets: list[str] = []
+    lines: list[str] = []
+    for run in runs(content):
+        for raw in run.segments:
+            if raw[:2] == "ST" and len(raw) > 3:
+                name = raw.split(raw[2])[1]
+                sets.append(name if name.isalnum() and len(name) == 3 else "unknown")
+        if reveal:
+            lines += (raw + run.delimiters.segment for raw in run.segments)
+    return sets, lines
 
 
 def _file(one: InboundFile) -> UnmatchedView:

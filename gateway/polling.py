@@ -56,8 +56,8 @@ async def _item(
     set_id, direction = _SETS[subject.kind]
     payload_id, file_id, set_number = await _carrier(tx, subject)
     if payload_id is not None and payload_id not in heads:
-        content = await payloads.load(tx, runtime.vault, TENANT, payload_id)
-        heads[payload_id] = content[:_HEAD_BYTES], len(content)
+        content, size = await payloads.beginning(tx, runtime.vault, TENANT, payload_id)
+        heads[payload_id] = content[:_HEAD_BYTES], size
     head, size = heads.get(payload_id or "", (b"", 0))
     metadata, reference = _metadata(head, set_id, set_number)
     route = runtime.directory.routes.get(subject.route_id)
@@ -144,7 +144,7 @@ def _number(text: str) -> int | None:
 def _artifacts(subject: transactions.Transaction, base: str, size: int) -> list[PollingArtifact]:
     """Where the documents are: in JSON once there is one, and what a payer sent as it came."""
     found: list[PollingArtifact] = []
-    if subject.answer_id is not None:
+    if subject.answer_id is not None or subject.kind == "remittance":
         url = f"{base}/v1/transactions/{subject.transaction_id}/answer"
         found.append(PollingArtifact(artifact_type=_JSON, usage="output", model="transaction", url=url))
     prefix = _REPORTS.get(subject.kind)

@@ -30,7 +30,7 @@ from gateway.service import Service
 from gateway.worker import Worker
 from gateway.world import SystemWorld
 from observability import log, tracing
-from queues.database import Transaction
+from queues.database import Transaction, Unreachable
 from queues.work import SECOND, due_by
 
 __all__ = ["SANDBOX_KEY_FILE", "SHUTDOWN_SECONDS", "Running", "running", "sandbox_key", "serve"]
@@ -40,6 +40,9 @@ SANDBOX_KEY_FILE = "sandbox.key"
 SHUTDOWN_SECONDS = 30.0
 # So long what is left of a refused body is thrown away as it comes: a caller that is still sending would not see the answer otherwise.
 LINGER_SECONDS = 2.0
+# For so long a database that cannot be reached is asked again at the start: longer than a server takes to start.
+_REACHED_SECONDS = 60.0
+_PAUSE_SECONDS = 1.0
 _IDLE_AT_MOST = timedelta(seconds=60)
 # Longer than the sandbox route's batch window.
 _SOON = 2 * SECOND
@@ -106,11 +109,61 @@ def with_sandbox(config: Config, url: str, token: str) -> Config:
     return msgspec.structs.replace(config, payers=[*config.payers, payer], routes=[*config.routes, route])
 
 
+class _Left(Exception):
+    """A signal said to leave before there was anything to serve from."""
+
+
+async def _grounded(config: Config, data: Path, world: SystemWorld) -> tuple[Runtime, PayerFolder]:
+    """What a process stands on: its database, and the payers that are files."""
+    runtime = await open_runtime(config, data, world)
+    try:
+        if config.database is None:
+            runtime.disk = Disk(data, config.disk_reserve_bytes, world.monotonic)
+        folder = PayerFolder(runtime, data)
+        await folder.look()
+    except BaseException:
+        await runtime.close()
+        raise
+    return runtime, folder
+
+
+async def _reached(config: Config, data: Path, world: SystemWorld, left: asyncio.Event) -> tuple[Runtime, PayerFolder]:
+    """What a process stands on, once its database can be reached. Unreachable where it never can, _Left where a signal comes first."""
+    until = world.monotonic() + _REACHED_SECONDS
+    while True:
+        leaving = asyncio.create_task(left.wait())
+        opening = asyncio.create_task(_grounded(config, data, world))
+        await asyncio.wait((leaving, opening), return_when=asyncio.FIRST_COMPLETED)
+        leaving.cancel()
+        if not opening.done():
+            opening.cancel()
+            await asyncio.wait((opening,))
+            if not opening.cancelled() and opening.exception() is None:
+                await opening.result()[0].close()
+            raise _Left
+        try:
+            return await opening
+        except Unreachable as error:
+            if world.monotonic() > until:
+                raise
+            _LOG.warning("the database cannot be reached yet", reason=str(error))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(left.wait(), _PAUSE_SECONDS)
+
+
 @asynccontextmanager
 async def running(
-    config: Config, data: Path, *, sandbox: bool = False, sandbox_url: str | None = None
+    config: Config,
+    data: Path,
+    *,
+    sandbox: bool = False,
+    sandbox_url: str | None = None,
+    left: asyncio.Event | None = None,
 ) -> AsyncGenerator[Running]:
-    """The whole service for as long as the context lasts. `sandbox_url` names a sandbox payer that runs elsewhere."""
+    """The whole service for as long as the context lasts. `sandbox_url` names a sandbox payer that runs elsewhere.
+
+    A database that cannot be reached is waited for, for a minute or until `left` is set; then Unreachable.
+    """
     payer: SandboxServer | None = None
     world = SystemWorld()
     async with contextlib.AsyncExitStack() as stack:
@@ -122,12 +175,8 @@ async def running(
         url = payer.url if payer is not None else sandbox_url
         if url is not None:
             config = with_sandbox(config, url, payer.token if payer is not None else "")
-        runtime = await open_runtime(config, data, world)
+        runtime, folder = await _reached(config, data, world, left or asyncio.Event())
         stack.push_async_callback(runtime.close)
-        if config.database is None:
-            runtime.disk = Disk(data, config.disk_reserve_bytes, world.monotonic)
-        folder = PayerFolder(runtime, data)
-        await folder.look()
         service, worker = Service(runtime), Worker(runtime)
         made: list[Running] = []
 
@@ -204,10 +253,11 @@ async def work(config: Config, data: Path) -> None:
     make_ready()
     tracing.export()
     left = _leave_taken()
-    runtime = await open_runtime(config, data)
     try:
-        folder = PayerFolder(runtime, data)
-        await folder.look()
+        runtime, folder = await _reached(config, data, SystemWorld(), left)
+    except _Left:
+        return
+    try:
         runtime.judges.start(count_for(os.cpu_count()) if config.judges is None else config.judges)
         task = asyncio.create_task(Worker(runtime).run(), name="worker")
         beside = _beside(runtime, folder, data)
@@ -228,7 +278,12 @@ async def serve(config: Config, data: Path, *, sandbox: bool, sandbox_url: str |
     make_ready()
     tracing.export()
     left = _leave_taken()
-    async with running(config, data, sandbox=sandbox, sandbox_url=sandbox_url) as up:
+    with contextlib.suppress(_Left):
+        await _serve(config, data, left, sandbox=sandbox, sandbox_url=sandbox_url)
+
+
+async def _serve(config: Config, data: Path, left: asyncio.Event, *, sandbox: bool, sandbox_url: str | None) -> None:
+    async with running(config, data, sandbox=sandbox, sandbox_url=sandbox_url, left=left) as up:
         up.runtime.judges.start(count_for(os.cpu_count()) if config.judges is None else config.judges)
         lines = [f"Claimwire listens on {up.url} (docs: {up.url}/docs)"]
         if sandbox or sandbox_url:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
+from itertools import chain
 from typing import Literal
 
 from gateway.claim_kinds import CLAIM_KINDS
-from gateway.ledger import inbound, interchanges, mailbox, payloads, transactions
+from gateway.ledger import inbound, interchanges, mailbox, payloads, postings, transactions
 from gateway.ledger.inbound import InboundFile
 from gateway.ledger.interchanges import Interchange
 from gateway.lifecycle import is_silent, number_of
@@ -20,6 +22,7 @@ from gateway.messages import (
     TransactionView,
 )
 from gateway.polling import polled
+from gateway.reports import pieces_835
 from gateway.runtime import TENANT, Runtime
 from gateway.world import from_micros
 from queues.database import Transaction
@@ -79,18 +82,37 @@ class Views:
         """Where a transaction stands; Unknown when there is none."""
         return view(await self.runtime.database.read(lambda tx: transactions.get(tx, TENANT, transaction_id)))
 
-    async def answer(self, transaction_id: str) -> bytes | None:
-        """The answer or report of a transaction in JSON; None while there is none, Unknown when there is no transaction."""
+    async def answer(self, transaction_id: str) -> bytes | AsyncIterator[bytes] | None:
+        """The answer or report of a transaction in JSON; None while there is none, Unknown when there is no transaction.
 
-        async def body(tx: Transaction) -> bytes | None:
-            subject = await transactions.get(tx, TENANT, transaction_id)
-            return (
-                None
-                if subject.answer_id is None
-                else await payloads.load(tx, self.runtime.vault, TENANT, subject.answer_id)
-            )
+        A remittance of many claims comes in pieces, read out of its file as they are asked for.
+        """
 
-        return await self.runtime.database.read(body)
+        async def body(tx: Transaction) -> bytes | Iterator[bytes] | None:
+            return await self._told(tx, await transactions.get(tx, TENANT, transaction_id))
+
+        return self._given(await self.runtime.database.read(body))
+
+    async def _told(self, tx: Transaction, subject: transactions.Transaction) -> bytes | Iterator[bytes] | None:
+        runtime = self.runtime
+        if subject.answer_id is not None:
+            return await payloads.load(tx, runtime.vault, TENANT, subject.answer_id)
+        if subject.kind != "remittance" or subject.request_id is None:
+            return None
+        posting = await postings.get(tx, TENANT, subject.request_id)
+        number = posting.number(subject.transaction_id) if posting is not None else None
+        if number is None:
+            return None
+        content = await payloads.pieces(tx, runtime.database, runtime.vault, TENANT, subject.request_id)
+        route = runtime.directory.routes.get(subject.route_id)
+        return pieces_835(content, number, subject.transaction_id, route, subject.usage)
+
+    def _given(self, told: bytes | Iterator[bytes] | None) -> bytes | AsyncIterator[bytes] | None:
+        return told if told is None or isinstance(told, bytes) else self._pieces(told)
+
+    async def _pieces(self, told: Iterator[bytes]) -> AsyncIterator[bytes]:
+        while (piece := await self.runtime.world.offload(lambda: next(told, None))) is not None:
+            yield piece
 
     async def eligibility_answer(self, transaction_id: str) -> bytes | None:
         """The answer of an eligibility check in JSON; None while there is none, Unknown when there is no such check."""
@@ -164,9 +186,13 @@ class Views:
         )
 
     async def _received(self, tx: Transaction, file: InboundFile, raw: bool) -> TraceInterchange:
-        content = await payloads.load(tx, self.runtime.vault, TENANT, file.payload_id)
-        lines = segments(content)
-        isa = lines[0].split(lines[0][3]) if lines and len(lines[0]) > 3 else []
+        if raw:
+            content = await payloads.load(tx, self.runtime.vault, TENANT, file.payload_id)
+        else:
+            content, _ = await payloads.beginning(tx, self.runtime.vault, TENANT, file.payload_id)
+        lines = segments(content) if raw else []
+        first = next(chain.from_iterable(run.segments for run in runs(content)), "")
+        isa = first.split(first[3]) if len(first) > 3 else []
         return TraceInterchange(
             inbound_id=file.inbound_id,
             direction="in",
@@ -180,19 +206,17 @@ class Views:
             segments=lines if raw else None,
         )
 
-    async def report(self, name: str, kind: Literal["277", "835"]) -> bytes | None:
-        """A report in JSON, by its transaction id or by that of a claim that it is about; None when there is none."""
+    async def report(self, name: str, kind: Literal["277", "835"]) -> bytes | AsyncIterator[bytes] | None:
+        """A report in JSON, as `answer` gives it, by its transaction id or by that of a claim that it is about; None when there is none."""
 
-        async def body(tx: Transaction) -> bytes | None:
+        async def body(tx: Transaction) -> bytes | Iterator[bytes] | None:
             transaction_id = name[2:] if name[:2] in _NAMES.values() else name
             subject = await transactions.get(tx, TENANT, transaction_id)
             if subject.kind == "claim":
                 subject = await self._about(tx, subject, _REPORTS[kind]) or subject
-            if subject.kind != _REPORTS[kind] or subject.answer_id is None:
-                return None
-            return await payloads.load(tx, self.runtime.vault, TENANT, subject.answer_id)
+            return await self._told(tx, subject) if subject.kind == _REPORTS[kind] else None
 
-        return await self.runtime.database.read(body)
+        return self._given(await self.runtime.database.read(body))
 
     async def _about(
         self, tx: Transaction, claim: transactions.Transaction, kind: str

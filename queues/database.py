@@ -37,6 +37,7 @@ __all__ = [
     "SQLite",
     "Transaction",
     "Unique",
+    "Unreachable",
     "Value",
     "Waiting",
     "driven",
@@ -61,6 +62,10 @@ class DatabaseError(Exception):
 
 class DatabaseFull(DatabaseError):
     """No space, read-only, or an I/O error: new work must be refused."""
+
+
+class Unreachable(DatabaseError):
+    """The database cannot be reached now, or takes nobody: it starts, stops, or is full. Later it may be well."""
 
 
 class OutcomeUnknown(DatabaseError):

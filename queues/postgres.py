@@ -35,6 +35,7 @@ from queues.database import (
     Row,
     Transaction,
     Unique,
+    Unreachable,
     Value,
     Waiting,
     migrated,
@@ -88,6 +89,8 @@ _READ_ONLY = "25006"
 _AGAIN = frozenset(
     {"40001", "40P01", "53300", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "55P03", _READ_ONLY}
 )
+# Of these, what says that the server takes nobody now.
+_NOBODY_NOW = frozenset({"53300", "57P01", "57P02", "57P03"})
 _FULL = frozenset({"53100", "53200", "58030", _READ_ONLY})
 # Class 01: a COMMIT that stands, but not as it was asked for.
 _WARNING = "01"
@@ -118,8 +121,8 @@ def _translated(error: BaseException) -> DatabaseError:
         return Unique("a unique key is taken already")
     if code in _FULL:
         return DatabaseFull(f"the database cannot write: {type(error).__name__}")
-    if isinstance(error, _LOST):
-        return DatabaseError(f"the database cannot be reached: {type(error).__name__}")
+    if isinstance(error, _LOST) or code in _NOBODY_NOW:
+        return Unreachable(f"the database cannot be reached: {type(error).__name__}")
     return DatabaseError(f"{type(error).__name__}{f' ({code})' if code else ''}")
 
 

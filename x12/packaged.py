@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable
 from importlib.util import cache_from_source
 from typing import Any, TypeVar
+from zlib import crc32
 
 __all__ = ["kept", "names", "text"]
 
@@ -43,18 +44,16 @@ def text(package: str, name: str) -> str:
 def kept(package: str, name: str, of: Iterable[tuple[str, str]], make: Callable[[], T]) -> T:
     """What `make` makes out of files, each a package and a name: an earlier process kept it, under `name`, beside the package's bytecode.
 
-    It is like bytecode in all: made anew once the time or size of a file has changed, heeding PYTHONDONTWRITEBYTECODE and
-    PYTHONPYCACHEPREFIX, kept nowhere where nothing can be written, and trusted as code is. It must be picklable.
+    It is like bytecode: heeding PYTHONDONTWRITEBYTECODE and PYTHONPYCACHEPREFIX, kept nowhere where nothing can be written, and trusted
+    as code is. But it is made anew once a file says something else, whatever its time: packages have files of one time in all releases.
+    It must be picklable.
     """
     loader: Any = getattr(sys.modules[package].__spec__, "loader", None)
-    if not hasattr(loader, "path_stats"):
+    if not hasattr(loader, "set_data"):
         return make()
     place = f"{cache_from_source(f'{_folder(package)}{os.sep}{name}.py').removesuffix('.pyc')}.kept"
-    try:
-        stats = [loader.path_stats(f"{_folder(of_package)}{os.sep}{file}") for of_package, file in of]
-    except OSError:
-        return make()
-    mark = f"{[(s['mtime'], s['size']) for s in stats]}\n".encode()
+    texts: list[bytes] = [loader.get_data(f"{_folder(of_package)}{os.sep}{file}") for of_package, file in of]
+    mark = f"{[(len(text), crc32(text)) for text in texts]}\n".encode()
     try:
         content: bytes = loader.get_data(place)
         if content.startswith(mark):

@@ -27,8 +27,14 @@ def is_whole(body: bytes) -> bool:
 
 
 def _is_one(body: bytes) -> bool:
-    """Whether the body is plainly one whole interchange, as nearly all are: found without cutting it into segments."""
+    """Whether the body is plainly one whole interchange, as nearly all are: found without cutting or copying it."""
     element, terminator = body[3:4], body[105:106]
-    if not terminator or body.count(b"ISA" + element) != 1 or not (end := body.rstrip()).endswith(terminator):
+    if not body.startswith(b"ISA") or not terminator or body.count(b"ISA" + element) != 1:
         return False
-    return body.startswith(b"ISA") and end[:-1].rpartition(terminator)[2].lstrip().startswith(b"IEA" + element)
+    end = len(body)
+    while body[end - 1 : end].isspace():
+        end -= 1
+    if body[end - 1 : end] != terminator:
+        return False
+    last = body[body.rfind(terminator, 0, end - 1) + 1 : end - 1]
+    return last.lstrip().startswith(b"IEA" + element)

@@ -62,19 +62,21 @@ def not_found(what: str) -> Reply:
     return Reply(404, msgspec.json.encode(ErrorResponse(status="ERROR", errors=[item])))
 
 
-async def _report(call: Call, kind: Literal["277", "835"]) -> Reply:
+async def _report(call: Call, kind: Literal["277", "835"]) -> Reply | web.Response:
     try:
         found = await call.views.report(call.part("name"), kind)
     except Unknown:
         found = None
-    return not_found("report") if found is None else Reply(200, found)
+    if found is None:
+        return not_found("report")
+    return Reply(200, found) if isinstance(found, bytes) else web.Response(body=found, content_type="application/json")
 
 
-async def _report_277(call: Call) -> Reply:
+async def _report_277(call: Call) -> Reply | web.Response:
     return await _report(call, "277")
 
 
-async def _report_835(call: Call) -> Reply:
+async def _report_835(call: Call) -> Reply | web.Response:
     return await _report(call, "835")
 
 

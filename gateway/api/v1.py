@@ -57,7 +57,13 @@ async def _answer(call: Call) -> Reply | web.Response:
         found = await call.views.answer(call.part("transactionId"))
     except Unknown:
         return _no_transaction()
-    return _no_answer() if found is None else Reply(200, found, call.part("transactionId"))
+    if found is None:
+        return _no_answer()
+    if isinstance(found, bytes):
+        return Reply(200, found, call.part("transactionId"))
+    return web.Response(
+        body=found, content_type="application/json", headers={"X-Transaction-Id": call.part("transactionId")}
+    )
 
 
 # --- benefits: what a kept 271 comes to -----------------------------------------------------------------------------------

@@ -111,7 +111,7 @@ _RULES: tuple[tuple[str, str], ...] = (
         "a file from a payer that is not read yet has work that reads it",
         (
             "SELECT f.inbound_id FROM inbound_files f WHERE f.state = 'stored' AND NOT EXISTS (SELECT 1 FROM work w"
-            " WHERE w.tenant_id = f.tenant_id AND w.kind = 'apply' AND w.subject = f.inbound_id)"
+            " WHERE w.tenant_id = f.tenant_id AND w.kind IN ('apply', 'post') AND w.subject = f.inbound_id)"
         ),
     ),
     (

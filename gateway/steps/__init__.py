@@ -22,6 +22,7 @@ STEPS: Mapping[str, Step] = {
     "follow_up": follow_up.run,
     "mail": mail.run,
     "notify": notify.run,
+    "post": apply.post,
     "send": send.run,
     "watch": watch.run,
 }

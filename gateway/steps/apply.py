@@ -1,11 +1,14 @@
 """Reads a stored file from a payer and lets what it says happen to the transactions it names, all in one commit.
 
+A large file of remittances is looked over first, and then posted some claims at a time (`post`): each commit keeps how far it is, so
+that whoever goes on after a crash begins where the last one ended, others write in between, and memory does not grow with the file.
 What matches nothing makes the file `unmatched`, what contradicts itself `quarantined`: visible, never guessed at.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -15,9 +18,11 @@ import msgspec
 from gateway import remittance
 from gateway.batch_answers import take_answer
 from gateway.inquiries import Kind, answer_of, meta_of
-from gateway.ledger import claim_list, evidence, inbound, interchanges, payloads, search, transactions
+from gateway.ledger import claim_list, evidence, inbound, interchanges, payloads, postings, search, transactions
 from gateway.ledger.inbound import InboundFile
 from gateway.ledger.interchanges import Interchange
+from gateway.ledger.payloads import Pieces
+from gateway.ledger.postings import Posting, Standing
 from gateway.lifecycle import (
     Acknowledged,
     ClaimAcknowledged,
@@ -52,9 +57,11 @@ from x12.documents.claim_status import ClaimState, claim_statuses
 from x12.documents.standing import StatusCode
 from x12.envelope import Interchange as Received
 from x12.envelope import TransactionSet, read
+from x12.finding import Finding
+from x12.remittance_parts import RemittancePart, RemittanceWhole, parts, surveyed
 from x12.walk import Instance
 
-__all__ = ["run"]
+__all__ = ["post", "run"]
 
 _LOG = log.get("gateway.apply")
 _CLEARINGHOUSE = "AY"
@@ -62,6 +69,10 @@ _CLEARINGHOUSE = "AY"
 _DUPLICATE_CLAIM = "54"
 # Where a claim stands as long as nobody has said that the payer has it.
 _UNPROVEN = ("built", "in_doubt", "held")
+# Remittances of more bytes are posted some claims at a time: a commit of all would hold up whoever writes meanwhile.
+WHOLE_BYTES = 100_000
+_PART_CLAIMS = 50
+_CUT_OFF = "a transaction set that was cut off before its SE"
 
 
 @dataclass
@@ -78,6 +89,11 @@ class _Applying:
     # Claims of the interchanges of ours that the file acknowledges: what else it says is said of them.
     about: set[str] = field(default_factory=set[str])
 
+    @property
+    def state(self) -> str:
+        """What the file comes to."""
+        return "quarantined" if self.faults else "unmatched" if self.unmatched else "applied"
+
     @cached_property
     def peer(self) -> Peer:
         """Where the file came from."""
@@ -86,29 +102,78 @@ class _Applying:
 
 async def run(runtime: Runtime, item: Work) -> None:
     """Apply the file that the work names."""
-    loaded = await runtime.database.read(lambda tx: _load(tx, runtime, item))
+    loaded = await _loaded(runtime, item)
     if loaded is None:
-        await runtime.database.write(lambda tx: work.finish(tx, item))
         return
-    file, payload = loaded
-    if file.route_id not in runtime.directory.routes:
-        reason = "the route of this file is not configured"
-        await runtime.database.write(lambda tx: work.postpone(tx, item, later(runtime, item, 60), reason))
-        return
+    file, content = loaded
     with tracing.span("apply", file.traceparent, inbound_id=file.inbound_id, route_id=file.route_id):
-        received = await runtime.world.offload(lambda: read(payload, levels=(1, 2, 3)))
-        done = await runtime.database.write(lambda tx: _apply(tx, runtime, item, file, payload, received))
-        state = "quarantined" if done.faults else "unmatched" if done.unmatched else "applied"
-        runtime.metrics.inbound(file.route_id, state).inc()
-        _LOG.info("file applied", inbound_id=file.inbound_id, route_id=file.route_id, state=state, count=done.matched)
+        if file.bytes > WHOLE_BYTES and (found := await runtime.world.offload(lambda: surveyed(content))) is not None:
+            ended = await runtime.database.write(lambda tx: _begin(tx, runtime, item, file, found))
+        else:
+            payload = content if isinstance(content, bytes) else await _whole(runtime, file)
+            received = await runtime.world.offload(lambda: read(payload, levels=(1, 2, 3)))
+            ended = await runtime.database.write(lambda tx: _apply(tx, runtime, item, file, payload, received))
+        if ended is not None:
+            _tell(runtime, file, ended)
     runtime.wake.set()
 
 
-async def _load(tx: Transaction, runtime: Runtime, item: Work) -> tuple[InboundFile, bytes] | None:
+async def post(runtime: Runtime, item: Work) -> None:
+    """Post the claims of the file of remittances that the work names, from where it was left."""
+    loaded = await _loaded(runtime, item)
+    if loaded is None:
+        return
+    file, content = loaded
+    posting = await runtime.database.read(lambda tx: postings.get(tx, item.tenant_id, file.inbound_id))
+    if posting is None:
+        raise LookupError("nobody has begun to post this file")
+    coming = _paid_parts(content, posting.done())
+    with tracing.span("post", file.traceparent, inbound_id=file.inbound_id, route_id=file.route_id):
+        while (some := await runtime.world.offload(lambda: next(coming, None))) is not None:
+            if runtime.leaving.is_set():
+                await runtime.database.write(lambda tx: work.postpone(tx, item, item.run_at, "this node is leaving"))
+                return
+            ended = await runtime.database.write(lambda tx, some=some: _post(tx, runtime, item, file, *some))
+            if ended is not None:
+                _tell(runtime, file, ended)
+    runtime.wake.set()
+
+
+def _paid_parts(
+    content: bytes | Pieces, done: dict[int, int]
+) -> Iterator[tuple[RemittancePart, Sequence[remittance.PaidClaim]]]:
+    """Claims that are to be posted, some at a time: what reads them runs beside the loop."""
+    for part in parts(content, _PART_CLAIMS, done):
+        yield part, list(remittance.paid_claims(part.root))
+
+
+async def _loaded(runtime: Runtime, item: Work) -> tuple[InboundFile, bytes | Pieces] | None:
+    """The file that work names; None, and the work is finished or put off, where there is nothing to do now."""
+    loaded = await runtime.database.read(lambda tx: _load(tx, runtime, item))
+    if loaded is None:
+        await runtime.database.write(lambda tx: work.finish(tx, item))
+        return None
+    if loaded[0].route_id not in runtime.directory.routes:
+        reason = "the route of this file is not configured"
+        await runtime.database.write(lambda tx: work.postpone(tx, item, later(runtime, item, 60), reason))
+        return None
+    return loaded
+
+
+async def _load(tx: Transaction, runtime: Runtime, item: Work) -> tuple[InboundFile, bytes | Pieces] | None:
     file = await inbound.get(tx, item.tenant_id, item.subject)
     if file is None or file.state != "stored":
         return None
-    return file, await payloads.load(tx, runtime.vault, item.tenant_id, file.payload_id)
+    return file, await payloads.pieces(tx, runtime.database, runtime.vault, item.tenant_id, file.payload_id)
+
+
+async def _whole(runtime: Runtime, file: InboundFile) -> bytes:
+    return await runtime.database.read(lambda tx: payloads.load(tx, runtime.vault, file.tenant_id, file.payload_id))
+
+
+def _tell(runtime: Runtime, file: InboundFile, done: _Applying) -> None:
+    runtime.metrics.inbound(file.route_id, done.state).inc()
+    _LOG.info("file applied", inbound_id=file.inbound_id, route_id=file.route_id, state=done.state, count=done.matched)
 
 
 async def _apply(
@@ -123,17 +188,21 @@ async def _apply(
             await _ta1(tx, done, read_ta1(elements))
         for one in interchange.sets:
             await _set(tx, done, interchange, one)
-    state = "quarantined" if done.faults else "unmatched" if done.unmatched else "applied"
-    reason = ", ".join(dict.fromkeys(done.faults)) or (f"{done.unmatched} without a match" if done.unmatched else "")
-    await inbound.set_state(tx, file, state, reason)
+    await _settled(tx, done)
     return done
+
+
+async def _settled(tx: Transaction, done: _Applying) -> None:
+    """What the file came to."""
+    unmatched = f"{done.unmatched} without a match" if done.unmatched else ""
+    await inbound.set_state(tx, done.file, done.state, ", ".join(dict.fromkeys(done.faults)) or unmatched)
 
 
 async def _set(tx: Transaction, done: _Applying, interchange: Received, received: TransactionSet) -> None:
     """Apply one transaction set; one that is not understood stops none of the others."""
     convention = received.guide.id if received.guide is not None else ""
     if not received.segments[-1].startswith(f"SE{received.delimiters.element}"):
-        done.faults.append("a transaction set that was cut off before its SE")
+        done.faults.append(_CUT_OFF)
         return
     match received.set_id, convention:
         case ("999", str(guide)) if guide:
@@ -401,29 +470,107 @@ async def _271(tx: Transaction, done: _Applying, received: TransactionSet) -> No
 
 async def _835(tx: Transaction, done: _Applying, received: TransactionSet) -> None:
     root = received.tree()
-    key = remittance.payment_key(root)
-    advice = await _advice(tx, done, "remittance", received, "835", key)
-    if advice is None:
-        return
-    faults = [f.code for f in received.findings if f.level == 3 and f.severity == "error"]
-    if faults:
-        done.faults.append("the remittance does not balance")
-        await _happen(tx, done, advice, Quarantined(list(dict.fromkeys(faults))))
+    advice = await _advice(tx, done, "remittance", received, "835", remittance.payment_key(root))
+    if advice is None or not await _balances(tx, done, advice, received.findings):
         return
     matched = unmatched = 0
     for paid in remittance.paid_claims(root):
-        subject = await _meant(tx, done, Named("", paid.payer_control_number, paid.patient_control_number), "rejected")
-        if subject is None:
+        if await _pay(tx, done, advice.transaction_id, root, paid):
+            matched += 1
+        else:
             unmatched += 1
-            continue
-        matched += 1
-        number = paid.payer_control_number
-        found_by: dict[search.Scope, str | None] = {"payer_control_number": number}
-        await search.add(tx, done.runtime.vault, subject.tenant_id, subject.transaction_id, found_by)
-        subject = await _proven(tx, done, subject, "835")
-        await _happen(tx, done, subject, Remitted(paid.status, remittance.outcome_of(paid), advice.transaction_id))
-        await claim_list.keep_payment(tx, done.runtime.vault, subject, remittance.payment_of(root, paid))
     await _posted(tx, done, advice, matched, unmatched)
+
+
+async def _balances(
+    tx: Transaction, done: _Applying, advice: transactions.Transaction, findings: Sequence[Finding], dropped: int = 0
+) -> bool:
+    errors = [f for f in findings if f.severity == "error"]
+    faults = [f for f in errors if f.level == 3]
+    if not faults and not dropped:
+        return True
+    # What was not looked at may have been about the sums.
+    done.faults.append(
+        "the remittance does not balance" if faults else "more is wrong with the remittance than is looked at"
+    )
+    await _happen(tx, done, advice, Quarantined(list(dict.fromkeys(f.code for f in faults or errors))))
+    return False
+
+
+async def _pay(tx: Transaction, done: _Applying, advice_id: str, root: Instance, paid: remittance.PaidClaim) -> bool:
+    """Post what a remittance says of one claim; whether it is one of ours."""
+    number = paid.payer_control_number
+    subject = await _meant(tx, done, Named("", number, paid.patient_control_number), "rejected")
+    if subject is None:
+        return False
+    found_by: dict[search.Scope, str | None] = {"payer_control_number": number}
+    await search.add(tx, done.runtime.vault, subject.tenant_id, subject.transaction_id, found_by)
+    subject = await _proven(tx, done, subject, "835")
+    await _happen(tx, done, subject, Remitted(paid.status, remittance.outcome_of(paid), advice_id))
+    await claim_list.keep_payment(tx, done.runtime.vault, subject, remittance.payment_of(root, paid))
+    return True
+
+
+async def _begin(
+    tx: Transaction, runtime: Runtime, item: Work, file: InboundFile, found: Sequence[RemittanceWhole]
+) -> _Applying | None:
+    """Take up a large file of remittances: each is judged as a whole before any of its claims is posted. What it came to, where that is all."""
+    await work.finish(tx, item)
+    done = _Applying(runtime, file, runtime.directory.routes[file.route_id], b"")
+    posting = Posting([], done.faults)
+    for one in found:
+        standing = Standing(None, one.claims, ended=True)
+        posting.remittances.append(standing)
+        if not one.ended:
+            done.faults.append(_CUT_OFF)
+            continue
+        key = remittance.payment_key(one.head)
+        advice = await _advised(tx, done, "remittance", "835", key, one.content, None)
+        if advice is not None and await _balances(tx, done, advice, one.findings, one.dropped):
+            standing.advice_id, standing.claims, standing.ended = advice.transaction_id, 0, False
+    if posting.ended:
+        await _settled(tx, done)
+        return done
+    await postings.begin(tx, file.tenant_id, file.inbound_id, posting)
+    now = runtime.world.micros()
+    await work.enqueue(tx, file.tenant_id, runtime.world.new_id(), "post", file.inbound_id, now)
+    return None
+
+
+async def _post(
+    tx: Transaction,
+    runtime: Runtime,
+    item: Work,
+    file: InboundFile,
+    part: RemittancePart,
+    claims: Sequence[remittance.PaidClaim],
+) -> _Applying | None:
+    """Post some claims, and keep how far it is; what the file came to, where these were the last."""
+    await work.guard(tx, item)
+    posting = await postings.get(tx, file.tenant_id, file.inbound_id)
+    assert posting is not None
+    standing = posting.remittances[part.number]
+    if standing.ended or standing.advice_id is None:
+        return None
+    done = _Applying(runtime, file, runtime.directory.routes[file.route_id], b"", faults=posting.faults)
+    for paid in claims:
+        if await _pay(tx, done, standing.advice_id, part.root, paid):
+            standing.matched += 1
+        else:
+            standing.unmatched += 1
+    standing.claims = part.first + part.claims
+    if part.last:
+        standing.ended = True
+        advice = await transactions.get(tx, file.tenant_id, standing.advice_id)
+        await _happen(tx, done, advice, Posted(standing.matched, standing.unmatched))
+    await postings.keep(tx, file.tenant_id, file.inbound_id, posting)
+    if not posting.ended:
+        return None
+    done.matched = sum(one.matched for one in posting.remittances)
+    done.unmatched = sum(one.unmatched for one in posting.remittances)
+    await _settled(tx, done)
+    await work.finish(tx, item)
+    return done
 
 
 def _digest(received: TransactionSet) -> str:
@@ -434,23 +581,40 @@ def _digest(received: TransactionSet) -> str:
 async def _advice(
     tx: Transaction, done: _Applying, kind: str, received: TransactionSet, effect: str, subject: str
 ) -> transactions.Transaction | None:
+    """A transaction of its own for a report or remittance (`_advised`), with what it says in JSON."""
+    report = report_277 if kind == "claim_report" else report_835
+
+    def told(made_id: str) -> bytes:
+        return msgspec.json.encode(report(received, made_id, done.route))
+
+    return await _advised(tx, done, kind, effect, subject, _digest(received), told)
+
+
+async def _advised(
+    tx: Transaction,
+    done: _Applying,
+    kind: str,
+    effect: str,
+    subject: str,
+    content: str,
+    told: Callable[[str], bytes] | None,
+) -> transactions.Transaction | None:
     """A transaction of its own for a report or remittance, the first time it is seen; None for a repetition.
 
-    The same payment with another content is quarantined: it must not be posted over the first.
+    The same payment with another content is quarantined: it must not be posted over the first. Without `told` what it says in
+    JSON is not kept: it is read out of the file when somebody asks.
     """
     runtime, file = done.runtime, done.file
     now = runtime.world.micros()
     key = runtime.vault.index(file.tenant_id, effect, subject)
-    content = _digest(received)
     before = await inbound.claim_effect(tx, file.tenant_id, effect, key, content, file.inbound_id, now)
     if before is not None:
         if before != content:
             done.faults.append(f"another {effect} with the same key and other content came before")
         return None
     made_id = runtime.world.new_id()
-    report = report_277 if kind == "claim_report" else report_835
-    body = msgspec.json.encode(report(received, made_id, done.route))
-    await payloads.store(tx, runtime.vault, file.tenant_id, made_id, "answer", body, now)
+    if told is not None:
+        await payloads.store(tx, runtime.vault, file.tenant_id, made_id, "answer", told(made_id), now)
     made = transactions.Transaction(
         file.tenant_id,
         made_id,
@@ -462,7 +626,7 @@ async def _advice(
         now,
         now,
         request_id=file.payload_id,
-        answer_id=made_id,
+        answer_id=made_id if told is not None else None,
         traceparent=file.traceparent,
     )
     await transactions.insert(tx, made)

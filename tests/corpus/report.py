@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from tests.corpus.listed import DOCUMENT, Entry, entries, findings, placed, received
+from tests.corpus.rewritten import CLAIM_KINDS, NORMALISATIONS, rewritten
 from x12.envelope import Interchange
 from x12.finding import Finding
 
@@ -225,6 +226,19 @@ def _pyx12_whys(verdict: Verdict) -> Iterator[str]:
         yield next(found, f"{UNEXPLAINED}: {error.seg or error.level} {error.code} {known}")
 
 
+def _rules() -> Iterator[list[object]]:
+    """A row for each rule by which claims may come back otherwise, with how many sets it changes."""
+    for rule in NORMALISATIONS:
+        yield [rule.name, rule.why, sum(rule.name in one.used for one in rewritten())]
+
+
+def _there_and_back() -> Iterator[list[object]]:
+    for kind in CLAIM_KINDS:
+        done = [one for one in rewritten() if one.kind.name == kind]
+        same = sum(one.expected == one.written for one in done)
+        yield [kind, len({one.entry.file for one in done}), len(done), sum(one.claims for one in done), same]
+
+
 def _unjudged() -> Iterator[list[object]]:
     versions: dict[str, list[str]] = {}
     for verdict in verdicts():
@@ -277,6 +291,13 @@ _PYX12 = """\
 Errors of pyx12 are from the manifest; each row is a reason, with the files that it decides.
 
 """
+_REWRITTEN = """\
+
+## Claims that are written again
+Every transaction set of claims in which syntax, guide and sums are right, whatever its source says of it, is read into JSON, and
+out of the JSON an interchange is written. The segments are the same and in the same order after these rules, and these only:
+
+"""
 _UNJUDGED = """\
 
 ## Files of guides that are not here
@@ -307,6 +328,10 @@ def render() -> str:
             _table(("file", "what is wrong", "found"), list(_wrong())),
             _PYX12,
             _table(("reason", "files"), list(_against_pyx12())),
+            _REWRITTEN,
+            _table(("rule", "reason", "sets that it changes"), list(_rules())),
+            "\n",
+            _table(("claims", "files", "sets", "claims in them", "sets that are the same"), list(_there_and_back())),
             _UNJUDGED,
             _table(("transaction, GS08", "files"), list(_unjudged())),
         )

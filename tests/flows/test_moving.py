@@ -25,7 +25,7 @@ from gateway.runtime import DATABASE_FILE, open_runtime
 from queues.moving import Moved
 from queues.postgres import PostgreSQL
 from tests.engines import Server
-from tests.flows.service import Client, claim_body, in_process, until
+from tests.flows.service import Client, claim_body, in_process, until, until_true
 
 pytestmark = pytest.mark.embedded
 KILLS = 6
@@ -180,6 +180,16 @@ async def test_wherever_a_move_is_cut_off_one_of_the_two_is_served_from_at_most(
         await open_runtime(Config(), tmp_path)
 
 
+def copying(postgresql: Server) -> bool:
+    """Whether a move is bringing rows now, and has not committed them."""
+    amid = "query LIKE 'INSERT INTO %' AND backend_xid IS NOT NULL AND pid <> pg_backend_pid()"
+    return postgresql.sql(f"SELECT count(*) FROM pg_stat_activity WHERE {amid}") != "0"
+
+
+async def copying_or_done(postgresql: Server, process: asyncio.subprocess.Process) -> bool:
+    return process.returncode is not None or await asyncio.to_thread(copying, postgresql)
+
+
 @pytest.mark.campaign
 async def test_a_move_that_is_killed_at_any_time_leaves_all_or_nothing(postgresql: Server, tmp_path: Path) -> None:
     await lived_in(tmp_path)
@@ -195,16 +205,26 @@ async def test_a_move_that_is_killed_at_any_time_leaves_all_or_nothing(postgresq
     (tmp_path / "claimwire.toml").write_text(f'data = "."\n\n[database]\nurl = "{config.database.url}"\n')
     command = [sys.executable, "-m", "gateway", "migrate", "--from", "sqlite", "--config", str(tmp_path / "claimwire.toml"), "--json"]  # fmt: skip
     random = Random(7)
-    for _ in range(KILLS):
+    in_the_copy = 0
+    for number in range(KILLS):
         process = await asyncio.create_subprocess_exec(
             *command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=dict(os.environ)
         )
-        await asyncio.sleep(0.6 + random.random() * 3)
+        if number % 2:
+            await asyncio.sleep(0.6 + random.random() * 3)
+        else:
+            await until_true(lambda process=process: copying_or_done(postgresql, process))
+            await asyncio.sleep(random.random() * 0.2)
+        amid = copying(postgresql)
         if process.returncode is None:
             process.send_signal(signal.SIGKILL)
         await process.wait()
         counts = {name: count for name, count in (await tables_of(config)).items() if name != "migration"}
         assert not any(counts.values()) or 60_000 < counts["search_keys"]
+        # Rows were under way, and none of them stayed.
+        in_the_copy += amid and not any(counts.values())
+    assert 1 <= in_the_copy
+    print(f"{in_the_copy} of {KILLS} kills fell into the copy")
     done = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     said, _ = await done.communicate()
     if done.returncode == 0:

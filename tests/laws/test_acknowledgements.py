@@ -13,6 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import synthetic
+from tests.laws.cases import cases
+from tests.laws.filled import Filler
+from tests.laws.review_values import returned, unworded
 from x12 import codes, guides
 from x12.acknowledge import FINDINGS_MAX, acknowledgement, addressed, answer_999, answer_ta1
 from x12.documents.acknowledgements import GroupAcknowledgement, read_999, read_ta1
@@ -549,6 +552,28 @@ def test_errors_carry_place_codes_and_contexts() -> None:
     fault = (error.elements or [])[0]
     assert (5, 3, None, "1325", "7") == (fault.element, fault.component, fault.repeat, fault.data, fault.code)
     assert "SECRET" not in repr(said)
+
+
+def said_by_chance(seed: int, richness: float) -> GroupAcknowledgement:
+    """A 999 of any content: a trigger has no value, and no segment has a hundred elements."""
+    said = Filler(guides.load("005010X231A1", "999"), seed, richness).document(GroupAcknowledgement, "999")
+    for error in (e for s in said.sets or () for e in s.errors or ()):
+        contexts = [*(error.contexts or ()), *(c for e in error.elements or () for c in e.contexts or ())]
+        for context in contexts:
+            context.value = None if context.name == "SITUATIONAL TRIGGER" else context.value
+        for place in (*contexts, *(error.elements or ())):
+            place.element = place.element and min(place.element, 99)
+            place.component = place.component and min(place.component, 99)
+    return said
+
+
+@settings(max_examples=cases(150), deadline=None)
+@given(st.integers(0, 1 << 32), st.floats(0, 1))
+def test_a_999_that_is_written_is_read_back(seed: int, richness: float) -> None:
+    said = said_by_chance(seed, richness)
+    back = read_999(returned(said).tree())
+    assert said == unworded(back)
+    assert back == read_999(returned(back).tree())
 
 
 def test_a_duplicate_number_in_a_ta1_is_a_proof_of_receipt() -> None:

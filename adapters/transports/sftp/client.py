@@ -13,6 +13,7 @@ import stat
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from fnmatch import fnmatchcase
+from io import BytesIO
 from typing import Annotated, Literal, NamedTuple, cast
 
 import asyncssh
@@ -447,14 +448,14 @@ async def _fetched(sftp: SFTPClient, path: bytes, listed: SFTPAttrs, context: Co
 
 async def _read(file: asyncssh.SFTPClientFile, bytes_max: int) -> bytes:
     """What a file has from its beginning, whatever its size is said to be."""
-    parts: list[bytes] = []
-    size = 0
+    # Not parts that are joined: a large file would be there twice.
+    whole, size = BytesIO(), 0
     while block := cast(bytes, await file.read(_BLOCK, size)):
-        parts.append(block)
+        whole.write(block)
         size += len(block)
         if size > bytes_max:
             raise AnswerTooLarge(bytes_max)
-    return b"".join(parts)
+    return whole.getvalue()
 
 
 async def _moved(sftp: SFTPClient, path: bytes, to: bytes) -> None:
