@@ -218,7 +218,7 @@ def _outcomes(operation: Operation) -> dict[int, Outcome]:
         statuses |= {401, 403, 429}
     if operation.takes is not None:
         statuses |= {400, *_WITH_BODY}
-    if operation.writes:
+    if operation.writes or operation.query:
         statuses.add(400)
     shape = operation.refusals
     around = {s: Outcome(_AROUND[s], shape.type, shape.content, _refusal(shape, s)) for s in statuses}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import msgspec
@@ -44,6 +45,8 @@ _STATUSES = ("ENABLED", "DISABLED")
 _DELIVERED = ("PENDING", "DELIVERED", "FAILED")
 _MICROSECOND = timedelta(microseconds=1)
 _EVER = (1 << 63) - 1
+# All but tabs and line breaks.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 # --- destinations ---------------------------------------------------------------------------------------------------
@@ -76,6 +79,10 @@ def _faults(asked: NewDestination | UpdatedDestination, runtime: Runtime) -> lis
         found.append(wrong("name", f"must have 1 to {_NAME_MAX} characters"))
     if asked.description is not None and len(asked.description) > _DESCRIPTION_MAX:
         found.append(wrong("description", f"must have at most {_DESCRIPTION_MAX} characters"))
+    for path, text in (("name", asked.name), ("description", asked.description)):
+        # They are stored as texts, and PostgreSQL takes no NUL in one.
+        if text is not None and _CONTROL.search(text):
+            found.append(wrong(path, "must have no control characters"))
     if asked.event_types is not None:
         found += _type_faults(asked.event_types)
     if asked.destination_url is not None:

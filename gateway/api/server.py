@@ -203,7 +203,7 @@ class _Api:
             if any("\0" in value for value in request.match_info.values()):
                 # No id has one, and PostgreSQL takes none in a text.
                 return refuse(404, "There is no such object.", "No id has a NUL in it.")
-            if any("\0" in value for value in request.query.values()):
+            if any("\0" in value for name in operation.query for value in request.query.getall(name, [])):
                 return refuse(400, "A query parameter has a NUL in it.", "Leave it out.")
             meter, now = self.meters.of(caller.key_id), self.runtime.world.monotonic()
             excess = meter.enter(now)

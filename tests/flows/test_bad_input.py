@@ -545,6 +545,9 @@ async def test_ids_that_are_none_and_cursors_that_are_none_are_told_so(tmp_path:
             answer = await client.get(f"/2023-08-01/polling/transactions?{query}")
             assert (400, query) == (answer.status, query)
             errors_of(answer)
+        # A parameter that is none is ignored, whatever is in it.
+        for query, status in (("payerId=%00", 400), ("x=%00", 200)):
+            assert (status, query) == ((await client.get(f"/v1/eligibility-retry-rules?{query}")).status, query)
         for body in (
             b"{}[",
             b'{"days":"x"}',

@@ -87,6 +87,10 @@ def test_every_status_around_an_operation_is_documented_with_its_headers() -> No
         wanted = {"500", "503", *(("401", "403", "429") if keyed else ())}
         if "requestBody" in operation.about:
             wanted |= {"400", "408", "413", "415"}
+        if any(p["in"] == "query" for p in operation.about["parameters"]):
+            wanted.add("400")
+        if "{" in operation.path:
+            wanted.add("404")
         assert set() == wanted - set(responses), operation.id
         for status, response in responses.items():
             headers = set(response["headers"])
