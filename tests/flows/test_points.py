@@ -1,0 +1,49 @@
+"""The gateway dies at each commit, read, call, write to a payer, sleep, thread and await, over every road and on both databases.
+
+By itself this takes a life for each road and engine, with deaths by a seed in two of its phases. `CLAIMWIRE_CAMPAIGN=N` dies at N points of each road and engine that a life
+passes, or at all of them where there are fewer, five in a life (`make simulate`); `CLAIMWIRE_SEED` says which.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.engines import Server
+from tests.flows.mortal import Point
+from tests.flows.points import PHASES, ROADS, Ground, Road, campaign, life
+
+CAMPAIGN = int(os.environ.get("CLAIMWIRE_CAMPAIGN", "0"))
+SEED = int(os.environ.get("CLAIMWIRE_SEED", "276_835"))
+# Each phase passes at least so many points.
+DEEPEST = 60
+
+
+def told(line: str) -> None:
+    print(line, flush=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Ground:
+    server: Server | None = request.getfixturevalue("postgresql") if request.param == "postgresql" else None
+    made = Ground(tmp_path, server)
+    await made.lay()
+    return made
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("road", ROADS)
+async def test_f01_f02_f03_the_gateway_may_die_at_any_point(ground: Ground, road: Road, tmp_path: Path) -> None:
+    random = Random(f"{SEED} {road} {ground.engine}")
+    if not CAMPAIGN:
+        points = frozenset(Point(phase, "", "", random.randint(1, DEEPEST)) for phase in random.sample(PHASES[1:], 2))
+        lived = await life(ground, road, tmp_path / "life", points)
+        assert {one.phase for one in points} == set(lived.died)
+        return
+    tally = await campaign(ground, road, tmp_path, random, CAMPAIGN, told)
+    told(f"{road} {ground.engine}: {tally.points} points, {len(tally.died)} died at, in {tally.lives} lives; a person decided {tally.decided} times")
+    assert [] == tally.broken
+    assert len(tally.died) >= 0.98 * min(tally.points, CAMPAIGN)
