@@ -37,7 +37,7 @@ from queues import postgres
 from queues.database import Body, Database, SQLite, Waiting
 from queues.postgres import PostgreSQL
 
-__all__ = ["Point", "Seen", "Spec", "live"]
+__all__ = ["AWAITS", "Point", "Seen", "Spec", "live"]
 
 T = TypeVar("T")
 # What an adapter is doing for us.
@@ -45,7 +45,7 @@ _CALL: ContextVar[str] = ContextVar("call", default="")
 _PLACE: ContextVar[str] = ContextVar("place", default="")
 _IDLE_AT_MOST = timedelta(seconds=10)
 _NOWHERE = "the caller"
-_AWAITS = ("going on at", "waiting at")
+AWAITS = ("going on at", "waiting at")
 
 
 class Point(NamedTuple):
@@ -88,7 +88,7 @@ class _Fate:
         self.seen: Counter[tuple[str, str, str]] = Counter()
         self._dies_at = spec.dies_at
         # Whether awaits are points: looking for where each task waits takes time.
-        self.awaits = not spec.dies_at or any(one.when in ("", *_AWAITS) for one in spec.dies_at)
+        self.awaits = not spec.dies_at or any(one.when in ("", *AWAITS) for one in spec.dies_at)
 
     def passes(self, when: str, where: str) -> None:
         """A point. It may be the last."""
@@ -203,7 +203,9 @@ async def _opened(config: Config, data: Path, *, exclusive: bool) -> Database:
     if config.database is None:
         return _SQLite(data / DATABASE_FILE, exclusive=exclusive)
     made = await _PostgreSQL.open(config.database.url, config.database.readers)
-    committed = vars(postgres)["_committed"]
+    assert isinstance(made, _PostgreSQL)
+    module: Any = postgres
+    committed = module._committed
 
     async def counted(*told: Any) -> bool:
         places = made.places
@@ -212,7 +214,7 @@ async def _opened(config: Config, data: Path, *, exclusive: bool) -> Database:
         made.about("after the commit of", places)
         return clear
 
-    vars(postgres)["_committed"] = counted
+    module._committed = counted
     return made
 
 
@@ -255,8 +257,8 @@ class _Adapter:
 def _count_adapters(fate: _Fate) -> None:
     plain = Runtime.adapter
 
-    def adapter(runtime: Runtime, route: Route) -> Adapter:
-        return _Adapter(plain(runtime, route), fate)
+    def adapter(self: Runtime, route: Route) -> Adapter:
+        return _Adapter(plain(self, route), fate)
 
     Runtime.adapter = adapter
 
@@ -289,9 +291,9 @@ class _Steps(Coroutine[Any, Any, Any]):
             self._fate.passes(when, where)
 
     def send(self, value: Any, /) -> Any:
-        self._passes(_AWAITS[0])
+        self._passes(AWAITS[0])
         yielded = self._coroutine.send(value)
-        self._passes(_AWAITS[1])
+        self._passes(AWAITS[1])
         return yielded
 
     def throw(self, *raised: Any) -> Any:
@@ -322,11 +324,14 @@ def live(spec: Spec, told: Connection) -> None:
     async def counted(config: Config, data: Path, world: SystemWorld) -> Runtime:
         return await open_runtime(config, data, world, opened=_opened)
 
-    vars(serving).update(SystemWorld=lambda: world, open_runtime=counted)
+    module: Any = serving
+    module.SystemWorld, module.open_runtime = lambda: world, counted
     _count_adapters(fate)
     _count_bytes(fate)
 
-    def new_task(loop: asyncio.AbstractEventLoop, coroutine: Any, context: Variables | None = None) -> asyncio.Task[Any]:
+    def new_task(
+        loop: asyncio.AbstractEventLoop, coroutine: Any, context: Variables | None = None
+    ) -> asyncio.Task[Any]:
         return asyncio.Task(_Steps(coroutine, fate), loop=loop, context=context)
 
     with asyncio.Runner() as runner:
@@ -347,7 +352,13 @@ async def _lived(spec: Spec, told: Connection, fate: _Fate, world: SystemWorld) 
             told.send(by)
 
         def heard() -> None:
-            match told.recv():
+            try:
+                said = told.recv()
+            except EOFError:
+                # Whoever started it is gone.
+                os.kill(os.getpid(), signal.SIGKILL)
+                raise
+            match said:
                 case str(phase):
                     fate.phase = phase
                     told.send(phase)

@@ -13,6 +13,7 @@ import hashlib
 import itertools
 import shutil
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -38,7 +39,7 @@ from gateway.simulation.payers import Arrival, claims_in
 from gateway.world import SystemWorld
 from queues.database import Transaction
 from tests.engines import Server
-from tests.flows.mortal import Point, Seen, Spec, live
+from tests.flows.mortal import AWAITS, Point, Seen, Spec, live
 from tests.flows.service import NETWORK, Answer, Client, claim_body, eligibility_body, free_port, in_process
 
 __all__ = ["PHASES", "ROADS", "Ground", "Lived", "Road", "Tally", "campaign", "life", "points_in"]
@@ -50,13 +51,13 @@ SUBMISSION = f"{NETWORK}/professionalclaims/v3/submission"
 PAYER, HERE = "CWSBX", "PRACTICE"
 PATIENCE_SECONDS = 40.0
 # How long it is waited, in real time, before time is let pass.
-_STILL_SECONDS = 0.5
+_STILL_SECONDS = 0.3
 # Longer than the lease of whoever died, which ends by time where nodes share a database.
 _AFTER_A_DEATH = timedelta(minutes=3)
 _STANDING = frozenset(("collect", "follow_up", "watch", "certificates"))
 _NAMES = ("ABARA", "BRANDT", "ADA", "19800229", "MPAID", "MSILENT")
-# How often one place is died at in one phase, where more than once.
-_TIMES = {"with bytes gone of": 40, "before the commit of": 3, "after the commit of": 3}
+_IN_EACH_PHASE = ("before the commit of", "after the commit of", "before", "after")
+_WRITES_MAX = 40
 _LIVES_TOGETHER = 2
 _numbers = itertools.count()
 
@@ -275,9 +276,7 @@ class _Dead(Exception):
 class _Gateway:
     """The process, its starts, and what is told to it."""
 
-    def __init__(
-        self, config: Config, data: Path, log: Path, ports: frozenset[int], dies_at: frozenset[Point]
-    ) -> None:
+    def __init__(self, config: Config, data: Path, log: Path, ports: frozenset[int], dies_at: frozenset[Point]) -> None:
         self.config, self.data, self.log, self.ports, self.dies_at = config, data, log, ports, dies_at
         self.ahead = timedelta(0)
         self.phase = PHASES[0]
@@ -551,7 +550,12 @@ class _Life:
         _broken(await read(lambda tx: restless(tx, runtime.world.micros())))
         _broken(await read(_once))
         if isinstance(self.payer, Direct):
-            kept = {row[0] for row in await read(lambda tx: tx.fetch("SELECT sha256 FROM inbound_files WHERE tenant_id = $1", TENANT))}
+            kept = {
+                row[0]
+                for row in await read(
+                    lambda tx: tx.fetch("SELECT sha256 FROM inbound_files WHERE tenant_id = $1", TENANT)
+                )
+            }
             if set(self.payer.witness.let_go) - kept:
                 raise Broken("a file was settled at its payer that is not kept here")
 
@@ -644,13 +648,24 @@ class Tally:
 
 
 def points_in(seen: Seen) -> list[Point]:
-    """The points of what was seen: each place once in each phase, bytes after each write, commits of one place some times."""
+    """The points of what was seen: each commit and call in each phase, each other place in one, and there after each of the writes."""
     found: list[Point] = []
-    for (phase, when, where), times in seen.items():
-        if when:
-            most = _TIMES.get(when, 1)
-            found += [Point(phase, when, where, nth) for nth in range(1, min(times, most) + 1)]
-    return sorted(found)
+    phases: dict[tuple[str, str], list[str]] = {}
+    for (phase, when, where), _ in sorted(seen.items()):
+        if when in _IN_EACH_PHASE:
+            found.append(Point(phase, when, where))
+        elif when:
+            phases.setdefault((when, where), []).append(phase)
+    taken = Counter(one.phase for one in found)
+    for (when, where), places in phases.items():
+        # The phase that has the fewest points of those in which it is passed most often.
+        most = max(seen[phase, when, where] for phase in places)
+        phase = min((one for one in places if seen[one, when, where] == most), key=lambda one: taken[one])
+        times = min(most, _WRITES_MAX) if when == "with bytes gone of" else 1
+        found += [Point(phase, when, where, nth) for nth in range(1, times + 1)]
+        taken[phase] += times
+    # Awaits last: a process that is to die at none of them looks for none.
+    return sorted(found, key=lambda one: (one.when in AWAITS, one))
 
 
 def _together(points: list[Point]) -> list[frozenset[Point]]:
@@ -671,7 +686,7 @@ async def campaign(
         for point, times in (await life(ground, road, folder / f"counted-{n}")).seen.items():
             seen[point] = max(times, seen.get(point, 0))
     all_points = points_in(seen)
-    chosen = random.sample(all_points, min(most, len(all_points)))
+    chosen = all_points if most >= len(all_points) else random.sample(all_points, most)
     tally = Tally(len(all_points))
     told(f"{road} {ground.engine}: {len(all_points)} points")
     for _ in range(3):
@@ -704,5 +719,7 @@ async def _counted(
             return
         tally.died |= {one for one in points if one.phase in lived.died}
         tally.decided += lived.decided
-        told(f"{road} {ground.engine}: {len(tally.died)} of {tally.points}, {tally.lives} lives, {len(tally.broken)} broken")
+        told(
+            f"{road} {ground.engine}: {len(tally.died)} of {tally.points}, {tally.lives} lives, {len(tally.broken)} broken"
+        )
         await asyncio.to_thread(shutil.rmtree, mine)

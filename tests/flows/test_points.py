@@ -44,6 +44,8 @@ async def test_f01_f02_f03_the_gateway_may_die_at_any_point(ground: Ground, road
         assert {one.phase for one in points} == set(lived.died)
         return
     tally = await campaign(ground, road, tmp_path, random, CAMPAIGN, told)
-    told(f"{road} {ground.engine}: {tally.points} points, {len(tally.died)} died at, in {tally.lives} lives; a person decided {tally.decided} times")
+    told(
+        f"{road} {ground.engine}: {tally.points} points, {len(tally.died)} died at, in {tally.lives} lives; a person decided {tally.decided} times"
+    )
     assert [] == tally.broken
     assert len(tally.died) >= 0.98 * min(tally.points, CAMPAIGN)
