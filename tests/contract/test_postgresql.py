@@ -391,8 +391,9 @@ async def test_a_node_that_leaves_while_it_begins_to_listen_leaves_no_connection
     database.listen(lambda: None)
     await asyncio.sleep(seconds)
     await database.close()
+    name = url.partition("@/")[2].partition("?")[0]
     # Refused where somebody is connected.
-    await asyncio.to_thread(postgresql.sql, f"DROP DATABASE {url.partition('@/')[2].partition('?')[0]}")
+    assert "" == await asyncio.to_thread(postgresql.sql, f"DROP DATABASE {name}")
 
 
 async def test_errors_do_not_tell_values(database: PostgreSQL) -> None:

@@ -9,46 +9,40 @@ same data, until all of it came to its end.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import itertools
 import shutil
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
-from typing import Any, Literal, get_args
+from typing import Any
 
 import aiohttp
 import msgspec
 
-from adapters.sandbox.payer import Payer as SandboxPayer
-from adapters.sandbox.payer import Receipt, Reply
-from adapters.sandbox.server import SandboxServer
 from gateway.config import Config, DatabaseServer
 from gateway.ledger import api_keys, audit
-from gateway.payers import Expects, Payer, Route
+from gateway.payers import Expects, Payer
 from gateway.runtime import TENANT, Runtime, open_runtime
-from gateway.simulation.checks import Broken, Carried, restless
-from gateway.simulation.payers import Arrival, claims_in
+from gateway.simulation.checks import Broken, restless
 from gateway.world import SystemWorld
 from queues.database import Transaction
 from tests.engines import Server
 from tests.flows.mortal import AWAITS, Point, Seen, Spec, live
-from tests.flows.service import NETWORK, Answer, Client, claim_body, eligibility_body, free_port, in_process
+from tests.flows.points_roads import PAYER, Above, Direct, Road, payer_over
+from tests.flows.service import NETWORK, Answer, Client, claim_body, eligibility_body, free_port
 
-__all__ = ["PHASES", "ROADS", "Ground", "Lived", "Road", "Tally", "campaign", "life", "points_in"]
+__all__ = ["PHASES", "Ground", "Lived", "Tally", "campaign", "life", "points_in"]
 
-Road = Literal["rest", "core-soap", "core-mime", "sftp", "dialect"]
-ROADS: tuple[Road, ...] = get_args(Road)
 PHASES = ("starting", "check", "claims", "remittance", "follow-up")
 SUBMISSION = f"{NETWORK}/professionalclaims/v3/submission"
-PAYER, HERE = "CWSBX", "PRACTICE"
+HERE = "PRACTICE"
 PATIENCE_SECONDS = 40.0
 # How long it is waited, in real time, before time is let pass.
 _STILL_SECONDS = 0.3
@@ -68,158 +62,6 @@ def _forks() -> Any:
     context = get_context("forkserver")
     context.set_forkserver_preload(["tests.flows.ready"])
     return context
-
-
-# --- the payer ------------------------------------------------------------------------------------------------------------
-
-
-class Witness(SandboxPayer):
-    """The sandbox payer, which remembers what arrived and which files it let go of."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.arrivals: list[Arrival] = []
-        self.let_go: list[str] = []
-
-    def take(self, key: str, content: bytes) -> Receipt | Reply:
-        taken = super().take(key, content)
-        segments = content.decode().split("~")
-        (set_id,) = {line.split("*")[1] for line in segments if line.startswith("ST*")}
-        digest = hashlib.sha256(content).hexdigest()
-        self.arrivals.append(Arrival(PAYER, set_id, segments[0].split("*")[13], digest, claims_in(content)))
-        return taken
-
-    def remove(self, reference: str) -> None:
-        if (content := self.file(reference)) is not None:
-            self.let_go.append(hashlib.sha256(content).hexdigest())
-        super().remove(reference)
-
-
-class Direct:
-    """The payer at the other end of the road."""
-
-    def __init__(self, road: Road, server: SandboxServer, witness: Witness) -> None:
-        self.server, self.witness = server, witness
-        self.routes = _routes(road, server)
-        self.ports = frozenset((server.port, server.files.port if server.files is not None else server.port))
-
-    async def forward(self, by: timedelta) -> None:
-        """Time passes there."""
-        await self.server.forward(by)
-
-    async def seen(self) -> dict[str, Any]:
-        """What came: claims by their number, and what came twice."""
-        return await asyncio.to_thread(self.witness.seen)
-
-    def has(self, control_number: str) -> bool:
-        """What it says to who calls about an interchange."""
-        return any(one.control_number == control_number for one in self.witness.arrivals)
-
-    async def left(self) -> int:
-        """How many files lie there to be collected."""
-        return len(await asyncio.to_thread(self.witness.files))
-
-    async def check(self, rule: str) -> None:
-        """Broken where a claim came twice."""
-        carried = Carried({PAYER: rule})
-        for arrival in self.witness.arrivals:
-            carried.arrived(arrival)
-
-
-class Above:
-    """Another Claimwire, with the payer behind it."""
-
-    def __init__(self, client: Client, up: Any) -> None:
-        self.client, self.up = client, up
-        settings = {"url": f"{client.url}/2024-04-01/change", "reports": "mailbox"}
-        secrets = {"key": client.key or ""}
-        self.routes = [_route("road", "dialect", settings, secrets=secrets, duplicates="idempotency_key")]
-        self.ports = frozenset((int(client.url.rpartition(":")[2]),))
-
-    async def forward(self, by: timedelta) -> None:
-        await self.client.forward(by / timedelta(days=1))
-
-    async def seen(self) -> dict[str, Any]:
-        payer = Client(self.up.sandbox.url, None)
-        try:
-            return (await payer.get("/seen")).json
-        finally:
-            await payer.close()
-
-    def has(self, control_number: str) -> bool:
-        raise AssertionError(f"{control_number} is left to a person, where the other end knows its key")
-
-    async def left(self) -> int:
-        return 0
-
-    async def check(self, rule: str) -> None:
-        """Broken where its own ledger is not whole, or has more than the two claims."""
-        runtime: Runtime = self.up.runtime
-        _broken(await runtime.database.read(lambda tx: restless(tx, runtime.world.micros())))
-        rows = await runtime.database.read(
-            lambda tx: tx.fetch("SELECT 1 FROM transactions WHERE tenant_id = $1 AND kind = 'claim'", TENANT)
-        )
-        if len(rows) != len(CLAIMS):
-            raise Broken(f"the upstream has {len(rows)} claims")
-
-
-def _route(name: str, adapter: str, settings: dict[str, str], **changes: Any) -> Route:
-    told: dict[str, Any] = {"batch_window_seconds": 0.05, "poll_seconds": 0.1, "deadline_seconds": 10.0}
-    return Route(
-        id=name,
-        adapter=adapter,
-        usage="T",
-        sender_id="CLAIMWIRE",
-        receiver_id="SANDBOX",
-        settings=settings,
-        **told | changes,
-    )
-
-
-def _routes(road: Road, server: SandboxServer) -> list[Route]:
-    """The way to the payer; over SFTP questions have a way of their own, as they must."""
-    core = {"url": f"{server.url}/core", "sender_id": "CLAIMWIRE", "receiver_id": "SANDBOX"}
-    match road:
-        case "rest":
-            return [_route("road", "rest", {"url": server.url})]
-        case "core-soap":
-            return [_route("road", "core", core | {"settles": "all"}, duplicates="idempotency_key")]
-        case "core-mime":
-            return [_route("road", "core", core | {"settles": "all", "envelope": "mime"})]
-        case _:
-            assert server.files is not None
-            files = {
-                "host": "127.0.0.1",
-                "port": str(server.files.port),
-                "user": "alderfp",
-                "host_keys": server.files.host_key,
-                "upload": "/inbound",
-                "download": "/outbound",
-                "still_seconds": "0",
-                "processed": "/inbound/processed/{name} /inbound/processed/{name}.error",
-            }
-            questions = _route("questions", "core", core | {"acknowledgements": "", "results": ""}, poll_seconds=3600.0)
-            return [
-                _route("road", "sftp", files, secrets={"password": "any"}, duplicates="filename"),
-                questions,
-            ]
-
-
-@asynccontextmanager
-async def _payer(road: Road, folder: Path) -> AsyncGenerator[Direct | Above]:
-    if road == "dialect":
-        async with in_process(folder / "above") as (client, up):
-            yield Above(client, up)
-        return
-    witness = await asyncio.to_thread(Witness, folder / "sandbox.db")
-    server = SandboxServer(witness, "")
-    try:
-        await server.listen("127.0.0.1", 0)
-        if road == "sftp":
-            await server.listen_sftp("127.0.0.1", 0)
-        yield Direct(road, server, witness)
-    finally:
-        await server.close()
 
 
 # --- the ground that lives begin on ---------------------------------------------------------------------------------------
@@ -529,10 +371,7 @@ class _Life:
         await self.gateway.kill()
         if set(outcomes.values()) != {"paid"}:
             raise Broken(f"claims came to another end: {outcomes}")
-        came = await self.payer.seen()
-        if sorted(came["claims"].values()) != [1] * len(CLAIMS) or came["duplicateClaims"]:
-            raise Broken(f"the payer has {came}")
-        await self.payer.check(self.payer.routes[0].duplicates)
+        await self.payer.check(len(CLAIMS))
         world = SystemWorld(self.gateway.ahead)
         runtime = await open_runtime(self.gateway.config, self.gateway.data, world, exclusive=False)
         try:
@@ -608,7 +447,7 @@ async def life(ground: Ground, road: Road, folder: Path, dies_at: frozenset[Poin
     """One life in a folder of its own, with a death in each phase that a point is of; Broken says what does not hold."""
     async with AsyncExitStack() as stack:
         await asyncio.to_thread(folder.mkdir, parents=True)
-        payer = await stack.enter_async_context(_payer(road, folder))
+        payer = await stack.enter_async_context(payer_over(road, folder))
         database = await ground.copied(folder / "data")
         stack.push_async_callback(ground.remove, database)
         config = Config(

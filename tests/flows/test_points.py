@@ -14,7 +14,8 @@ import pytest
 
 from tests.engines import Server
 from tests.flows.mortal import Point
-from tests.flows.points import PHASES, ROADS, Ground, Road, campaign, life
+from tests.flows.points import PHASES, Ground, campaign, life
+from tests.flows.points_roads import ROADS, Road
 
 CAMPAIGN = int(os.environ.get("CLAIMWIRE_CAMPAIGN", "0"))
 SEED = int(os.environ.get("CLAIMWIRE_SEED", "276_835"))
