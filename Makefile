@@ -33,11 +33,13 @@ campaign: $(VENV)/.ready
 	CLAIMWIRE_CASES=$${CLAIMWIRE_CASES:-4} $(RUN) -m pytest tests/laws -k "written or read_back or hostile"
 	CLAIMWIRE_CAMPAIGN=$${CLAIMWIRE_CAMPAIGN:-3} $(RUN) -m pytest -m campaign -s
 
-# Half a thousand lives, one more for each point at which a machine may die, two thousand power cuts, and the planted defects.
+# Half a thousand lives, one more for each point at which a machine may die, two thousand power cuts, a death of a real process at each point over
+# each road on each engine, and the planted defects.
 simulate: $(VENV)/.ready
 	$(BIN)/claimwire simulate --seeds $${CLAIMWIRE_SEEDS:-500} --years 20
 	$(BIN)/claimwire simulate --points --seeds 4
 	CLAIMWIRE_CAMPAIGN=2000 $(RUN) -m pytest tests/contract/test_power_cuts.py
+	CLAIMWIRE_CAMPAIGN=100000 $(RUN) -m pytest tests/flows/test_points.py -s
 	$(RUN) -m tests.simulation
 
 format: $(VENV)/.ready

@@ -22,8 +22,10 @@ def prepare_about(
     wider: timedelta = timedelta(0),
 ) -> tuple[Prepared | None, str]:
     """The 276 about a claim whose kept segments these are, or why there is none."""
-    route = runtime.directory.route(payer, subject.usage)
-    if payer.transactions.claim_status == "not_supported" or "276" not in runtime.can(route).real_time:
+    # Claims may go as files where questions have a way of their own.
+    ways = runtime.directory.ways(payer, subject.usage)
+    route = next((one for one in ways if "276" in runtime.can(one).real_time), None)
+    if payer.transactions.claim_status == "not_supported" or route is None:
         return None, "the payer takes no status inquiries: call it"
     request = request_for(kept_claim(segments), wider)
     prepared, written = prepare_status(runtime, payer, request, subject.transaction_id)

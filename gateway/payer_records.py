@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -23,6 +23,7 @@ __all__ = [
     "record_of",
     "search_page",
     "supports",
+    "together",
 ]
 
 # Our names -> the dialect's.
@@ -146,8 +147,19 @@ class PayerSearchPage(Document):
     next_page_token: Text = None
 
 
+def together(ways: Iterable[Capabilities]) -> Capabilities:
+    """What can be done over some of the ways: claims may go as files where questions have a way of their own."""
+    all_of = list(ways)
+    return Capabilities(
+        frozenset[str]().union(*(one.real_time for one in all_of)),
+        frozenset[str]().union(*(one.batch for one in all_of)),
+        any(one.collects for one in all_of),
+        any(one.probes for one in all_of),
+    )
+
+
 def supports(payer: Payer, capabilities: Capabilities) -> dict[str, Support]:
-    """What a payer supports, by our names: as its data say, else as its adapter can."""
+    """What a payer supports, by our names: as its data say, else as the adapters of its ways can."""
     sends = capabilities.real_time | capabilities.batch
     able = {
         "eligibility_check": "270" in sends,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from adapters.protocol import Capabilities
     from gateway.config import Config
     from gateway.payer_files import PayerFile
-    from gateway.payers import Directory, Route
+    from gateway.payers import Directory, Payer, Route, Support
 
 __all__ = ["app", "read_payers"]
 
@@ -73,16 +73,21 @@ def payers_list(config: ConfigOption = None, data: DataOption = None, as_json: J
     from rich.console import Console
     from rich.table import Column, Table
 
-    from gateway.payer_records import supports
+    from gateway.payer_records import supports, together
 
     directory, files, sources = read_payers(config, data)
+
+    def taken_by(payer: Payer) -> dict[str, Support]:
+        ways = directory.ways(payer)
+        return supports(payer, together(_can(route) for route in ways))
+
     rows = [
         {
             "id": payer.id,
             "name": payer.name,
             "aliases": list(payer.aliases),
             "routes": list(payer.routes),
-            "transactions": supports(payer, _can(directory.route(payer))),
+            "transactions": taken_by(payer),
             "source": sources[payer.id],
         }
         for payer in sorted(directory.payers.values(), key=lambda p: p.id)
@@ -92,7 +97,7 @@ def payers_list(config: ConfigOption = None, data: DataOption = None, as_json: J
     else:
         table = Table(Column("id", no_wrap=True), "name", "aliases", "routes", "takes", "from")
         for row, payer in zip(rows, sorted(directory.payers.values(), key=lambda p: p.id), strict=True):
-            taken = supports(payer, _can(directory.route(payer)))
+            taken = taken_by(payer)
             takes = ", ".join(name.replace("_", " ") for name, how in taken.items() if how != "not_supported")
             aliases, routes = ", ".join(payer.aliases), ", ".join(payer.routes)
             table.add_row(payer.id, payer.name, aliases, routes, takes, str(row["source"]))

@@ -332,9 +332,13 @@ class PostgreSQL(GroupCommit):
             target_session_attrs="read-write",
         )
         # Whatever the server's default is: what we tell durable is on its disk.
-        await connection.execute(
-            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-        )
+        try:
+            await connection.execute(
+                "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+            )
+        except BaseException:
+            connection.terminate()
+            raise
         return connection
 
     @asynccontextmanager
@@ -514,9 +518,9 @@ class PostgreSQL(GroupCommit):
         """Listen to what other nodes announce, for as long as the database is open."""
         while True:
             lost = asyncio.Event()
-            connection: Any = None
+            connecting = asyncio.ensure_future(self._connect())
             try:
-                connection = await self._connect()
+                connection = await asyncio.shield(connecting)
                 connection.add_termination_listener(_setting(lost))
                 await connection.add_listener(_CHANNEL, self._heard)
                 # There may have been work while nobody listened.
@@ -525,7 +529,9 @@ class PostgreSQL(GroupCommit):
             except (_Again, DatabaseError, *_LOST, _pg.PostgresError):
                 pass
             finally:
-                await _end(connection)
+                # A connection that is cut off while it is made would stay at the server, and nobody would know of it.
+                with suppress(_Again, DatabaseError, *_LOST, _pg.PostgresError):
+                    await _end(await connecting)
             await asyncio.sleep(_PAUSE_SECONDS_MAX)
 
 

@@ -14,7 +14,16 @@ from gateway.api.refusals import Problem, problem
 from gateway.ledger import payer_versions, payloads
 from gateway.messages import ErrorItem, ErrorResponse
 from gateway.payer_files import shown
-from gateway.payer_records import FILTERS, PayerPage, PayerRecord, PayerSearchPage, csv_of, record_of, search_page
+from gateway.payer_records import (
+    FILTERS,
+    PayerPage,
+    PayerRecord,
+    PayerSearchPage,
+    csv_of,
+    record_of,
+    search_page,
+    together,
+)
 from gateway.payer_search import PayerIndex
 from gateway.payers import Directory, Payer, UnknownPayer
 from gateway.replies import Reply
@@ -78,7 +87,8 @@ def _index(runtime: Runtime) -> PayerIndex:
 
 
 def _record(runtime: Runtime, payer: Payer) -> PayerRecord:
-    return record_of(payer, runtime.can(runtime.directory.route(payer)))
+    ways = runtime.directory.ways(payer)
+    return record_of(payer, together(runtime.can(route) for route in ways))
 
 
 async def _list(call: Call) -> Reply:

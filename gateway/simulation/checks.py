@@ -10,7 +10,7 @@ from gateway.ledger import audit
 from gateway.simulation.payers import Arrival
 from queues.database import Row, SQLite, Transaction, driven
 
-__all__ = ["Broken", "Observer"]
+__all__ = ["Broken", "Carried", "Observer", "restless"]
 
 _HOUR = 3600 * 1_000_000
 
@@ -19,18 +19,44 @@ class Broken(AssertionError):
     """Something that must hold does not."""
 
 
-class Observer:
-    """Looks at the database from outside, and remembers what left. `rules` says of each payer how it knows a copy."""
+class Carried:
+    """What left, as it arrived at the payers. `rules` says of each payer how it knows a copy."""
 
-    def __init__(self, path: Path, vfs: str, rules: dict[str, str]) -> None:
-        self._opened = lambda: SQLite(path, vfs=vfs)
-        self._database = self._opened()
+    def __init__(self, rules: dict[str, str]) -> None:
         self._rules = rules
         # Patient control number -> the interchanges that it was in where they arrived.
         self._carried: dict[str, list[Arrival]] = {}
         # What a person let go out once more: interchanges, or claims in another one.
         self.resent: set[tuple[str, str]] = set()
         self.rebuilt: set[str] = set()
+
+    def arrived(self, arrival: Arrival) -> None:
+        """Broken where a claim is with a payer twice, but by the payer's own rule or a person's word."""
+        if arrival.set_id != "837":
+            return
+        for claim in arrival.claims:
+            before = self._carried.setdefault(claim, [])
+            for other in before:
+                if (other.payer, other.control_number) != (arrival.payer, arrival.control_number):
+                    if claim not in self.rebuilt:
+                        raise Broken(f"claim {claim} is in {other.control_number} and {arrival.control_number}")
+                elif other.sha256 != arrival.sha256:
+                    raise Broken(f"interchange {arrival.control_number} left with other bytes")
+                elif (
+                    self._rules[arrival.payer] == "none" and (arrival.payer, arrival.control_number) not in self.resent
+                ):
+                    raise Broken(f"interchange {arrival.control_number} left twice to {arrival.payer}")
+            before.append(arrival)
+
+
+class Observer:
+    """Looks at the database from outside, and remembers what left. `rules` says of each payer how it knows a copy."""
+
+    def __init__(self, path: Path, vfs: str, rules: dict[str, str]) -> None:
+        self._opened = lambda: SQLite(path, vfs=vfs)
+        self._database = self._opened()
+        self._carried = Carried(rules)
+        self.resent, self.rebuilt = self._carried.resent, self._carried.rebuilt
 
     def rows(self, sql: str, *values: str | int) -> Sequence[Row]:
         """What a question to the committed ledger gives."""
@@ -56,21 +82,7 @@ class Observer:
 
     def arrived(self, arrival: Arrival) -> None:
         """After each sending: no claim is with a payer twice, but by the payer's own rule or a person's word."""
-        if arrival.set_id != "837":
-            return
-        for claim in arrival.claims:
-            before = self._carried.setdefault(claim, [])
-            for other in before:
-                if (other.payer, other.control_number) != (arrival.payer, arrival.control_number):
-                    if claim not in self.rebuilt:
-                        raise Broken(f"claim {claim} is in {other.control_number} and {arrival.control_number}")
-                elif other.sha256 != arrival.sha256:
-                    raise Broken(f"interchange {arrival.control_number} left with other bytes")
-                elif (
-                    self._rules[arrival.payer] == "none" and (arrival.payer, arrival.control_number) not in self.resent
-                ):
-                    raise Broken(f"interchange {arrival.control_number} left twice to {arrival.payer}")
-            before.append(arrival)
+        self._carried.arrived(arrival)
 
     def settling(self, content: bytes) -> None:
         """Before a payer lets go of a file: it is here."""
@@ -85,32 +97,33 @@ class Observer:
 
     def at_rest(self, now: int) -> None:
         """At the end, in fair weather: nothing waits that could go on, nothing was given up, nothing was applied twice."""
-        stuck = self.rows("SELECT kind, subject, reason FROM work WHERE run_at < $1 AND buried_at IS NULL", now - _HOUR)
-        buried = self.rows("SELECT kind, subject, reason FROM work WHERE buried_at IS NOT NULL")
+        if found := driven(self._database.read(lambda tx: restless(tx, now))):
+            raise Broken("; ".join(found))
+
+
+async def restless(tx: Transaction, now: int) -> list[str]:
+    """What must not be where a ledger has been at rest for an hour before `now`, each with examples."""
+    found = {
+        "due work that nobody does": await tx.fetch(
+            "SELECT kind, subject, reason FROM work WHERE run_at < $1 AND buried_at IS NULL", now - _HOUR
+        ),
+        "buried work": await tx.fetch("SELECT kind, subject, reason FROM work WHERE buried_at IS NOT NULL"),
         # What a proxy said in a payer's place is kept as it came.
-        files = self.rows(
+        "files not applied": await tx.fetch(
             "SELECT inbound_id, state, reason FROM inbound_files WHERE state <> 'applied' AND reason <> 'no interchange'"
-        )
-        twice = self.rows(
+        ),
+        "facts told twice": await tx.fetch(
             "SELECT transaction_id, kind FROM events WHERE inbound_id IS NOT NULL"
             " GROUP BY transaction_id, kind, inbound_id, data HAVING count(*) > 1"
-        )
-        asked_twice = self.rows(
+        ),
+        "payers asked twice for one date": await tx.fetch(
             "SELECT a.transaction_id, a.sequence FROM events a JOIN events b ON b.tenant_id = a.tenant_id"
             " AND b.transaction_id = a.transaction_id AND b.kind = a.kind AND b.sequence > a.sequence"
             " WHERE a.kind = 'followUpAsked' AND abs(b.at - a.at) < $1",
             _HOUR,
-        )
-        unsettled = self.rows(
+        ),
+        "interchanges not settled": await tx.fetch(
             "SELECT interchange_id, state FROM interchanges WHERE set_id = '837' AND state NOT IN ('confirmed', 'rejected', 'released')"
-        )
-        for what, found in (
-            ("due work that nobody does", stuck),
-            ("buried work", buried),
-            ("files not applied", files),
-            ("facts told twice", twice),
-            ("payers asked twice for one date", asked_twice),
-            ("interchanges not settled", unsettled),
-        ):
-            if found:
-                raise Broken(f"{what}: {found[:3]}")
+        ),
+    }
+    return [f"{what}: {rows[:3]}" for what, rows in found.items() if rows]

@@ -30,7 +30,7 @@ from gateway.simulation.world import Clock, SimulatedWorld
 from gateway.worker import Worker
 from queues.database import Body, DatabaseError, Done, SQLite, driven
 
-__all__ = ["Fate", "Killed", "Machine", "Rehearsing", "new_task", "place"]
+__all__ = ["Fate", "Killed", "Machine", "Rehearsing", "awaited", "new_task", "place"]
 
 T = TypeVar("T")
 _PLACE: ContextVar[str] = ContextVar("place", default="")
@@ -204,7 +204,7 @@ class _Steps(Coroutine[Any, Any, Any]):
     def send(self, value: Any, /) -> Any:
         if not self._machine.dead:
             try:
-                self._machine.passes(_awaited(self._coroutine), "at")
+                self._machine.passes(awaited(self._coroutine), "at")
             except Killed as killed:
                 return self._coroutine.throw(killed)
         return self._coroutine.send(value)
@@ -219,7 +219,7 @@ class _Steps(Coroutine[Any, Any, Any]):
         raise TypeError("only tasks run it")
 
 
-def _awaited(coroutine: Any) -> str:
+def awaited(coroutine: Any) -> str:
     """Where a coroutine waits: module and line of the innermost await of ours."""
     found = "the caller"
     while coroutine is not None:

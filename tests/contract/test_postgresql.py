@@ -382,6 +382,20 @@ async def test_what_one_node_announces_the_others_hear(postgresql: Server, datab
         assert await heard.wait()
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.001, 0.002, 0.004, 0.008])
+async def test_a_node_that_leaves_while_it_begins_to_listen_leaves_no_connection(
+    postgresql: Server, seconds: float
+) -> None:
+    url = postgresql.fresh()
+    database = await PostgreSQL.open(url)
+    database.listen(lambda: None)
+    await asyncio.sleep(seconds)
+    await database.close()
+    name = url.partition("@/")[2].partition("?")[0]
+    # Refused where somebody is connected.
+    assert "" == await asyncio.to_thread(postgresql.sql, f"DROP DATABASE {name}")
+
+
 async def test_errors_do_not_tell_values(database: PostgreSQL) -> None:
     async def typed(tx: Transaction) -> None:
         await tx.execute("INSERT INTO things (size) VALUES ($1)", "SECRET")

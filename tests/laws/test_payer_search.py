@@ -9,7 +9,7 @@ import time
 import pytest
 
 from adapters.protocol import Capabilities
-from gateway.payer_records import FILTERS, csv_of, record_of, search_page
+from gateway.payer_records import FILTERS, csv_of, record_of, search_page, together
 from gateway.payer_search import PayerIndex
 from gateway.payers import Payer, Transactions
 
@@ -100,6 +100,17 @@ def test_filters_hold_together_and_counts_are_of_all_that_was_found() -> None:
         counted.not_supported.total,
     )
     assert None is search_page(found, {}, (), (), 2, 2).next_page_token
+
+
+def test_what_only_one_of_its_ways_can_a_payer_can() -> None:
+    ways = [Capabilities(batch=frozenset(("837",)), collects=True), Capabilities(frozenset(("270", "276")))]
+    assert Capabilities(frozenset(("270", "276")), frozenset(("837",)), collects=True) == together(ways)
+    said = record_of(PAYERS[0], together(ways)).transaction_support
+    assert ("SUPPORTED", "SUPPORTED", "SUPPORTED") == (
+        said.eligibility_check,
+        said.claim_status,
+        said.professional_claim_submission,
+    )
 
 
 def test_what_the_data_leave_open_is_as_the_adapter_can() -> None:
