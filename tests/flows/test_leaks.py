@@ -76,13 +76,14 @@ ADDRESS = {"address1": STREET, "address2": UNIT, "city": CITY, "state": "OR", "p
 HOSTILE = """
 import logging
 
-from adapters.protocol import Capabilities, Delivered
+from adapters.protocol import Capabilities, Delivered, Manifest
 
 SEEN = []
 
 
 class Hostile:
     name = "hostile"
+    manifest = Manifest("tells what it got", "nobody")
     capabilities = Capabilities(frozenset({"270", "276"}), frozenset({"837"}), collects=True, probes=True)
 
     async def send(self, outbound, context):
