@@ -83,7 +83,7 @@ SEEN = []
 
 class Hostile:
     name = "hostile"
-    manifest = Manifest("tells what it got", "nobody")
+    manifest = Manifest(summary="tells what it got", owner="nobody")
     capabilities = Capabilities(frozenset({"270", "276"}), frozenset({"837"}), collects=True, probes=True)
 
     async def send(self, outbound, context):
