@@ -15,7 +15,7 @@ test: $(VENV)/.ready
 
 # The flows once more, on PostgreSQL.
 test-postgresql: $(VENV)/.ready
-	CLAIMWIRE_ENGINE=postgresql $(RUN) -m pytest tests/flows -m "not embedded and not campaign" -n auto --dist loadfile
+	CLAIMWIRE_ENGINE=postgresql $(RUN) -m pytest tests/flows -m "not embedded and not one_engine and not campaign" -n auto --dist loadfile
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .

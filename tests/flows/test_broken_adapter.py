@@ -17,6 +17,7 @@ from tests.flows.service import eligibility_body, in_process, until, until_true
 from tests.flows.test_payers import DIRECTORY, NETWORK, eligibility, file_state, payer_text, put
 from tests.flows.test_roads import roads, route
 
+pytestmark = pytest.mark.one_engine
 MENDED = "from adapters.rest import adapter\n"
 BROKEN = {
     "raises": "import nothing_of_this_name\n",

@@ -28,6 +28,7 @@ from tests.flows.service import Client, in_process, until_true
 from tests.flows.test_core_server import QUESTION, message, said
 
 # No X12, so that a caller who is known is told that, when all of it was read.
+pytestmark = pytest.mark.one_engine
 LARGE = b"x" * 200_000
 READ = "PayloadTypeIllegal"
 

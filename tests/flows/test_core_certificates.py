@@ -27,6 +27,7 @@ from gateway.serving import Running, running, sandbox_key
 from tests.certificates import kept
 from tests.flows.test_core_server import NOW, QUESTION, message
 
+pytestmark = pytest.mark.one_engine
 ADAPTER = registry.load("core")
 PASSWORD = "hush-hush"
 

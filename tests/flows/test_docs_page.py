@@ -11,6 +11,7 @@ import pytest
 
 from tests.flows.service import in_process
 
+pytestmark = pytest.mark.one_engine
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PATIENCE_SECONDS = 60
 

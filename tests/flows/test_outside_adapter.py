@@ -25,6 +25,7 @@ from tests.contract.peers import RestPeer
 from tests.flows.service import claim_body, in_process, until
 from tests.tidy.tree import ROOT, blocks, files, text
 
+pytestmark = pytest.mark.one_engine
 DOCUMENT = "docs/adding-a-payer.md"
 LINES_MAX = 120
 
