@@ -25,6 +25,8 @@ from tests.contract.peers import SftpPeer, openssh
 from tests.flows.service import NETWORK, Client, Process, eligibility_body, free_port, in_process, until_true
 from tests.flows.test_seeing import sample
 
+# Processes that keep their ledger in the data folder.
+pytestmark = pytest.mark.embedded
 CAMPAIGN = bool(int(os.environ.get("CLAIMWIRE_CAMPAIGN", "0")))
 CLAIMS = 100_000 if CAMPAIGN else 600
 FILE_BYTES = 200 << 20 if CAMPAIGN else 1 << 20
