@@ -19,7 +19,7 @@ from queues import numbers, work
 from queues.database import Transaction
 from tests.flows.contract import Contract
 from tests.flows.doubtful import Doubtful, Quiet, doubtful, functional, ta1
-from tests.flows.service import Client, claim_body, until
+from tests.flows.service import Client, claim_body, until, until_true
 from tests.flows.test_access import key_with
 from tests.flows.test_alarms import alarms, expects, looked
 
@@ -163,10 +163,13 @@ async def test_time_that_a_payer_was_away_before_it_could_have_anything_does_not
         await payer.interchange(claim, "intent")
         payer.passes(25 * 3600)
         await payer.weather("cut")
-        for _ in range(4):
+
+        async def confirmed() -> bool:
             payer.passes(60)
-            await asyncio.sleep(0.1)
-        assert 2 == (await payer.interchange(claim, "confirmed")).copies
+            return (await payer.interchange(claim)).state == "confirmed"
+
+        await until_true(confirmed)
+        assert 2 == (await payer.interchange(claim)).copies
 
 
 async def test_f24_a_number_that_the_payer_had_before_our_only_sending_is_held_and_passed_by(tmp_path: Path) -> None:
