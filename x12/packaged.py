@@ -16,6 +16,8 @@ from zlib import crc32
 __all__ = ["kept", "names", "text"]
 
 T = TypeVar("T")
+# What reading a file that is not there, and unpickling one that is damaged, raises (the library's own list, and what classes add).
+_UNUSABLE = (OSError, pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, TypeError, ValueError)
 
 
 def names(package: str, ending: str) -> list[str]:
@@ -58,7 +60,8 @@ def kept(package: str, name: str, of: Iterable[tuple[str, str]], make: Callable[
         content: bytes = loader.get_data(place)
         if content.startswith(mark):
             return pickle.loads(memoryview(content)[len(mark) :])  # noqa: S301 - from where our code is
-    except Exception:  # noqa: S110 - of whatever kind: what cannot be used is made
+    except _UNUSABLE:
+        # Not there, or damaged: it is made, and kept in the place of that.
         pass
     made = make()
     if not sys.dont_write_bytecode:

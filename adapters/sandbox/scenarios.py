@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
@@ -73,33 +73,9 @@ ClaimScript = Literal[
     "INACTIVE",
     "NOTFOUND",
 ]
-MEMBER_SCRIPTS: tuple[MemberScript, ...] = (
-    "ACTIVE",
-    "BENEFITS",
-    "MANYTYPES",
-    "INACTIVE",
-    "NOTFOUND",
-    "DEPENDENT",
-    "DOWN",
-    "BADPROVIDER",
-    "WRONGNPI",
-    "WRONGDOB",
-)
+MEMBER_SCRIPTS: tuple[MemberScript, ...] = get_args(MemberScript)
 # The last two are chosen by the member's script only.
-CLAIM_SCRIPTS: tuple[ClaimScript, ...] = (
-    "PAID",
-    "COPAY",
-    "DEDUCT",
-    "COINS",
-    "PARTLY",
-    "DENIED",
-    "FEE",
-    "PENDED",
-    "RECEIVED",
-    "REJECT",
-    "SILENT",
-    "LOST",
-)
+CLAIM_SCRIPTS: tuple[ClaimScript, ...] = get_args(ClaimScript)
 # What becomes of a claim that nobody scripted: paid, with the patient's share of one kind or none, or with a fee.
 _UNSCRIPTED: tuple[ClaimScript, ...] = ("PAID", "PAID", "FEE", "COPAY", "DEDUCT", "COINS")
 _MARK = "SANDBOX"

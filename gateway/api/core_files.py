@@ -3,9 +3,9 @@
 A retrieval whose PayloadID names a submission, or a file that the key was handed before, gives that. One that names neither means
 "whatever is new", for a PayloadID is made anew for each message. A file stays new until a BatchResultsAckSubmit confirms it.
 
-Sources: CAQH CORE Connectivity Rule vC2.2.0, sections 6.3.2 (the batch's messages: results are retrieved, then acknowledged) and 4.4.2 (a
-PayloadID is the sender's, of each message and payload); CORE 153 questions and answers, "batch processing" (a file should be had again for a
-month) and "payload ID" (unique to each message instance). What a retrieval gives that names nothing the rule leaves to the receiver.
+Sources: CAQH CORE Connectivity Rule vC2.2.0 (results are retrieved, then acknowledged) and the CORE 153 questions and answers: "batch
+processing" (a file should be had again for a month), "payload ID" (unique to each message). What a retrieval gives that names nothing
+is our own choice.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ from gateway.simulation.machine import awaited, place
 from gateway.world import SystemWorld
 from observability import log
 from queues import postgres
-from queues.database import Body, Database, SQLite, Waiting
+from queues.database import Body, Database, GroupCommit, SQLite, Waiting
 from queues.postgres import PostgreSQL
 
 __all__ = ["AWAITS", "Point", "Seen", "Spec", "live"]
@@ -151,7 +151,7 @@ class _Disk:
         self._syncer.close()
 
 
-class _Counted:
+class _Counted(GroupCommit):
     """What both engines count in the same way."""
 
     fate: ClassVar[_Fate]
@@ -162,8 +162,13 @@ class _Counted:
         for where in places:
             self.fate.passes(when, where)
 
-    def asked_for_by(self, batch: list[Waiting]) -> None:
+    async def write(self, body: Body[T]) -> T:
+        _PLACE.set(place())
+        return await super().write(body)
+
+    async def _commit(self, batch: list[Waiting]) -> None:
         self.places = [context.get(_PLACE, "") for _, _, context in batch]
+        await super()._commit(batch)
 
 
 class _SQLite(_Counted, SQLite):
@@ -172,31 +177,15 @@ class _SQLite(_Counted, SQLite):
         disk: Any = _Disk(self, self._syncer)
         self._syncer = disk
 
-    async def write(self, body: Body[T]) -> T:
-        _PLACE.set(place())
-        return await super().write(body)
-
     async def read(self, body: Body[T]) -> T:
         self.fate.passes("before the read of", place())
         return await super().read(body)
-
-    async def _commit(self, batch: list[Waiting]) -> None:
-        self.asked_for_by(batch)
-        await super()._commit(batch)
 
 
 class _PostgreSQL(_Counted, PostgreSQL):
-    async def write(self, body: Body[T]) -> T:
-        _PLACE.set(place())
-        return await super().write(body)
-
     async def read(self, body: Body[T]) -> T:
         self.fate.passes("before the read of", place())
         return await super().read(body)
-
-    async def _commit(self, batch: list[Waiting]) -> None:
-        self.asked_for_by(batch)
-        await super()._commit(batch)
 
 
 async def _opened(config: Config, data: Path, *, exclusive: bool) -> Database:
