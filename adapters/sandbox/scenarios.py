@@ -75,7 +75,7 @@ ClaimScript = Literal[
 ]
 MEMBER_SCRIPTS: tuple[MemberScript, ...] = get_args(MemberScript)
 # The last two are chosen by the member's script only.
-CLAIM_SCRIPTS: tuple[ClaimScript, ...] = get_args(ClaimScript)
+CLAIM_SCRIPTS: tuple[ClaimScript, ...] = get_args(ClaimScript)[:-2]
 # What becomes of a claim that nobody scripted: paid, with the patient's share of one kind or none, or with a fee.
 _UNSCRIPTED: tuple[ClaimScript, ...] = ("PAID", "PAID", "FEE", "COPAY", "DEDUCT", "COINS")
 _MARK = "SANDBOX"

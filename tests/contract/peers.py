@@ -23,6 +23,7 @@ from adapters.contract import HttpPeer
 from adapters.contract.samples import answer
 from adapters.sandbox.payer import Payer, Receipt, Reply
 from adapters.sandbox.server import SandboxServer
+from tests.flows.service import free_port
 
 __all__ = [
     "CoreMimePeer",
@@ -300,17 +301,11 @@ class SftpPeer:
         return len(list((self.folder / "out").iterdir()))
 
 
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
-
-
 @contextmanager
 def openssh(folder: Path) -> Generator[int, None, None]:
     """The port of a real OpenSSH server on loopback, for whoever has the client's key."""
     binary = shutil.which("sshd") or "/usr/sbin/sshd"
-    host, keys, port = folder / "host", folder / "authorized", _free_port()
+    host, keys, port = folder / "host", folder / "authorized", free_port()
     host.write_bytes(ssh_key("host").export_private_key())
     host.chmod(0o600)
     keys.write_bytes(ssh_key("client").export_public_key())

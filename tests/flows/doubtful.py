@@ -22,7 +22,7 @@ from gateway.serving import Running
 from gateway.world import SystemWorld
 from queues import work
 from queues.database import Transaction
-from tests.flows.service import Client, in_process
+from tests.flows.service import Client, in_process, until_true
 
 __all__ = ["Doubtful", "doubtful", "functional", "ta1"]
 
@@ -104,6 +104,16 @@ class Doubtful:
         assert isinstance(world, SystemWorld)
         world.forward(timedelta(seconds=seconds))
         self.up.runtime.wake.set()
+
+    async def passes_at_rest(self, seconds: float) -> None:
+        """The same once nothing is being sent, nor is due: the leap would end the lease of what is, and put it in doubt."""
+        runtime = self.up.runtime
+
+        async def at_rest() -> bool:
+            return not await runtime.database.read(lambda tx: work.due_by(tx, "send", runtime.world.micros()))
+
+        await until_true(at_rest)
+        self.passes(seconds)
 
     async def story(self, claim: str) -> list[str]:
         return [e["kind"] for e in (await self.client.trace(claim))["events"]]

@@ -153,10 +153,14 @@ async def _gathered_once(runtime: Runtime) -> bool:
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens on, kept for this process: who listens there reuses the address, as servers do."""
+    kept = socket.socket()
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind(("127.0.0.1", 0))
+    port = kept.getsockname()[1]
+    # Bound until this process ends, so that no test beside this one is given it meanwhile.
+    kept.detach()
+    return port
 
 
 class Process:

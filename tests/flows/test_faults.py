@@ -132,11 +132,11 @@ async def test_f47_work_of_a_route_that_is_gone_is_held_visibly_and_leaves_when_
 
         async with asyncio.timeout(30):
             while not await payer.up.runtime.database.read(held):
-                payer.passes(600)
+                await payer.passes_at_rest(600)
                 await payer.up.runtime.world.sleep(0.05)
         await payer.weather()
         routes["sandbox"] = route
-        payer.passes(3_600)
+        await payer.passes_at_rest(3_600)
         await until(payer.client, claim, "sent")
         after = await payer.interchange(claim)
         assert (built.interchange_id, built.sha256, 1) == (after.interchange_id, after.sha256, after.copies)
