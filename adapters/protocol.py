@@ -6,7 +6,7 @@ cannot classify is `InDoubt`; an exception that escapes it counts as `InDoubt` t
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -138,14 +138,23 @@ class Inbound(_Discreet, frozen=True):
         return f"<Inbound {self.name} {len(self.payload)} bytes>"
 
 
+async def _no_acknowledgement(_: bytes) -> bytes:
+    return b""
+
+
 class Context(_Discreet, frozen=True):
-    """All that an adapter may touch: its route's settings and secrets, one HTTP session, the time, a deadline."""
+    """All that an adapter may touch: its route's settings and secrets, one HTTP session, the time, a deadline.
+
+    `acknowledgement` gives X12's answer to a collected file, TA1 and 999, for payers that are told by it that the file is
+    stored; empty where there is none to give.
+    """
 
     settings: Mapping[str, str]
     secrets: Mapping[str, str]
     session: ClientSession
     now: Callable[[], datetime]
     deadline_seconds: float
+    acknowledgement: Callable[[bytes], Awaitable[bytes]] = _no_acknowledgement
 
     def __repr__(self) -> str:
         return f"<Context {sorted(self.settings)}>"

@@ -126,6 +126,27 @@ def stop(
     print_json(view) if as_json else typer.echo("on the worklist")
 
 
+@app.command("done")
+def done(
+    claim: str,
+    why: WhyOption,
+    by: ByOption = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What a claim at its end was on the worklist for is done, such as an appeal: it leaves the worklist."""
+    from gateway.follow_ups import FollowUps
+    from gateway.inboxes import reason
+
+    view = beside(
+        config,
+        data,
+        lambda runtime: runtime.database.write(lambda tx: FollowUps(runtime).done(tx, claim, who(by), reason(why))),
+    )
+    print_json(view) if as_json else typer.echo("off the worklist")
+
+
 @app.command("resume")
 def resume(
     claim: str,

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from gateway.ledger import payloads, transactions
 from gateway.ledger.transactions import Transaction as Claim
-from gateway.lifecycle import OPEN, FollowUpResumed, FollowUpStopped
+from gateway.lifecycle import OPEN, FollowUpResumed, FollowUpStopped, WorklistDone
 from gateway.runtime import TENANT, Runtime
 from gateway.views import moment
 from gateway.world import from_micros
@@ -14,7 +14,16 @@ from queues import work
 from queues.database import Transaction
 from x12.documents.binding import Document, Text
 
-__all__ = ["FollowUpBecause", "FollowUpCounts", "FollowUpPage", "FollowUpView", "FollowUps", "NoClaim", "NotOpen"]
+__all__ = [
+    "FollowUpBecause",
+    "FollowUpCounts",
+    "FollowUpPage",
+    "FollowUpView",
+    "FollowUps",
+    "NoClaim",
+    "NotListed",
+    "NotOpen",
+]
 
 _SOON = timedelta(days=7)
 
@@ -27,8 +36,12 @@ class NotOpen(Exception):
     """The claim is at its end: nobody is asked about it any more."""
 
 
+class NotListed(Exception):
+    """Nothing is to be done about the claim by a person, or its payer is still to be asked."""
+
+
 class FollowUpView(Document):
-    """An open claim: when its payer is asked about it, or why a person must act, by when, and how many days are left."""
+    """A claim: when its payer is asked about it, or why a person must act, by when, and how many days are left."""
 
     transaction_id: str
     payer_id: str
@@ -42,7 +55,7 @@ class FollowUpView(Document):
 
 
 class FollowUpPage(Document):
-    """Open claims, the most urgent first."""
+    """Claims, the most urgent first."""
 
     items: list[FollowUpView]
     next_page_token: Text = None
@@ -130,18 +143,35 @@ class FollowUps:
         await self.run(tx)
         return self._view(claim)
 
+    async def done(self, tx: Transaction, transaction_id: str, by: str, why: str) -> FollowUpView:
+        """A person has done what was to be done about a claim at its end: it leaves the worklist. NoClaim, NotListed."""
+        runtime, now = self.runtime, self.runtime.world.micros()
+        claim = await self._known(tx, transaction_id)
+        if claim.state in OPEN["claim"]:
+            raise NotListed(f"it is {claim.state}: resume it, and its payer is asked")
+        if claim.worklist is None:
+            raise NotListed("it is not on the worklist")
+        note_id = runtime.world.new_id()
+        await payloads.store(tx, runtime.vault, TENANT, note_id, "note", why.encode(), now)
+        await transactions.apply(tx, claim, WorklistDone(by, note_id), runtime.profile(claim.payer_id), now)
+        return self._view(claim)
+
     async def run(self, tx: Transaction) -> None:
         """Have the sweep look now for what is due."""
         now = self.runtime.world.micros()
         await work.enqueue(tx, TENANT, self.runtime.world.new_id(), "follow_up", TENANT, now, now)
 
     async def _claim(self, tx: Transaction, transaction_id: str) -> Claim:
+        claim = await self._known(tx, transaction_id)
+        if claim.state not in OPEN["claim"] or claim.state == "accepted":
+            raise NotOpen(f"it is {claim.state}: nobody is asked about it")
+        return claim
+
+    async def _known(self, tx: Transaction, transaction_id: str) -> Claim:
         try:
             claim = await transactions.get(tx, TENANT, transaction_id)
         except transactions.Unknown as error:
             raise NoClaim("there is no such claim") from error
         if claim.kind != "claim":
             raise NoClaim("there is no such claim")
-        if claim.state not in OPEN["claim"] or claim.state == "accepted":
-            raise NotOpen(f"it is {claim.state}: nobody is asked about it")
         return claim

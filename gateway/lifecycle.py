@@ -50,6 +50,7 @@ __all__ = [
     "Standing",
     "StatusReported",
     "WillAskAgain",
+    "WorklistDone",
     "decide",
     "heard",
     "is_silent",
@@ -73,6 +74,8 @@ class Profile(msgspec.Struct, frozen=True):
 
     follow_up_after: timedelta = timedelta(days=14)
     follow_up_every: timedelta = timedelta(days=14)
+    # From the day of a denial; None where the payer says none.
+    appeal_within: timedelta | None = None
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -226,6 +229,13 @@ class FollowUpResumed(Fact, frozen=True):
     by: str
 
 
+class WorklistDone(Fact, frozen=True):
+    """A person has done what a claim at its end was on the worklist for; what they said lies sealed under `note_id`."""
+
+    by: str
+    note_id: str
+
+
 class StatusReported(Fact, frozen=True):
     """A 277 about the claim. `category` is its first claim status category code."""
 
@@ -234,11 +244,12 @@ class StatusReported(Fact, frozen=True):
 
 
 class Remitted(Fact, frozen=True):
-    """An 835 about the claim. `status` is CLP02; `remittance_id` the transaction of the remittance."""
+    """An 835 about the claim. `status` is CLP02, `remittance_id` the transaction of the remittance, `dated` its day (BPR16)."""
 
     status: str
     outcome: Literal["paid", "partly_paid", "denied", "reversed", "predetermined"]
     remittance_id: str
+    dated: str = ""
 
 
 class Answered(Fact, frozen=True):

@@ -51,7 +51,7 @@ def beside(config: Path | None, data: Path | None, act: Callable[[Runtime], Awai
     """Do something with the ledger, beside a server that may be running on the same folder."""
     from gateway.alarms import NoAlarm
     from gateway.config import ConfigError, load
-    from gateway.follow_ups import NoClaim, NotOpen
+    from gateway.follow_ups import NoClaim, NotListed, NotOpen
     from gateway.inboxes import NotInDoubt, NotThere
     from gateway.lanes import NoRoute
     from gateway.payers_cli import read_payers
@@ -75,7 +75,7 @@ def beside(config: Path | None, data: Path | None, act: Callable[[Runtime], Awai
 
     try:
         return asyncio.run(run())
-    except (NotThere, NotInDoubt, NoRoute, NoAlarm, NoClaim, NotOpen, ValueError) as error:
+    except (NotThere, NotInDoubt, NoRoute, NoAlarm, NoClaim, NotListed, NotOpen, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
 
 

@@ -135,6 +135,8 @@ class Payer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     # Days from the last day of service within which a claim must have come, and how many before that a person must act.
     timely_filing_days: Annotated[int, msgspec.Meta(ge=1, le=1_500)] | None = None
     timely_filing_notice_days: Annotated[int, msgspec.Meta(ge=1, le=365)] = 30
+    # Days from the day of a denial within which an appeal may be made.
+    appeal_days: Annotated[int, msgspec.Meta(ge=1, le=1_500)] | None = None
     expects: Expects = Expects()
     # Of rejected eligibility checks that may wait; before the common rules.
     eligibility_retries: list[RetryRule] = []
@@ -147,7 +149,8 @@ class Payer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     @property
     def profile(self) -> Profile:
-        return Profile(timedelta(days=self.follow_up_days), timedelta(days=self.follow_up_every_days))
+        appeal_within = timedelta(days=self.appeal_days) if self.appeal_days is not None else None
+        return Profile(timedelta(days=self.follow_up_days), timedelta(days=self.follow_up_every_days), appeal_within)
 
 
 class Directory:

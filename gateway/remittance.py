@@ -13,7 +13,7 @@ from gateway.ledger.claim_list import Payment
 from x12.documents.binding import Flat
 from x12.walk import Instance
 
-__all__ = ["PaidClaim", "outcome_of", "paid_claims", "payment_key", "payment_of"]
+__all__ = ["PaidClaim", "outcome_of", "paid_claims", "paid_on", "payment_key", "payment_of"]
 
 Outcome = Literal["paid", "partly_paid", "denied", "reversed", "predetermined"]
 _DENIED = "4"
@@ -82,6 +82,11 @@ def payment_key(root: Instance) -> str:
     payment, trace = _first(root, "BPR"), _first(root, "TRN")
     payee = _first(next(iter(root.inside("1000B")), root), "N1")
     return "|".join((_text(trace, 3), _text(trace, 2), _text(payment, 16), _text(payment, 2), _text(payee, 4)))
+
+
+def paid_on(root: Instance) -> str:
+    """The day of a walked 835: BPR16, CCYYMMDD."""
+    return _text(_first(root, "BPR"), 16)
 
 
 def payment_of(root: Instance, claim: PaidClaim) -> Payment:

@@ -80,13 +80,20 @@ def _first(groups: list[Group], header: InterchangeHeader, wanted: Wanted, contr
 
 
 def acknowledgements(
-    received: Sequence[Interchange], answering: Answering, taken: Callable[[TransactionSet], bool] | None = None
+    received: Sequence[Interchange],
+    answering: Answering,
+    taken: Callable[[TransactionSet], bool] | None = None,
+    control_number: int = 1,
 ) -> str | None:
-    """TA1 and 999 for what came in, an interchange for each received one; None for what was none at all."""
+    """TA1 and 999 for what came in, an interchange for each received one; None for what was none at all.
+
+    `control_number` is the first of those that are used: an interchange uses as many as it has groups, at least one.
+    """
     answers: list[str] = []
-    for number, one in enumerate((i for i in received if i.elements[5]), 1):
-        header = addressed(one, answering.date[2:], answering.time, number)
-        answers.append(acknowledgement(one, header, number, taken=taken or _accepted))
+    for one in (i for i in received if i.elements[5]):
+        header = addressed(one, answering.date[2:], answering.time, control_number)
+        answers.append(acknowledgement(one, header, control_number, taken=taken or _accepted))
+        control_number += max(len(one.groups), 1)
     return "".join(answers) or None
 
 

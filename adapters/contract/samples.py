@@ -60,8 +60,8 @@ def question_or_claims(set_id: str, number: int = 1, line_end: str = "") -> byte
 
 
 def answer(number: int = 1) -> bytes:
-    """A whole interchange as a payer might answer with, here a 271 of a header alone."""
-    body = "BHT*0022*11*{number}*20260105*0930~HL*1**20*0~AAA*Y**42*R"
+    """A whole interchange as a payer might answer with, here a 271 that says it cannot answer now."""
+    body = "BHT*0022*11*{number}*20260105*0930~HL*1**20*0~AAA*Y**42*R~NM1*PR*2*SANDBOX HEALTH PLAN*****PI*SANDBOX"
     return _interchange("HB", "005010X279A1", "271", body, number, "").encode()
 
 

@@ -18,6 +18,7 @@ __all__ = ["CoreFace"]
 _ACKNOWLEDGEMENTS = {"TA1": "X12_TA1_Response_00501X231A1", "999": "X12_999_Response_005010X231A1"}
 _RESULTS = {"277CA": "X12_277CA_Response_005010X214", "835": "X12_835_Response_005010X221A1"}
 _ANSWERS = {"271": "X12_271_Response_005010X279A1", "277": "X12_277_Response_005010X212"}
+_ANSWERED = _ANSWERS | _ACKNOWLEDGEMENTS | _RESULTS
 _SUBMISSIONS_MAX = 10_000
 
 
@@ -46,8 +47,7 @@ class CoreFace:
             case "results retrieval":
                 return self._give(request, _RESULTS, NO_RESULTS)
             case "results acknowledgement":
-                self._payer.remove(request.envelope.payload_id)
-                return self._said(request, RECEIPT)
+                return self._note(request)
 
     def _take(self, request: Request) -> Response:
         envelope, now = request.envelope, self._payer.now()
@@ -71,7 +71,18 @@ class CoreFace:
             if len(self._acknowledged) > _SUBMISSIONS_MAX:
                 del self._acknowledged[next(iter(self._acknowledged))]
             return self._said(request, RECEIPT)
-        return self._said(request, _ANSWERS.get(taken.kind, _ACKNOWLEDGEMENTS["999"]), taken.content)
+        return self._said(request, _ANSWERED[taken.kind], taken.content)
+
+    def _note(self, request: Request) -> Response:
+        """Let go of a file that was collected; what is said of it is noted, where something is."""
+        if request.envelope.payload:
+            try:
+                self._payer.acknowledged(request.envelope.payload)
+            except NotX12:
+                said = "The payload is neither a TA1 nor a 999 that its guide allows."
+                return server.refused(request, ("PayloadIllegal", said), self._payer.now())
+        self._payer.remove(request.envelope.payload_id)
+        return self._said(request, RECEIPT)
 
     def _give(self, request: Request, kinds: dict[str, str], none: str) -> Response:
         """The acknowledgement of the submission that the PayloadID names, else the oldest file of these kinds."""

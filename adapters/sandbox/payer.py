@@ -25,6 +25,7 @@ from adapters.sandbox.intake import Batch, can_be_named, read_batch
 from adapters.sandbox.scenarios import Pin
 from adapters.sandbox.state import Listed, State
 from x12.acknowledge import acknowledgement, answer_999, answer_ta1, sealed
+from x12.documents.acknowledgements import read_999, read_ta1
 from x12.documents.claim_status import ClaimStatusRequest, read_status_requests
 from x12.documents.parts import Header
 from x12.documents.standing import found
@@ -421,8 +422,23 @@ class Payer:
             self._state.remove_file(reference, self.now())
             self._looked.pop(reference, None)
 
+    def acknowledged(self, content: bytes) -> None:
+        """Take what is said of a file that was collected, TA1 and 999; NotX12 for anything else, and for a 999 that its guide does not allow."""
+        verdicts: list[str] = []
+        for interchange in read(content):
+            verdicts += [f"TA1 {read_ta1(told).code}" for told in interchange.acknowledgements]
+            for one in interchange.sets:
+                if one.set_id != "999" or not (one.accepted and interchange.accepted):
+                    raise NotX12
+                verdicts.append(f"999 {read_999(one.tree()).code}")
+        if not verdicts:
+            raise NotX12
+        with self._lock, self._state.transaction():
+            for verdict in verdicts:
+                self._state.acknowledged(verdict)
+
     def seen(self) -> dict[str, Any]:
-        """What came: claims by key (the clearinghouse's number, else CLM01), interchanges, and what came twice."""
+        """What came: claims by key (the clearinghouse's number, else CLM01), interchanges, what came twice, and what was said of our files."""
         with self._lock:
             return self._state.seen()
 

@@ -52,6 +52,8 @@ CREATE TABLE IF NOT EXISTS owed (payee TEXT PRIMARY KEY, amount TEXT NOT NULL) W
 # A block of numbers is fetched with one commit; what is left of it when the process ends is never used.
 _NUMBERS_BLOCK = 500
 _BUSY_MILLISECONDS = 5_000
+# What the names of the counters of acknowledgements begin with.
+_TOLD = "acknowledged "
 _COUNTERS = ("interchanges", "duplicateInterchanges", "duplicateClaims")
 
 
@@ -225,7 +227,13 @@ class State:
     def seen(self) -> dict[str, Any]:
         """Counts for tests: claims by key, interchanges, and what came twice."""
         counts: dict[str, Any] = {name: int(self._fact(name, 0)) for name in _COUNTERS}
+        told = self._run("SELECT name, value FROM facts WHERE name >= ? AND name < ?", _TOLD, f"{_TOLD}~")
+        counts["acknowledgements"] = {name.removeprefix(_TOLD): times for name, times in told}
         return {"claims": dict(self._run("SELECT claim_key, count(*) FROM claims GROUP BY claim_key")), **counts}
+
+    def acknowledged(self, verdict: str) -> None:
+        """Note what was said of a file that was collected."""
+        self._count(f"{_TOLD}{verdict}")
 
     # --- claims ---
 

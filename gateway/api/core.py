@@ -18,7 +18,7 @@ from adapters.transports.core.envelope import NO_ACKNOWLEDGEMENT, NO_RESULTS, RE
 from adapters.transports.core.server import Request, Response
 from adapters.transports.guide import guide_of
 from gateway.api.core_door import Door, Entered
-from gateway.api.core_files import ACKNOWLEDGED, REPORTS, CoreFiles
+from gateway.api.core_files import REPORTS, CoreFiles, acknowledged_as
 from gateway.claim_kinds import CLAIM_KINDS
 from gateway.inquiries import Kind
 from gateway.ledger import idempotency, payloads
@@ -130,7 +130,7 @@ class CoreServer:
     def _not_taken(self, request: Request, reply: Reply, said: list[bytes]) -> Response:
         """What was wrong: in X12 where there is such a word for it, else the envelope's."""
         if said:
-            return self._said(request, ACKNOWLEDGED, b"".join(said))
+            return self._said(request, acknowledged_as(said[0]), b"".join(said))
         if reply.status >= 500:
             return server.failed(request, "The payer could not be asked.", self._now(), reply.status)
         return self._refused(request, "PayloadIllegal", _reasons(reply))
@@ -172,7 +172,7 @@ class CoreServer:
         if not said:
             return self._said(request, NO_ACKNOWLEDGEMENT)
         await self._files.handed_acknowledgement(caller, request.envelope.payload_id, said)
-        return self._said(request, ACKNOWLEDGED, said)
+        return self._said(request, acknowledged_as(said), said)
 
     async def _results(self, request: Request, caller: ApiKey) -> Response:
         """The 277CA of the submission that the PayloadID names, its remittances where those are asked for; of none, what is new."""

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from adapters.transports.core.envelope import Envelope
+from adapters.transports.guide import guide_of
 from gateway.ledger import payloads, pickups
 from gateway.ledger.api_keys import ApiKey
 from gateway.ledger.pickups import Acknowledgement, Handed, Wanted
@@ -22,15 +23,21 @@ from observability import log
 from queues.database import Transaction
 from x12.syntax import runs
 
-__all__ = ["ACKNOWLEDGED", "REPORTS", "CoreFiles", "Picked", "wanted_in"]
+__all__ = ["REPORTS", "CoreFiles", "Picked", "acknowledged_as", "wanted_in"]
 
 _LOG = log.get("gateway.api.core")
-ACKNOWLEDGED = "X12_999_Response_005010X231A1"
+_ACKNOWLEDGED = "X12_999_Response_005010X231A1"
+_REFUSED = "X12_TA1_Response_00501X231A1"
 # The kind of a file -> the PayloadType that it goes under.
 REPORTS = {
     "claim_report": "X12_277CA_Response_005010X214",
     "remittance": "X12_835_Response_005010X221A1",
 }
+
+
+def acknowledged_as(content: bytes) -> str:
+    """The PayloadType under which an acknowledgement goes out: that of a 999, or of a TA1 where the whole interchange is refused."""
+    return _ACKNOWLEDGED if guide_of(content) else _REFUSED
 
 
 class Picked(NamedTuple):
@@ -65,25 +72,25 @@ class CoreFiles:
             wanted = wanted_in(envelope)
             if envelope.payload_id:
                 before = await pickups.by_name(tx, TENANT, caller.key_id, envelope.payload_id)
-                kept = [h for h in before if (h.payload_type == ACKNOWLEDGED) == (wanted == "acknowledgements")]
+                kept = [h for h in before if (h.payload_type == _ACKNOWLEDGED) == (wanted == "acknowledgements")]
                 if kept:
                     parts = [(await self._content(tx, h))[1] for h in kept if h.payload_type == kept[0].payload_type]
-                    return Picked(kept[0].payload_type, envelope.payload_id, b"".join(parts))
+                    return _picked(kept[0].payload_type, envelope.payload_id, b"".join(parts))
             found = await pickups.oldest_new(tx, TENANT, caller.key_id, wanted, now)
             if found is None:
                 return None
-            payload_type = REPORTS.get(found.kind, ACKNOWLEDGED)
+            payload_type = REPORTS.get(found.kind, _ACKNOWLEDGED)
             name, content = await self._content(tx, Handed(found.file_id, payload_type, ()))
             handed = Handed(found.file_id, payload_type, _groups(content))
             await pickups.hand_out(tx, TENANT, caller.key_id, name, handed, now)
-            return Picked(payload_type, name, content)
+            return _picked(payload_type, name, content)
 
         return await runtime.database.write(body)
 
     async def _content(self, tx: Transaction, handed: Handed) -> tuple[str, bytes]:
         """The PayloadID and the X12 of a file."""
         vault = self._runtime.vault
-        if handed.payload_type == ACKNOWLEDGED:
+        if handed.payload_type == _ACKNOWLEDGED:
             told = await pickups.acknowledgement(tx, vault, TENANT, handed.file_id)
             return told.payload_id, told.x12.encode("latin-1", "replace")
         return handed.file_id, await payloads.load(tx, vault, TENANT, handed.file_id)
@@ -103,7 +110,7 @@ class CoreFiles:
         """Note that the 999 of a submission goes out under its PayloadID."""
         file_id = await self._runtime.database.read(lambda tx: pickups.acknowledgement_of(tx, TENANT, payload_id))
         if file_id is not None:
-            await self.handed(caller, payload_id, [(file_id, ACKNOWLEDGED, content)])
+            await self.handed(caller, payload_id, [(file_id, _ACKNOWLEDGED, content)])
 
     async def acknowledge(self, tx: Transaction, payload_id: str, x12: str) -> None:
         """Keep the 999 of a submission as a file for everybody."""
@@ -126,7 +133,7 @@ class CoreFiles:
                 still_open = await pickups.open_of(tx, TENANT, caller.key_id)
                 found = [handed for handed in still_open if told.intersection(handed.groups)][:1]
             # A submission's 999 and its results go under one PayloadID, and it is results that the message is for.
-            results = [handed for handed in found if handed.payload_type != ACKNOWLEDGED]
+            results = [handed for handed in found if handed.payload_type != _ACKNOWLEDGED]
             found = [handed for handed in found if told.intersection(handed.groups)] or results or found
             for handed in found:
                 await pickups.confirm(tx, TENANT, caller.key_id, handed.file_id, now)
@@ -136,6 +143,11 @@ class CoreFiles:
         if not confirmed:
             _LOG.warning("an acknowledgement names no file", key_id=caller.key_id)
         return confirmed
+
+
+def _picked(payload_type: str, payload_id: str, content: bytes) -> Picked:
+    told = acknowledged_as(content) if payload_type == _ACKNOWLEDGED else payload_type
+    return Picked(told, payload_id, content)
 
 
 def _groups(content: bytes) -> list[str]:

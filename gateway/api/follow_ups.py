@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import msgspec
 from aiohttp import web
 
@@ -12,11 +14,14 @@ from gateway.api.refusals import Problem, problem
 from gateway.follow_ups import FollowUpBecause, FollowUpCounts, FollowUpPage, FollowUps, FollowUpView
 from gateway.messages import error_items
 from gateway.replies import Reply
+from queues.database import Transaction
 from x12.documents.lenient import decode
 
 __all__ = ["OPERATIONS"]
 
 _PROBLEM = "application/problem+json"
+# Claim, who says it, why.
+_Act = Callable[[Transaction, str, str, str], Awaitable[FollowUpView]]
 
 
 async def _counts(call: Call) -> Reply | web.Response:
@@ -40,17 +45,24 @@ async def _worklist(call: Call) -> Reply | web.Response:
     return Reply(200, msgspec.json.encode(await FollowUps(call.service.runtime).worklist(after, limit)))
 
 
-async def _stop(call: Call) -> Reply | web.Response:
+async def _because(call: Call, operation: str, act: _Act) -> Reply | web.Response:
+    """What a person says of a claim, and why."""
     said, findings = decode(FollowUpBecause, call.body)
     if said is None:
         return problem(400, "The request cannot be understood.", errors=error_items(findings))
     why = why_of(said.why)
     if isinstance(why, web.Response):
         return why
-    claim, follow_ups = call.part("transactionId"), FollowUps(call.service.runtime)
-    return await committed(
-        call, f"stop follow-up {claim}"[:200], lambda tx: follow_ups.stop(tx, claim, by_of(call), why)
-    )
+    claim = call.part("transactionId")
+    return await committed(call, f"{operation} {claim}"[:200], lambda tx: act(tx, claim, by_of(call), why))
+
+
+async def _stop(call: Call) -> Reply | web.Response:
+    return await _because(call, "stop follow-up", FollowUps(call.service.runtime).stop)
+
+
+async def _done(call: Call) -> Reply | web.Response:
+    return await _because(call, "follow-up done", FollowUps(call.service.runtime).done)
 
 
 async def _resume(call: Call) -> Reply | web.Response:
@@ -63,6 +75,11 @@ async def _resume(call: Call) -> Reply | web.Response:
 _BAD = Outcome("The request cannot be understood.", Problem, _PROBLEM)
 _NO = Outcome("There is no such claim.", Problem, _PROBLEM)
 _ENDED = Outcome("The claim is at its end, or the Idempotency-Key is in use and unanswered.", Problem, _PROBLEM)
+_NOTHING = Outcome(
+    "The claim is not on the worklist, or still open, or the Idempotency-Key is in use and unanswered.",
+    Problem,
+    _PROBLEM,
+)
 _USED = Outcome("The Idempotency-Key was used with another body.", Problem, _PROBLEM)
 _CLAIM = {"transactionId": "The transactionId of a claim."}
 
@@ -78,7 +95,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "listWorklist", "GET", ("/v1/follow-ups/worklist",),
-        "Claims that a person must act on: their payer takes no 276, their time for filing ends, or a person looks after them.",
+        "Claims that a person must act on: their payer takes no 276, their time for filing ends, they were denied, or a person looks after them.",
         "claims:read", _worklist, {200: Outcome("A page of them.", FollowUpPage), 400: _BAD}, query=PAGED, tag="follow-ups",
     ),
     Operation(
@@ -90,5 +107,11 @@ OPERATIONS: tuple[Operation, ...] = (
         "resumeFollowUp", "POST", ("/v1/follow-ups/{transactionId}/resume",), "Have the payer asked about a claim now, and again at its interval.",
         "ops:write", _resume, {200: Outcome("It is asked about.", FollowUpView), 404: _NO, 409: _ENDED, 422: _USED},
         writes=True, path_words=_CLAIM, tag="follow-ups",
+    ),
+    Operation(
+        "finishWorklistItem", "POST", ("/v1/follow-ups/{transactionId}/done",),
+        "A person has done what was to be done about a claim at its end, such as appealed: it leaves the worklist.",
+        "ops:write", _done, {200: Outcome("It is on the worklist no more.", FollowUpView), 400: _BAD, 404: _NO, 409: _NOTHING, 422: _USED},
+        FollowUpBecause, writes=True, path_words=_CLAIM, tag="follow-ups", example={"why": "The appeal was sent today."},
     ),
 )  # fmt: skip

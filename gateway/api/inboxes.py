@@ -12,7 +12,7 @@ from gateway.alarms import NoAlarm
 from gateway.api.operations import Call, Operation, Outcome
 from gateway.api.parameters import WrongParameter, number
 from gateway.api.refusals import Problem, problem
-from gateway.follow_ups import NoClaim, NotOpen
+from gateway.follow_ups import NoClaim, NotListed, NotOpen
 from gateway.inbox_messages import (
     DoubtDecided,
     DoubtDecision,
@@ -80,7 +80,7 @@ async def committed(
             made = await act(tx)
         except (NotThere, NoRoute, NoAlarm, NoClaim) as error:
             raise _Refused(problem(404, f"{str(error).capitalize()}.")) from error
-        except (NotInDoubt, NotOpen) as error:
+        except (NotInDoubt, NotListed, NotOpen) as error:
             raise _Refused(problem(409, "There is nothing to decide.", f"{error}", {"Retry-After": "5"})) from error
         return Reply(200, msgspec.json.encode(made))
 

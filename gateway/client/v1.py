@@ -155,6 +155,12 @@ class V1Calls(Connection):
         """Have the payer asked about a claim now, and again at its interval."""
         return await self._write(FollowUpView, at("/v1/follow-ups/{}/resume", transaction_id), None, idempotency_key)
 
+    async def finish_worklist_item(
+        self, transaction_id: str, because: FollowUpBecause | Json, *, idempotency_key: str | None = None
+    ) -> FollowUpView:
+        """A person has done what was to be done about a claim at its end: it leaves the worklist."""
+        return await self._write(FollowUpView, at("/v1/follow-ups/{}/done", transaction_id), because, idempotency_key)
+
     # --- routes and payers --------------------------------------------------------------------------------------------------
 
     async def list_lanes(self) -> LanePage:

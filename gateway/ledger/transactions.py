@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -20,8 +20,10 @@ from gateway.lifecycle import (
     FollowUpStopped,
     Overdue,
     Profile,
+    Remitted,
     Rung,
     Standing,
+    WorklistDone,
     decide,
     event_data,
     event_kind,
@@ -187,7 +189,7 @@ def _change(subject: Transaction, fact: Fact, profile: Profile, now: int) -> Cha
         subject.overdue = fact.rung
     elif subject.overdue is not None and not is_silent(subject.state, subject.heard, subject.overdue):
         subject.overdue = None
-    _list(subject, fact)
+    _list(subject, fact, profile, now)
     if change.state == "rejected":
         subject.rejected_by = rejecter(fact)
     subject.outcome = change.outcome or subject.outcome
@@ -199,20 +201,39 @@ def _change(subject: Transaction, fact: Fact, profile: Profile, now: int) -> Cha
     return change
 
 
-def _list(subject: Transaction, fact: Fact) -> None:
+# Why a denied claim is on the worklist.
+_DENIED = "it was denied: an appeal must be made in time"
+
+
+def _list(subject: Transaction, fact: Fact, profile: Profile, now: int) -> None:
     """Put a claim on the worklist of persons, or take it off."""
     match fact:
+        case Remitted(outcome="denied", dated=dated) if (
+            subject.state == "remitted" and profile.appeal_within is not None
+        ):
+            subject.worklist, subject.act_by = (
+                _DENIED,
+                _day(dated, now) + profile.appeal_within // timedelta(microseconds=1),
+            )
         case FollowUpLeftToPerson(reason=reason, act_by=act_by):
             subject.worklist = reason
             subject.act_by = to_micros(datetime.fromisoformat(act_by).replace(tzinfo=UTC)) if act_by else None
         case FollowUpStopped():
             subject.worklist = "a person looks after it"
-        case FollowUpResumed() | FollowUpAsked():
+        case FollowUpResumed() | FollowUpAsked() | WorklistDone():
             subject.worklist = subject.act_by = None
         case _ if subject.state in ("rejected", "finalized", "remitted"):
             subject.worklist = subject.act_by = None
         case _:
             pass
+
+
+def _day(dated: str, now: int) -> int:
+    """The day that a remittance says it is of (CCYYMMDD), in microseconds; the present one where it says none or a later one."""
+    try:
+        return min(to_micros(datetime.strptime(dated, "%Y%m%d").replace(tzinfo=UTC)), now)
+    except ValueError:
+        return now
 
 
 async def apply(

@@ -500,7 +500,8 @@ async def _pay(tx: Transaction, done: _Applying, advice_id: str, root: Instance,
     found_by: dict[search.Scope, str | None] = {"payer_control_number": number}
     await search.add(tx, done.runtime.vault, subject.tenant_id, subject.transaction_id, found_by)
     subject = await _proven(tx, done, subject, "835")
-    await _happen(tx, done, subject, Remitted(paid.status, remittance.outcome_of(paid), advice_id))
+    said = Remitted(paid.status, remittance.outcome_of(paid), advice_id, remittance.paid_on(root))
+    await _happen(tx, done, subject, said)
     await claim_list.keep_payment(tx, done.runtime.vault, subject, remittance.payment_of(root, paid))
     return True
 

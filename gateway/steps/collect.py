@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from functools import partial
 
+import msgspec
 from opentelemetry.trace import SpanKind
 
 from adapters.protocol import Inbound
@@ -12,6 +14,7 @@ from gateway.ledger import inbound
 from gateway.ledger.inbound import InboundFile
 from gateway.payers import Route
 from gateway.runtime import Runtime
+from gateway.steps.acknowledging import acknowledgement
 from gateway.steps.waiting import later
 from gateway.ways import heard_of
 from observability import log, tracing
@@ -52,7 +55,10 @@ async def run(runtime: Runtime, item: Work) -> None:
 
 
 async def _collect(runtime: Runtime, item: Work, route: Route) -> None:
-    adapter, context = runtime.adapter(route), runtime.adapter_context(route)
+    adapter = runtime.adapter(route)
+    context = msgspec.structs.replace(
+        runtime.adapter_context(route), acknowledgement=partial(acknowledgement, runtime, route)
+    )
     reason = ""
     try:
         with tracing.span("collect", None, SpanKind.CLIENT, route_id=route.id):

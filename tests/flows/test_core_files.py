@@ -151,6 +151,29 @@ async def test_results_come_oldest_first_and_the_same_again_until_they_are_confi
         assert first.payload_id == (await Caller(up, await second_key(up), form).new(ALL)).payload_id
 
 
+@pytest.mark.parametrize("form", ["soap", "mime"])
+async def test_the_ta1_of_an_interchange_that_is_refused_is_retrieved_under_its_own_payload_type(
+    tmp_path: Path, form: str
+) -> None:
+    async with gateway(tmp_path) as (_, up, key):
+        caller = Caller(up, key, form)
+        refused = question_or_claims("837").replace(b"*00501*", b"*00401*", 1)
+        told = message("submission", refused, payload_id="refused")
+        assert core.RECEIPT == (await said(up, key, told, form)).payload_type
+        # By name and as what is new; whoever asks by the type of a TA1, or by that of a 999, gets what answers the batch.
+        for name in ("refused", ""):
+            for asked in (ACKNOWLEDGEMENTS, "X12_TA1_RetrievalRequest_00501X231A1"):
+                told = message("acknowledgement retrieval", None, payload_type=asked, payload_id=name)
+                answered = await said(up, key, told, form)
+                assert ("X12_TA1_Response_00501X231A1", "refused") == (answered.payload_type, answered.payload_id)
+                (interchange,) = read(answered.payload or b"")
+                assert ["R"] == [ta1[3] for ta1 in interchange.acknowledgements]
+                assert [] == interchange.sets
+        confirmed = message("results acknowledgement", None, payload_type=ACCEPTED, payload_id="refused")
+        assert "Success" == (await said(up, key, confirmed, form)).error_code
+        assert core.NO_ACKNOWLEDGEMENT == (await caller.new(ACKNOWLEDGEMENTS)).payload_type
+
+
 async def test_another_claimwire_collects_and_settles_everything_once(tmp_path: Path) -> None:
     adapter = registry.load("core")
     async with gateway(tmp_path) as (client, up, key), open_session() as session:

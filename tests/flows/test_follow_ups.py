@@ -124,6 +124,55 @@ async def test_a_claim_whose_time_for_filing_ends_is_a_persons_with_the_days_lef
         assert [late] == [i["transactionId"] for i in (await seen(payer, "/worklist"))["items"]]
 
 
+async def test_a_denied_claim_is_a_persons_until_the_appeal_is_made(tmp_path: Path) -> None:
+    async with doubtful(tmp_path, status=True, collects=True) as payer:
+        payer_says(payer, appeal_days=60)
+        denied, paid = [await payer.client.submit(claim_body(number)) for number in ("DENIED-1", "PAID-1")]
+        await payer.client.forward(3)
+        for claim in (denied, paid):
+            await until(payer.client, claim, "remitted")
+        (item,) = (await seen(payer, "/worklist"))["items"]
+        assert (denied, "it was denied: an appeal must be made in time") == (item["transactionId"], item["reason"])
+        # From the day of the remittance, which is in the past when it is read.
+        assert 56 <= item["daysLeft"] <= 60
+        assert 1 == (await seen(payer, ""))["worklist"]
+        await swept(payer, 30)
+        (later,) = (await seen(payer, "/worklist"))["items"]
+        assert (item["actBy"], item["daysLeft"] - 30) == (later["actBy"], later["daysLeft"])
+        contract = Contract((await payer.client.get("/openapi.json")).json)
+        operation, path = contract.operation("finishWorklistItem"), f"/v1/follow-ups/{denied}/done"
+        (sample,) = operation.samples()
+        for _ in range(2):
+            done = await payer.client.post(path, sample.value, Idempotency_Key="k")
+            assert (200, []) == (done.status, contract.faults(operation, done))
+        assert [] == (await seen(payer, "/worklist"))["items"]
+        assert 1 == (await payer.story(denied)).count("worklistDone")
+        again = await payer.client.post(path, sample.value)
+        assert (409, []) == (again.status, contract.faults(operation, again))
+        assert 400 == (await payer.client.post(path, {})).status
+        assert 404 == (await payer.client.post("/v1/follow-ups/none/done", sample.value)).status
+
+
+async def test_a_claim_that_is_still_open_is_not_done(tmp_path: Path) -> None:
+    async with doubtful(tmp_path) as payer:
+        claim = await payer.client.submit(claim_body("PAID-1"))
+        await until(payer.client, claim, "sent")
+        await swept(payer, 14.5)
+        assert 1 == len((await seen(payer, "/worklist"))["items"])
+        refused = await payer.client.post(f"/v1/follow-ups/{claim}/done", {"why": "called"})
+        assert 409 == refused.status
+        assert b"resume it" in refused.body
+        assert 1 == len((await seen(payer, "/worklist"))["items"])
+
+
+async def test_without_a_time_for_appeals_a_denied_claim_is_at_its_end(tmp_path: Path) -> None:
+    async with doubtful(tmp_path, status=True, collects=True) as payer:
+        claim = await payer.client.submit(claim_body("DENIED-1"))
+        await payer.client.forward(3)
+        await until(payer.client, claim, "remitted")
+        assert [] == (await seen(payer, "/worklist"))["items"]
+
+
 async def test_a_person_stops_and_resumes_a_claim(tmp_path: Path) -> None:
     async with doubtful(tmp_path, status=True) as payer:
         claim = await payer.client.submit(claim_body("SILENT-1"))
@@ -178,6 +227,7 @@ async def test_the_commands(tmp_path: Path) -> None:
         assert [] == (await run("worklist"))["items"]
         assert [] == (await run("run"))["items"]
         await run("stop", "none", "--why", "x", code=2)
+        await run("done", claim, "--why", "x", code=2)
 
         # What is no terminal gets each claim on a line, its id whole.
         words = ["follow-up", "due", "--days", "60", "--data", str(tmp_path)]

@@ -259,7 +259,15 @@ async def test_without_a_key_each_request_is_one_of_its_own(tmp_path: Path) -> N
 
 
 # What persons decide is tried, with its key, where there is something to decide.
-ELSEWHERE = {"decideInDoubt", "handleUnmatched", "stopFollowUp", "resumeFollowUp", "acknowledgeAlarm", "moveClock"}
+ELSEWHERE = {
+    "decideInDoubt",
+    "handleUnmatched",
+    "stopFollowUp",
+    "resumeFollowUp",
+    "finishWorklistItem",
+    "acknowledgeAlarm",
+    "moveClock",
+}
 DESTINATIONS, FORMS = "/2026-02-01/destinations", "/2025-03-07/professional-claim-submissions"
 HOOK = {"name": "B", "eventTypes": ["claim.remitted"], "destinationUrl": "https://billing.example.com/hook"}
 

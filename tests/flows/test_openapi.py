@@ -29,6 +29,7 @@ _ELSEWHERE = (
     "acknowledgeAlarm",
     "stopFollowUp",
     "resumeFollowUp",
+    "finishWorklistItem",
 )
 
 

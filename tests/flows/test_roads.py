@@ -81,6 +81,12 @@ class Roads:
     async def lane(self, name: str = "FIRST") -> dict[str, Any]:
         return next(i for i in (await self.client.get("/v1/lanes")).json["items"] if i["routeId"] == name)
 
+    async def is_shut(self) -> bool:
+        """Whether the first road's circuit is open and nothing is being sent over it, nor about to be."""
+        runtime = self.up.runtime
+        sending = await runtime.database.read(lambda tx: work.due_by(tx, "send", runtime.world.micros()))
+        return not sending and "open" == (await self.lane())["state"]
+
     async def tried(self, name: str) -> float:
         """How many deliveries were attempted over a route."""
         text = (await self.client.get("/metrics")).body.decode()
@@ -297,9 +303,7 @@ async def test_f11_after_an_outage_of_three_days_what_waited_drains_at_the_payer
 
         async def is_tried_and_shut() -> bool:
             # What was under way when it was opened is tried as well.
-            runtime = on.up.runtime
-            sending = await runtime.database.read(lambda tx: work.due_by(tx, "send", runtime.world.micros()))
-            return not sending and await on.tried("FIRST") > tried and "open" == (await on.lane())["state"]
+            return await on.tried("FIRST") > tried and await on.is_shut()
 
         for _ in range(6):
             before = tried
@@ -322,6 +326,32 @@ async def test_f11_after_an_outage_of_three_days_what_waited_drains_at_the_payer
         assert most <= rate + 3
         # At most a tenth more than one attempt each, and what tried the road meanwhile.
         assert await on.tried("FIRST") - tried <= 1.1 * claims_sent
+
+
+@pytest.mark.one_engine
+async def test_f12_a_payer_that_comes_and_goes_sees_a_tenth_more_attempts_than_claims_at_most(tmp_path: Path) -> None:
+    """Twice it is gone while half of a hundred claims wait, and for longer than one look at it takes."""
+    names: list[str] = []
+    async with roads(tmp_path, dead=False, ways=1, batch_claims_max=1, requests_per_second=100.0, concurrent=2) as on:
+        for turn in range(2):
+            names += await asyncio.gather(*(on.submit(f"PAID-{turn}-{n}") for n in range(100)))
+
+            async def half_have_come(most: int = len(names) - 50) -> bool:
+                return await on.at(on.first) >= most
+
+            await until_true(half_have_come)
+            assert on.first is not None
+            await on.first.close()
+            for _ in range(2):
+                await until_true(on.is_shut)
+                # Past the circuit's wait, twice as long the second time, and what chance adds to it.
+                await on.client.forward(160 / 86_400)
+            on.first = await start(tmp_path / "first.db", port=on.port)
+            await on.client.forward(310 / 86_400)
+            for name in names[-100:]:
+                await until(on.client, name, "received", "pending", "finalized", "remitted")
+        assert len(names) == await on.at(on.first)
+        assert await on.tried("FIRST") <= 1.1 * len(names)
 
 
 async def test_f08_a_payer_that_asks_for_a_pause_gets_it_and_no_failure_is_counted(tmp_path: Path) -> None:

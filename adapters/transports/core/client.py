@@ -43,6 +43,7 @@ from adapters.transports.core.envelope import (
     sums_up,
 )
 from adapters.transports.core.soap import Fault, NoMessage, Read, Unwritable, Version, Wire
+from adapters.transports.guide import guide_of
 from adapters.transports.http import CREDENTIALS_RETRY_SECONDS, Answer
 from adapters.transports.session import read_answer
 from adapters.transports.tls import client_tls
@@ -54,6 +55,8 @@ __all__ = ["Core", "CoreSecrets", "CoreSettings"]
 _FILES_MAX = 1_000
 _ACKNOWLEDGEMENT = "X12_999_RetrievalRequest_005010X231A1"
 _ACCEPTED = "X12_999_SubmissionRequest_005010X231A1"
+# Of an interchange that is refused, nothing but the TA1 is told.
+_REFUSED = "X12_TA1_SubmissionRequest_00501X231A1"
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=50)]
 # Faults that stand for "I do not know you", in WS-Security's words.
 _NOBODY = frozenset(("FailedAuthentication", "InvalidSecurityToken", "FailedCheck", "InvalidSecurity", "SecurityTokenUnavailable"))  # fmt: skip
@@ -92,6 +95,9 @@ class CoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Literal["all", "results", "none"],
         msgspec.Meta(description="which files the payer is told of when they are stored, by BatchResultsAckSubmit"),
     ] = "results"
+    acknowledges: Annotated[
+        bool, msgspec.Meta(description="whether a file is settled with its 999 or TA1; else by its PayloadID alone")
+    ] = True
     authorities: Annotated[
         str, msgspec.Meta(description="a PEM file of the authorities that the payer's certificate is checked by")
     ] = ""
@@ -202,10 +208,12 @@ class Core:
         kind, _, identity = inbound.reference.partition(" ")
         if way.told.settles == "none" or (way.told.settles == "results" and kind != "result"):
             return
-        message = way.envelope("results acknowledgement", _ACCEPTED, identity, context.now(), None)
-        read = await _exchanged(way, context, message)
-        if read.envelope.error_code not in ("", SUCCESS):
-            raise ExchangeFailed(f"settling: ErrorCode {_code(read.envelope)}")
+        said = await context.acknowledgement(inbound.payload) if way.told.acknowledges else b""
+        if said and await _settled(way, context, identity, said) is None:
+            return
+        # Also where the payer wants no 999: it gives no other file before it lets go of this one.
+        if (code := await _settled(way, context, identity, None)) is not None:
+            raise ExchangeFailed(f"settling: ErrorCode {code}")
 
     async def probe(self, outbound: Outbound, context: Context) -> Evidence:
         """Received where the payer has an acknowledgement; that it has none yet says nothing."""
@@ -249,6 +257,14 @@ async def _retrieved(way: _Way, context: Context, kind: Kind, payload_type: str,
         raise ExchangeFailed("retrieving: the file has no IEA")
     rung = "acknowledgement" if kind == "acknowledgement retrieval" else "result"
     return Inbound(f"{rung} {envelope.payload_id}", _label(envelope.payload_type), payload)
+
+
+async def _settled(way: _Way, context: Context, identity: str, said: bytes | None) -> str | None:
+    """Tell the payer of a file that is stored; None where it took that, else its ErrorCode."""
+    told = _REFUSED if said and not guide_of(said) else _ACCEPTED
+    message = way.envelope("results acknowledgement", told, identity, context.now(), said)
+    envelope = (await _exchanged(way, context, message)).envelope
+    return None if envelope.error_code in ("", SUCCESS) else _code(envelope)
 
 
 async def _exchanged(way: _Way, context: Context, envelope: Envelope) -> Read:
