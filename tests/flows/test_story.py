@@ -61,8 +61,10 @@ async def test_a_claim_goes_the_whole_way_and_each_of_its_facts_is_a_transaction
         assert "denied" == (await until(client, denied, "remitted"))["outcome"]
 
         trace = await client.trace(paid)
-        whole = ["accepted", "built", "delivered", "acknowledged", "acknowledged", "claimAcknowledged", "remitted"]
-        assert whole == kinds(trace)
+        first, *said, last = kinds(trace)[2:]
+        assert ["accepted", "built", "delivered", "remitted"] == [*kinds(trace)[:2], first, last]
+        # Two places may read the payer's files at once.
+        assert ["acknowledged", "acknowledged", "claimAcknowledged"] == sorted(said)
         # One 837 out; TA1 and 999, 277CA and 835 in.
         assert ["out", "in", "in", "in"] == [i["direction"] for i in trace["interchanges"]]
         assert all(i["controlNumber"] for i in trace["interchanges"])
