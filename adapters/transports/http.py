@@ -16,7 +16,6 @@ Sources: RFC 9110 (status codes, Retry-After), RFC 9112 section 6.3 (how the len
 from __future__ import annotations
 
 import asyncio
-import io
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC
@@ -52,7 +51,6 @@ T = TypeVar("T")
 RETRY_AFTER_SECONDS_MAX = 24 * 3600
 CREDENTIALS_RETRY_SECONDS = 60.0
 _CONNECT_SECONDS_MAX = 10
-_PIECE_BYTES = 64 << 10
 # The peer does not know our credentials, or those of its proxy: it has not looked at the body.
 _CREDENTIALS = frozenset((401, 403, 407))
 # No verdict on the body: it came too slowly, it is being worked on under the same key, it came too early.
@@ -89,7 +87,7 @@ async def post(
     With OAuth credentials a 401 has the token fetched anew and the body sent once more: a peer that does not know the
     token has not looked at it. Nothing else is ever sent twice.
     """
-    progress = BodyProgress(context.session)
+    progress = BodyProgress()
     try:
         async with asyncio.timeout(context.deadline_seconds):
             answer = await _posted(context, url, body, headers, credentials, tls, progress)
@@ -114,21 +112,20 @@ async def _posted(
     tls: ssl.SSLContext | None,
     progress: BodyProgress,
 ) -> Answer:
-    authorization = await credentials.headers(context) if credentials is not None else {}
+    if credentials is not None:
+        headers = {**headers, **await credentials.headers(context)}
     async with context.session.post(
         url,
-        # A stream leaves in pieces, each when there is room: a large batch does not hold up the others.
-        data=io.BytesIO(body) if len(body) > _PIECE_BYTES else body,
-        headers={**headers, **authorization},
+        data=progress.payload(body),
+        headers=headers,
         timeout=_timeout(context.deadline_seconds),
         allow_redirects=False,
-        trace_request_ctx=progress,
         ssl=tls if tls is not None else True,
     ) as response:
         # The peer has spoken before a cut; what is sent a second time begins anew.
         answer = Answer(response.status, response.headers, await read_answer(response))
     if answer.status == 401 and credentials is not None and credentials.renewable:
-        progress.begun = BodyProgress(context.session).begun
+        progress.begun = False
     return answer
 
 

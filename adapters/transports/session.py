@@ -1,11 +1,13 @@
-"""The HTTP session of all adapters, which knows of each request whether any byte of its body has begun to leave."""
+"""The HTTP session of all adapters, bodies that know whether any byte of them has begun to leave, and answers read whole."""
 
 from __future__ import annotations
 
+import io
 import ssl
-from types import SimpleNamespace
 
 import aiohttp
+from aiohttp import BytesIOPayload, BytesPayload, Payload
+from aiohttp.abc import AbstractStreamWriter
 
 from adapters.transports.trouble import AnswerCut, AnswerTooLarge
 
@@ -13,36 +15,46 @@ __all__ = ["ANSWER_BYTES_MAX", "BodyProgress", "open_session", "read_answer"]
 
 ANSWER_BYTES_MAX = 64 << 20
 
+_PIECE_BYTES = 64 << 10
 _CONNECTIONS_MAX = 200
 _CONNECTIONS_PER_HOST_MAX = 100
 
 
 class BodyProgress:
-    """Whether the body of a request has begun to leave. Give one as `trace_request_ctx`.
-
-    A session that does not tell counts as one in which it has.
-    """
+    """Whether the body of a request has begun to leave."""
 
     __slots__ = ("begun",)
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
-        self.begun = _TRACING not in session.trace_configs
+    def __init__(self) -> None:
+        self.begun = False
+
+    def payload(self, content: bytes) -> Payload:
+        """A body that tells here when it begins to leave. A large one leaves in pieces, each when there is room, and holds up no other."""
+        return _Pieces(content, self) if len(content) > _PIECE_BYTES else _Whole(content, self)
 
 
-async def _body_begins(
-    _: aiohttp.ClientSession, context: SimpleNamespace, __: aiohttp.TraceRequestChunkSentParams
-) -> None:
-    progress = context.trace_request_ctx
-    if isinstance(progress, BodyProgress):
-        progress.begun = True
+class _Whole(BytesPayload):
+    def __init__(self, content: bytes, progress: BodyProgress) -> None:
+        super().__init__(content)
+        self._progress = progress
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        self._progress.begun = True
+        await super().write_with_length(writer, content_length)
 
 
-_TRACING = aiohttp.TraceConfig()
-_TRACING.on_request_chunk_sent.append(_body_begins)
+class _Pieces(BytesIOPayload):
+    def __init__(self, content: bytes, progress: BodyProgress) -> None:
+        super().__init__(io.BytesIO(content))
+        self._progress = progress
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        self._progress.begun = True
+        await super().write_with_length(writer, content_length)
 
 
 def open_session(tls: ssl.SSLContext | None = None) -> aiohttp.ClientSession:
-    """A session without cookies, which asks for answers as they are (not compressed) and tells when a body begins.
+    """A session without cookies, which asks for answers as they are (not compressed).
 
     `tls` says whose certificates are believed, where that is not whom the machine believes.
     """
@@ -54,7 +66,6 @@ def open_session(tls: ssl.SSLContext | None = None) -> aiohttp.ClientSession:
     )
     return aiohttp.ClientSession(
         connector=connector,
-        trace_configs=[_TRACING],
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"Accept-Encoding": "identity"},
         auto_decompress=False,
@@ -66,7 +77,7 @@ async def read_answer(response: aiohttp.ClientResponse, bytes_max: int = ANSWER_
     parts: list[bytes] = []
     size = 0
     try:
-        async for part in response.content.iter_any():
+        while part := await response.content.readany():
             size += len(part)
             if size > bytes_max:
                 raise AnswerTooLarge(bytes_max)

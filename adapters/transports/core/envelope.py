@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -29,6 +30,7 @@ __all__ = [
     "RECEIPT",
     "RULE_VERSION",
     "SUCCESS",
+    "TEXTS",
     "Envelope",
     "Kind",
     "Message",
@@ -36,6 +38,7 @@ __all__ = [
     "check_sum",
     "fields",
     "kind_in_mime",
+    "made_of",
     "payload_id",
     "payload_type_of",
     "stamp",
@@ -116,6 +119,28 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return [("kind", self.kind)]
+
+
+# Each part of a message that is text, in the schema's words -> its field.
+TEXTS = {
+    "PayloadType": "payload_type",
+    "ProcessingMode": "processing_mode",
+    "PayloadID": "payload_id",
+    "PayloadLength": "payload_length",
+    "TimeStamp": "time_stamp",
+    "SenderID": "sender_id",
+    "ReceiverID": "receiver_id",
+    "CORERuleVersion": "rule_version",
+    "CheckSum": "check_sum",
+    "ErrorCode": "error_code",
+    "ErrorMessage": "error_message",
+}
+_NOTHING = dict.fromkeys(TEXTS.values(), "")
+
+
+def made_of(kind: Kind, said: Mapping[str, str], payload: bytes | None) -> Envelope:
+    """The envelope of a message that came: its texts by the names of their fields; one that it lacks is empty."""
+    return Envelope(**{**_NOTHING, **said}, kind=kind, payload=payload)
 
 
 def fields(envelope: Envelope, *, is_answer: bool) -> list[tuple[str, str]]:

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from adapters.transports.core import multipart
-from adapters.transports.core.envelope import Envelope, fields, kind_in_mime
+from adapters.transports.core.envelope import TEXTS, Envelope, fields, kind_in_mime, made_of
 from adapters.transports.core.multipart import NotMultipart, Part
 from adapters.transports.core.soap import NoMessage, Read, Wire
 
 __all__ = ["begun", "envelope_of", "read", "write"]
+
+# The names of a form's fields are understood in any case.
+_TEXTS = {name.lower(): field for name, field in TEXTS.items()}
 
 
 def write(envelope: Envelope, *, is_answer: bool = False, login: tuple[str, str] | None = None) -> Wire:
@@ -59,21 +62,8 @@ def begun(content_type: str, head: bytes) -> dict[str, str]:
 
 def envelope_of(said: Mapping[str, str], payload: bytes | None = None) -> Envelope:
     """The envelope that the fields of a form make."""
-    return Envelope(
-        kind=kind_in_mime(said.get("processingmode", ""), said.get("payloadtype", ""), bool(payload)),
-        payload_type=said.get("payloadtype", ""),
-        processing_mode=said.get("processingmode", ""),
-        payload_id=said.get("payloadid", ""),
-        payload_length=said.get("payloadlength", ""),
-        time_stamp=said.get("timestamp", ""),
-        sender_id=said.get("senderid", ""),
-        receiver_id=said.get("receiverid", ""),
-        rule_version=said.get("coreruleversion", ""),
-        check_sum=said.get("checksum", ""),
-        error_code=said.get("errorcode", ""),
-        error_message=said.get("errormessage", ""),
-        payload=payload or None,
-    )
+    kind = kind_in_mime(said.get("processingmode", ""), said.get("payloadtype", ""), bool(payload))
+    return made_of(kind, {_TEXTS[name]: text for name, text in said.items() if name in _TEXTS}, payload or None)
 
 
 def _fields(parts: Iterable[Part]) -> dict[str, bytes]:

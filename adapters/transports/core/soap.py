@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape
 import msgspec
 
 from adapters.transports.core import multipart, xml
-from adapters.transports.core.envelope import MESSAGES, NAMESPACE, Envelope, Kind, fields
+from adapters.transports.core.envelope import MESSAGES, NAMESPACE, TEXTS, Envelope, Kind, fields, made_of
 from adapters.transports.core.multipart import NotMultipart, Part
 from adapters.transports.core.xml import Element, NotXml
 
@@ -29,6 +29,7 @@ _NAMESPACES: dict[Version, str] = {
     "1.1": "http://schemas.xmlsoap.org/soap/envelope/",
     "1.2": "http://www.w3.org/2003/05/soap-envelope",
 }
+_ROOTS: dict[str, Version] = {f"{{{namespace}}}Envelope": version for version, namespace in _NAMESPACES.items()}
 _MEDIA: dict[Version, str] = {"1.1": "text/xml", "1.2": "application/soap+xml"}
 _SECURITY = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 _PASSWORD_TEXT = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordText"  # noqa: S105
@@ -192,10 +193,7 @@ def read(content_type: str, body: bytes) -> Read | Fault:
         envelope = xml.parse(root)
     except (NotMultipart, NotXml) as error:
         raise NoMessage(str(error)) from None
-    version: Version | None = None
-    for one, namespace in _NAMESPACES.items():
-        if envelope.tag == f"{{{namespace}}}Envelope":
-            version = one
+    version = _ROOTS.get(envelope.tag)
     if version is None:
         raise NoMessage("no SOAP envelope")
     told = xml.child(envelope, "Body")
@@ -209,27 +207,10 @@ def read(content_type: str, body: bytes) -> Read | Fault:
         raise NoMessage("the message is none of CORE's")
     kind, is_answer = _KINDS[name]
     user, password = _user(xml.child(envelope, "Header"))
-    payload, attached = _payload(xml.child(message, "Payload"), kind, parts)
-    said = {xml.local(c): xml.text(c) for c in message}
-    return Read(_envelope(kind, said, payload), version, is_answer, attached, user, password)
-
-
-def _envelope(kind: Kind, said: dict[str, str], payload: bytes | None) -> Envelope:
-    return Envelope(
-        kind=kind,
-        payload_type=said.get("PayloadType", ""),
-        processing_mode=said.get("ProcessingMode", ""),
-        payload_id=said.get("PayloadID", ""),
-        payload_length=said.get("PayloadLength", ""),
-        time_stamp=said.get("TimeStamp", ""),
-        sender_id=said.get("SenderID", ""),
-        receiver_id=said.get("ReceiverID", ""),
-        rule_version=said.get("CORERuleVersion", ""),
-        check_sum=said.get("CheckSum", ""),
-        error_code=said.get("ErrorCode", ""),
-        error_message=said.get("ErrorMessage", ""),
-        payload=payload,
-    )
+    told = {xml.local(c): c for c in message}
+    payload, attached = _payload(told.pop("Payload", None), kind, parts)
+    said = {TEXTS[name]: xml.text(c) for name, c in told.items() if name in TEXTS}
+    return Read(made_of(kind, said, payload), version, is_answer, attached, user, password)
 
 
 def _taken_apart(content_type: str, body: bytes) -> tuple[bytes, list[Part]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Protocol, cast
 
 from lxml import etree as _lxml  # pyright: ignore[reportMissingTypeStubs, reportAttributeAccessIssue, reportUnknownVariableType]
@@ -51,7 +52,8 @@ def parse(body: bytes) -> Element:
     """The root of a document; NotXml for what is none, has a document type, or is larger or deeper than a message is."""
     if len(body) > BYTES_MAX:
         raise NotXml("too large")
-    if not _is_readable(body.lstrip()[:400]):
+    body = body.lstrip()
+    if not _is_readable(body[: body.find(b">", 8, 400) + 1] or body[:400]):
         raise NotXml("its encoding is not read here")
     # In every encoding that is read a document type begins so; a parser that never sees one has no entities to expand.
     if b"<!DOCTYPE" in body or b"<!ENTITY" in body or b"<\x00!\x00D\x00" in body or b"\x00<\x00!\x00D" in body:
@@ -60,11 +62,12 @@ def parse(body: bytes) -> Element:
     if body.count(b"<") > _MARKS_MAX:
         raise NotXml("too many elements")
     try:
-        return cast(Element, _etree.fromstring(body.lstrip(), _PARSER))
+        return cast(Element, _etree.fromstring(body, _PARSER))
     except (_etree.XMLSyntaxError, ValueError, LookupError):
         raise NotXml("this is no XML") from None
 
 
+@lru_cache(64)  # A peer's messages begin alike.
 def _is_readable(head: bytes) -> bool:
     """Whether a document is in an encoding in which a document type shows in its bytes: UTF-16, or one that has ASCII in it as it is.
 
@@ -83,9 +86,11 @@ def local(element: Element) -> str:
 
 def child(element: Element | None, name: str) -> Element | None:
     """The first child of this local name."""
-    if element is None:
-        return None
-    return next((c for c in element if local(c) == name), None)
+    if element is not None:
+        for one in element:
+            if local(one) == name:
+                return one
+    return None
 
 
 def text(element: Element | None) -> str:
