@@ -27,16 +27,19 @@ _UNKNOWN = Decimal("NaN")
 # Eighteen digits: X12's longest amount, and what Decimal adds without rounding.
 _AMOUNT = re.compile(r"-?(?:\d{1,18}|(?=[\d.]{2,19}\Z)(?:\d+\.\d*|\.\d+))", re.ASCII)
 _PREDETERMINATION = "25"
+# What stands at an element: "" or None where nothing does.
+Text = str | None
+# What stands for the amounts of a claim, or of a line, before it tells them: its position, charge and payment, and the claim's status.
+_NO_CLAIM: tuple[int, Decimal, Decimal, Text] = (0, _UNKNOWN, _UNKNOWN, "")
+_NO_LINE = (0, _UNKNOWN, _UNKNOWN)
 # The amounts of a CAS.
 _ADJUSTMENTS = (3, 6, 9, 12, 15, 18)
+# As source: see `ClaimLedger.service`.
+_SERVICE = ("if sums.line_charge.is_nan(): sums.line_charge = Decimal({0})",)
 _PATTERN_CODE = "I12"
 _MONETARY_AMOUNT = "782"
 
 Found = Callable[[Finding], None]
-
-
-# What stands at an element: "" or None where nothing does.
-Text = str | None
 
 
 def _amount(text: Text, clean: bool) -> Decimal:
@@ -62,10 +65,16 @@ def _differ(one: Decimal, other: Decimal) -> bool:
 
 
 class Entry(NamedTuple):
-    """How a segment is entered: the method to call, and the elements that it takes."""
+    """How a segment is entered: the method to call, and the elements that it takes.
+
+    `lines` are what the method does with the first `near` of them where these are clean and there, and no others are, as source that names
+    `sums`, `{at}` (the position), `{0}`, `{1}` and so on.
+    """
 
     method: str
     elements: tuple[int, ...] = ()
+    near: int = 0
+    lines: tuple[str, ...] = ()
 
 
 class Ledger:
@@ -119,16 +128,13 @@ class RemittanceLedger(Ledger):
 
     def begin_claim(self) -> None:
         """As long as no CLP tells the claim's amounts, they are not known."""
-        self.charge = self.paid = _UNKNOWN
+        self.claim = _NO_CLAIM
         self.adjusted = _ZERO
-        self.claim_position = 0
-        self.predetermined = False
 
     def begin_line(self) -> None:
         """As long as no SVC tells the line's amounts, they are not known."""
-        self.line_charge = self.line_paid = _UNKNOWN
+        self.line = _NO_LINE
         self.line_adjusted = _ZERO
-        self.line_position = 0
 
     def bpr(self, position: int, clean: bool, amount: Text, flag: Text) -> None:
         """The first payment is the set's. A debit takes the amount from the payee."""
@@ -142,9 +148,7 @@ class RemittanceLedger(Ledger):
 
     def clp(self, position: int, clean: bool, status: Text, charge: Text, paid: Text) -> None:
         """What a claim charged and was paid."""
-        self.claim_position = position
-        self.charge, self.paid = _amount(charge, clean), _amount(paid, clean)
-        self.predetermined = status == _PREDETERMINATION
+        self.claim = position, _amount(charge, clean), _amount(paid, clean), status
 
     def claim_cas(self, position: int, clean: bool, *amounts: Text) -> None:
         """Adjustments of the claim as a whole."""
@@ -152,45 +156,39 @@ class RemittanceLedger(Ledger):
 
     def svc(self, position: int, clean: bool, charge: Text, paid: Text) -> None:
         """What a service line charged and was paid."""
-        self.line_position = position
-        if clean and charge and paid:
-            self.line_charge, self.line_paid = Decimal(charge), Decimal(paid)
-        else:
-            self.line_charge, self.line_paid = _amount(charge, clean), _amount(paid, clean)
+        self.line = position, _amount(charge, clean), _amount(paid, clean)
 
     def line_cas(self, position: int, clean: bool, *amounts: Text) -> None:
         """Adjustments of the line."""
-        if clean and len(amounts) == 1 and amounts[0]:
-            self.line_adjusted += Decimal(amounts[0])
-        else:
-            self.line_adjusted += _total(amounts, clean)
+        self.line_adjusted += _total(amounts, clean)
 
     def close_line(self) -> None:
         """Charge less adjustments is what was paid."""
+        position, charge, paid = self.line
         adjusted = self.line_adjusted
-        expected = self.line_charge - adjusted
+        expected = charge - adjusted
         # What is not known is not equal either.
-        if expected != self.line_paid and _differ(expected, self.line_paid):
+        if expected != paid and _differ(expected, paid):
             message = "SVC03 must be the line's charge (SVC02) less its adjustments (CAS)."
-            self.tell(("2110", "SVC", 3), self.line_position, message)
+            self.tell(("2110", "SVC", 3), position, message)
         self.adjusted += adjusted
-        self.begin_line()
+        self.line, self.line_adjusted = _NO_LINE, _ZERO
 
     def close_claim(self) -> None:
         """Charge less all adjustments is what was paid."""
-        paid = self.paid
-        place, position = ("2100", "CLP", 4), self.claim_position
-        if _differ(self.charge - self.adjusted, paid):
+        position, charge, paid, status = self.claim
+        place, expected = ("2100", "CLP", 4), charge - self.adjusted
+        if expected != paid and _differ(expected, paid):
             message = "CLP04 must be the charge (CLP03) less all adjustments (CAS) of the claim and its service lines."
             self.tell(place, position, message)
-        if self.predetermined and paid and not paid.is_nan():
+        if status == _PREDETERMINATION and paid and not paid.is_nan():
             message = (
                 "CLP04 must be zero in a predetermination (CLP02 25): what would be paid is an adjustment with reason"
                 " 101."
             )
             self.tell(place, position, message)
         self.paid_by_claims += paid
-        self.begin_claim()
+        self.claim, self.adjusted = _NO_CLAIM, _ZERO
 
     def close_set(self) -> None:
         """All claims less all provider adjustments are the payment."""
@@ -206,10 +204,10 @@ class RemittanceLedger(Ledger):
     entries: ClassVar = {
         ("835", "BPR"): Entry("bpr", (2, 3)),
         ("835", "PLB"): Entry("plb", (4, 6, 8, 10, 12, 14)),
-        ("2100", "CLP"): Entry("clp", (2, 3, 4)),
-        ("2100", "CAS"): Entry("claim_cas", _ADJUSTMENTS),
-        ("2110", "SVC"): Entry("svc", (2, 3)),
-        ("2110", "CAS"): Entry("line_cas", _ADJUSTMENTS),
+        ("2100", "CLP"): Entry("clp", (2, 3, 4), 3, ("sums.claim = {at}, Decimal({1}), Decimal({2}), {0}",)),
+        ("2100", "CAS"): Entry("claim_cas", _ADJUSTMENTS, 1, ("sums.adjusted += Decimal({0})",)),
+        ("2110", "SVC"): Entry("svc", (2, 3), 2, ("sums.line = {at}, Decimal({0}), Decimal({1})",)),
+        ("2110", "CAS"): Entry("line_cas", _ADJUSTMENTS, 1, ("sums.line_adjusted += Decimal({0})",)),
     }
     closings: ClassVar = {"2110": "close_line", "2100": "close_claim", "835": "close_set"}
 
@@ -350,10 +348,10 @@ class ClaimLedger(Ledger):
             self.tell(place, payer.position, message, "warning")
 
     entries: ClassVar = {
-        ("2300", "CLM"): Entry("clm", (2,)),
-        ("2400", "SV1"): Entry("service", (2,)),
-        ("2400", "SV2"): Entry("service", (3,)),
-        ("2400", "SV3"): Entry("service", (2,)),
+        ("2300", "CLM"): Entry("clm", (2,), 1, ("sums.charge, sums.position = Decimal({0}), {at}",)),
+        ("2400", "SV1"): Entry("service", (2,), 1, _SERVICE),
+        ("2400", "SV2"): Entry("service", (3,), 1, _SERVICE),
+        ("2400", "SV3"): Entry("service", (2,), 1, _SERVICE),
         ("2320", "SBR"): Entry("sbr"),
         ("2320", "CAS"): Entry("payer_cas", _ADJUSTMENTS),
         ("2320", "AMT"): Entry("payer_amt", (1, 2)),

@@ -91,7 +91,12 @@ class Judgement:
             lines += [f"walk.sums.{entry.method}(walk.position, clean{texts})"]
         if not lines:
             return None
-        names: dict[str, Any] = {"separator": table.delimiters.element, "known": {}, "tell": tell, "facts": facts}
+        names: dict[str, Any] = {
+            "separator": table.delimiters.element,
+            "known": {},
+            "tell": tell and tell.take,
+            "facts": facts,
+        }
         names |= {"check": checking(places), **{f"place{p.element.position}": p for p in places}} if places else {}
         names |= {"told_by": facts.known.get, "padding": [""] * facts.size} if facts else {}
         if clean:

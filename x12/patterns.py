@@ -2,7 +2,8 @@
 
 The pattern covers presence, lengths, codes, character sets, dates, composites, repetition and syntax notes. It may fail
 on something clean (29 February, odd number forms), never match something wrong: what fails is judged by `x12.elements`.
-No part of a pattern needs what another would give back, so all of it is possessive, which takes half the time.
+No part of a pattern needs what another would give back: values are possessive, which takes half the time, and what may be absent
+is a choice between it and nothing, which takes less than a repeat does.
 
 Sources: X12.6 (data element types, syntax notes).
 """
@@ -23,7 +24,7 @@ _DATE = (
     "|(?>0[469]|11)(?>0[1-9]|[12][0-9]|30)|02(?>0[1-9]|1[0-9]|2[0-8]))"
 )
 _HOUR_MINUTE = "(?>[01][0-9]|2[0-3])[0-5][0-9]"
-_TIME = _HOUR_MINUTE + "(?>[0-5][0-9](?:[0-9]{1,2}+)?+)?+"
+_TIME = _HOUR_MINUTE + "(?>[0-5][0-9](?:[0-9]{1,2}+|)|)"
 # What the patterns of numbers and periods take for part of a value: as delimiters of an odd file they prove nothing.
 _IN_NUMBERS = frozenset(".-")
 # Formats of element 1250 that have a fixed width in front (for the look-behind) and a shape we can prove.
@@ -80,7 +81,7 @@ def _value(part: Component, delimiters: Delimiters, before: Component | None, se
         whole = high - fraction
         if low > 1 or fraction < 1:
             return None
-        return rf"-?+(?>[0-9]{{1,{whole}}}+(?:\.[0-9]{{1,{fraction}}}+)?+|\.[0-9]{{1,{high}}}+)"
+        return rf"-?+(?>[0-9]{{1,{whole}}}+(?:\.[0-9]{{1,{fraction}}}+|)|\.[0-9]{{1,{high}}}+)"
     if kind.startswith("N"):
         return rf"-?+[0-9]{{{low},{high}}}+"
     if kind == "DT":
@@ -90,23 +91,32 @@ def _value(part: Component, delimiters: Delimiters, before: Component | None, se
     return None
 
 
-def _sequence(parts: Sequence[tuple[str, bool]], separator: str, marks: Mapping[int, str] | None = None) -> str:
+def _sequence(
+    parts: Sequence[tuple[str, bool]],
+    separator: str,
+    marks: Mapping[int, str] | None = None,
+    end: tuple[int, str] = (0, ""),
+) -> str:
     """Patterns of consecutive places with separators in front; places at the end that may be absent need none.
 
-    `marks` are what stands behind the separator of some places, by their index.
+    `marks` are what stands behind the separator of some places, by their index; `end` is one of them, and what stands behind all from it
+    on where any of them is there. No separator ends it.
     """
-    tail, optional = "", True
+    tail, optional, closed = "", True, True
     for index in range(len(parts) - 1, -1, -1):
         pattern, required = parts[index]
         start = separator + marks.get(index, "") if marks else separator
-        here = pattern if required else f"(?:{pattern})?+" if pattern else ""
+        here = pattern if required else f"(?:{pattern}|)" if pattern else ""
+        if not tail and pattern:
+            closed = required
+        behind = end[1] if index == end[0] else ""
         if required:
-            tail, optional = start + here + tail, False
+            tail, optional = start + here + tail + behind, False
         elif optional:
-            tail = f"(?:{start}{here}{tail})?+" if pattern or tail else ""
+            tail = f"(?:{start}{here}{tail}{behind}|)" if pattern or tail else ""
         else:
-            tail = start + here + tail
-    return tail
+            tail = start + here + tail + behind
+    return tail if closed else f"{tail}(?<!{separator})"
 
 
 def _noted(notes: Sequence[Note], usable: Sequence[int]) -> tuple[list[Note], set[int]]:
@@ -163,9 +173,9 @@ def _composite(element: Element, delimiters: Delimiters, prefix: str) -> str | N
         parts.append((pattern, component.usage == "R"))
         before = component
     (first, required), rest = parts[0], parts[1:]
-    head = first if required else f"(?:{first})?+" if first else ""
+    head = first if required else f"(?:{first}|)" if first else ""
     always = frozenset(c.position for c in element.components if c.usage == "R")
-    body = head + _sequence(rest, separator) + f"(?<!{separator})" + _assertions(notes, names, always)
+    body = head + _sequence(rest, separator) + _assertions(notes, names, always)
     any_required = any(r for _, r in parts)
     return body if any_required else f"(?=[^{re.escape(delimiters.element)}])" + body
 
@@ -177,7 +187,7 @@ def _told(pattern: str, name: str, asked: Collection[str]) -> str:
     if "there" in asked:
         pattern += f"(?P<h{name}>)"
     if "sign" in asked:
-        pattern = f"(?=(?:-(?P<m{name}>))?[0.]*(?:[1-9](?P<z{name}>))?){pattern}"
+        pattern = f"(?=(?:-(?P<m{name}>)|)[0.]*+(?:[1-9](?P<z{name}>)|)){pattern}"
     return pattern
 
 
@@ -212,17 +222,23 @@ def segment_source(
             if element.usage == "R":
                 return None
             pattern = "(?!)"
+        wanted = (asked or {}).get(element.position, ())
         if pattern and element.position in watched and element.usage != "R":
-            names[element.position] = f"{prefix}e{element.position}"
-            pattern = f"(?P<{names[element.position]}>{pattern})"
-        if pattern and asked and element.position in asked:
-            pattern = _told(pattern, f"{prefix}_{element.position}", asked[element.position])
+            names[element.position] = (
+                f"t{prefix}_{element.position}" if "text" in wanted else f"{prefix}e{element.position}"
+            )
+            pattern = pattern if "text" in wanted else f"(?P<{names[element.position]}>{pattern})"
+        if pattern and wanted:
+            pattern = _told(pattern, f"{prefix}_{element.position}", wanted)
         parts.append((pattern, element.usage == "R"))
         before = element
     always = frozenset(e.position for e in segment.elements if e.usage == "R")
-    tail = _assertions(notes, names, always)
+    conditions = _assertions(notes, names, always)
     reached = {e - 1: f"(?P<f{prefix}_{e}>)" for e, what in (asked or {}).items() if "reached" in what}
-    return re.escape(segment.id) + _sequence(parts, separator, reached) + f"(?<!{separator})" + tail
+    if not always.isdisjoint(watched) or any(note.kind == "R" for note in notes):
+        return re.escape(segment.id) + _sequence(parts, separator, reached) + conditions
+    # As long as nothing is there of what they are about, they hold.
+    return re.escape(segment.id) + _sequence(parts, separator, reached, (min(watched, default=1) - 1, conditions))
 
 
 @lru_cache(8192)

@@ -5,7 +5,8 @@ the segments that the file has been seen to use, in the guide's order, each of w
 clean; what they come to is then decided by few of their values: those that rules look at, qualifiers that choose a place, and
 which segments are there. The first time that these values come together the segments are walked to find out (`Walk.rehearse`), and the
 `Passage` is remembered by them. What differs from claim to claim, such as amounts, codes and numbers of levels, is asked each time by a
-function written as source, as `dataclasses` does it: into the source go numbers and names of its own, nothing of the content.
+function written as source, as `dataclasses` does it: into the source go numbers and names of its own, nothing of the content. From one
+proved loop to the next lead remembered ways (`x12.ways`).
 
 What is not proved, or by a passage not clean, is walked segment by segment as ever, so a proof changes how long judging takes and
 nothing else.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from itertools import count, groupby
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -23,6 +25,7 @@ from x12.numbering import is_measured
 from x12.patterns import segment_source
 
 if TYPE_CHECKING:
+    from x12.balancing import Entry
     from x12.codes.checking import CodePlace, Known
     from x12.situations.facts import Watcher
     from x12.table import Meaning, Node, Scope, Table
@@ -38,6 +41,8 @@ _COPIES_MAX = 4
 _DATES = ("DTM", "DTP")
 # Elements from this one on are often not there: where there are some of them to ask for, it is only done where a segment reaches them.
 _FAR, _FAR_MIN = 5, 3
+# Beyond the elements that any segment has.
+_NOWHERE = 1 << 10
 # How many passages, and facts of one segment, are remembered before all are forgotten.
 _MEMORY_ENTRIES = 2048
 _TEXT_MAX = 160
@@ -56,18 +61,23 @@ class Frame(NamedTuple):
     offset: int
 
 
-class Passage(NamedTuple):
+class Passage:
     """What some segments come to, the first of which begins a loop: their places, and the loops that are open behind them.
 
-    `last` is the innermost of those, `outer` are the others that were entered, outermost first. `offsets` says of each piece of the proof how many segments are before it. `closed` are the facts that stay when another occurrence of
-    the loop follows, None where it is to be walked what is missing then or which rules are broken.
+    `frames` are that loop and those that were entered in it, outermost first. `offsets` says of each piece of the proof how many segments
+    are before it, `marks` of each frame where it began and how often its inner loops came. Two are the same only where they are one.
     """
 
-    nodes: list[Node]
-    outer: tuple[Frame, ...]
-    last: Frame
-    offsets: tuple[int, ...]
-    closed: int | None
+    __slots__ = ("frames", "marks", "nodes", "offsets", "plain", "size")
+
+    def __init__(self, nodes: list[Node], frames: tuple[Frame, ...], offsets: tuple[int, ...]) -> None:
+        self.nodes = nodes
+        self.size = len(nodes)
+        self.frames = frames
+        self.offsets = offsets
+        self.marks = tuple((frame.offset, frame.counts) for frame in frames)
+        # One loop was entered, and nothing in it is counted.
+        self.plain = self.marks == ((0, None),)
 
 
 # (walk, match, position of the first segment) -> what the segments come to; None where they must be walked.
@@ -105,7 +115,7 @@ class Proof:
         self.known = [p.node for p in pieces]
         end = re.escape(table.delimiters.segment)
         first, *others = pieces
-        source = f"{first.source}{end}" + "".join(f"(?:{p.source}{end})?+" for p in others)
+        source = f"{first.source}{end}" + "".join(f"(?:{p.source}{end}|)" for p in others)
         pattern = re.compile(source)
         self.match = pattern.match
         # The groups that are there where a piece is.
@@ -194,7 +204,7 @@ def _piece(node: Node, table: Table, prefix: str) -> _Piece | None:
     def ask(element: int, what: str) -> None:
         asked.setdefault(element, set()).add(what)
 
-    if (at := _deciding_qualifier(segment, table)) is not None:
+    if (at := table.deciding_qualifier(segment)) is not None:
         if at == 0:
             return None
         ask(at, "text")
@@ -207,6 +217,10 @@ def _piece(node: Node, table: Table, prefix: str) -> _Piece | None:
             ask(place.element.position - 1, "text")
     for element in meaning.entry.elements if meaning.entry is not None else ():
         ask(element, "text")
+    if meaning.tell is not None and meaning.tell.element:
+        ask(meaning.tell.element, "text")
+    if meaning.kept is not None:
+        ask(meaning.kept, "reached")
     if segment.id == "HL":
         ask(1, "text")
         ask(2, "text")
@@ -224,7 +238,7 @@ def _piece(node: Node, table: Table, prefix: str) -> _Piece | None:
         return None
     always = [e.position for e in segment.elements if e.usage == "R" and "text" in fit.get(e.position, ())]
     there = f"t{prefix}_{always[0]}" if always else f"p{prefix}"
-    if meaning.kept is not None or meaning.tell is not None:
+    if meaning.kept is not None or (meaning.tell is not None and not meaning.tell.element):
         there = f"r{prefix}"
         source = f"(?P<{there}>{source})"
     elif not always:
@@ -232,18 +246,6 @@ def _piece(node: Node, table: Table, prefix: str) -> _Piece | None:
     return _Piece(
         node, meaning, prefix, fit, source, there, min(far) if len(far) >= _FAR_MIN else len(segment.elements) + 1
     )
-
-
-def _deciding_qualifier(segment: Segment, table: Table) -> int | None:
-    """The element of which some values, but not all, may lead to another place; 0 where it is part of one, None where none does."""
-    codes = segment.qualifier.codes if segment.qualifier is not None else None
-    if not codes or len(codes) == 1:
-        return None
-    others = (s.qualifier.codes or frozenset() for s in table.guide.segments if s.id == segment.id and s.qualifier)
-    if all(codes <= other or codes.isdisjoint(other) for other in others):
-        return None
-    at, composite = table.qualifiers[segment.id]
-    return 0 if composite else at
 
 
 class _Source:
@@ -264,6 +266,7 @@ class _Source:
             "proof": proof,
             "separator": table.delimiters.element,
             "remember": _remember,
+            "Decimal": Decimal,
         }
 
     def name(self, kind: str, piece: _Piece, element: int | None = None) -> str:
@@ -295,7 +298,7 @@ class _Source:
             facts, lines = self._facts(number, piece)
             asked += lines
             key += facts
-            if (at := _deciding_qualifier(piece.node.segment, self.table)) and self.name("t", piece, at) not in key:
+            if (at := self.table.deciding_qualifier(piece.node.segment)) and self.name("t", piece, at) not in key:
                 key.append(self.name("t", piece, at))
             if number and piece.there not in key and f"b{piece.prefix}" not in key:
                 key.append(piece.there if piece.there[0] == "p" else self.there(number))
@@ -312,12 +315,13 @@ class _Source:
             " if passage is None: passage = remember(passages, key, proof.rehearsed(walk, match) or False)",
             " if not passage: return None",
             *numbered,
+            *(["sums = walk.sums"] if any("sums." in line for line in done) else []),
+            *(["service = walk.service"] if any("service " in line for line in done) else []),
             *done,
             "return passage",
         ]
-        groups = ", ".join(self.used)
-        numbers = ", ".join(str(n) for n in self.used.values())
-        told = [f"{groups} = match.group({numbers})"] if self.used else []
+        self.names["used"] = tuple(self.used.values())
+        told = [f"{', '.join(self.used)} = match.group(*used)"] if self.used else []
         exec("\n ".join(["def read(walk, match, at):", *told, *lines]), self.names)  # noqa: S102 - see above
         return self.names["read"]
 
@@ -429,35 +433,47 @@ class _Source:
 
     def _means(self, number: int, piece: _Piece) -> list[str]:
         """What is done with a segment: its text is kept, days of service are told, amounts are entered."""
-        meaning, index = piece.meaning, piece.node.segment.index
-        raw = self.name("r", piece)
+        meaning = piece.meaning
         lines: list[str] = []
-        if meaning.tell is not None:
-            self.names[f"tell{piece.prefix}"] = meaning.tell
-            lines += [f"if walk.service is not None: tell{piece.prefix}(walk.service, {raw}, at)"]
+        if (tell := meaning.tell) is not None:
+            text = self.name("t", piece, tell.element) if tell.element else self.name("r", piece)
+            lines += [f"if service is not None: {tell.line.format(at='at', text=text)}"]
         if meaning.kept is not None:
-            always = max((e.position for e in piece.node.segment.elements if e.usage == "R"), default=0)
-            kept = f"walk.texts[{index}] = {raw}"
-            if always >= meaning.kept:
-                lines += [kept]
-            else:
-                lines += [f"if {raw}.count(separator) >= {meaning.kept}: {kept}"]
-                lines += [f"elif walk.texts: walk.texts.pop({index}, None)"]
+            lines += self._keeps(piece, meaning.kept)
         if meaning.entry is not None:
-            elements = meaning.entry.elements
-            position = f"at + passage.offsets[{number}]" if number else "at"
-            near, far = (
-                f"walk.sums.{meaning.entry.method}({position}, True{''.join(f', {name}' for name in names)})"
-                for names in (
-                    [self.name("t", piece, e) for e in elements if e < piece.far],
-                    [self.name("t", piece, e) for e in elements],
-                )
-            )
-            reached = f"if {self.name('f', piece, piece.far)} is None: {near}"
-            lines += [near] if near == far else [reached, f"else: {far}"]
+            lines += self._enters(number, piece, meaning.entry)
         if number and lines:
             lines = [f"if {self.there(number)}:", *(f" {line}" for line in lines)]
         return lines
+
+    def _keeps(self, piece: _Piece, kept: int) -> list[str]:
+        """The text is kept where the segment reaches the element from which on it is looked at."""
+        index, raw = piece.node.segment.index, f"match[{self.groups[f'r{piece.prefix}']}]"
+        always = max((e.position for e in piece.node.segment.elements if e.usage == "R"), default=0)
+        if always >= kept:
+            return [f"walk.texts[{index}] = {raw}"]
+        reached = self.name("f", piece, kept)
+        test = f"{reached} is not None" if reached != "None" else f"{raw}.count(separator) >= {kept}"
+        return [f"if {test}: walk.texts[{index}] = {raw}", f"elif walk.texts: walk.texts.pop({index}, None)"]
+
+    def _enters(self, number: int, piece: _Piece, entry: Entry) -> list[str]:
+        """Amounts are entered: those that are near, or all of them where the segment reaches the others."""
+        position = f"at + passage.offsets[{number}]" if number else "at"
+        near, far = (
+            self._entered(piece, entry, [e for e in entry.elements if e < reach], position)
+            for reach in (piece.far, _NOWHERE)
+        )
+        if near == far:
+            return near
+        reached = f"{self.name('f', piece, piece.far)} is None"
+        return [f"if {reached}:", *(f" {line}" for line in near), "else:", *(f" {line}" for line in far)]
+
+    def _entered(self, piece: _Piece, entry: Entry, elements: Sequence[int], position: str) -> list[str]:
+        names = [self.name("t", piece, e) for e in elements]
+        there = all(piece.node.segment.elements[e - 1].usage == "R" for e in elements)
+        if there and len(elements) == entry.near:
+            return [line.format(*names, at=position) for line in entry.lines]
+        return [f"sums.{entry.method}({', '.join((position, 'True', *names))})"]
 
 
 def _is_open(segment: Segment, element: int) -> bool:

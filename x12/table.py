@@ -17,6 +17,7 @@ from x12.elements import judge_segment
 from x12.guides import UNBOUNDED, Guide, Loop, Segment
 from x12.numbering import numbering
 from x12.patterns import never, segment_pattern
+from x12.stages import Stages
 from x12.syntax import STANDARD, Delimiters
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ class Scope:
         "close",
         "compare",
         "compares",
+        "heard",
         "known",
         "loop",
         "opened",
@@ -194,10 +196,24 @@ class Scope:
             for facts in known:
                 self.outlook |= facts.inherits & ~own
             self.compares = any(table.situated.compare(inner) for inner in within)
+        # The facts of it and of what is in it that rules of other loops look at.
+        self.heard = _heard(loop, table)
         self.close = table.judging.close(loop, table) if table.judging is not None else None
         self.proof: Proof | None = None
         self.unproved = True
         self.opened = self.outgrown = self.patience = 0
+
+
+def _heard(loop: Loop, table: Table) -> int:
+    """The facts that rules of the loops around this one look at, and rules of any loop around themselves."""
+    if table.situated is None:
+        return 0
+    heard, above = table.looked_around, loop.parent
+    while above is not None:
+        facts = table.situated.loop(above)
+        heard |= facts.relevant if facts is not None else 0
+        above = above.parent
+    return heard
 
 
 class Step:
@@ -217,18 +233,27 @@ class Step:
         self.into = inside[0] if len(inside) == 1 else None
         self.moves = bool(ups) or bool(self.opens)
 
+    def is_like(self, other: Step) -> bool:
+        """Whether it leads the same way."""
+        same = self.node is other.node and self.child is other.child and self.opens == other.opens
+        return same and self.ups == other.ups and self.must == other.must
+
 
 @final
 class StepsByValue(dict[str, Step]):
-    """Steps told apart by the qualifier: element `element`, its first component where `composite`."""
+    """Steps told apart by the qualifier: element `element`, its first component where `composite`.
 
-    __slots__ = ("composite", "element", "plain")
+    `sole` is the step where there is but one, to a segment of which any code of the guide leads there.
+    """
+
+    __slots__ = ("composite", "element", "plain", "sole")
 
     def __init__(self, element: int, composite: bool) -> None:
         super().__init__()
         self.element = element
         self.composite = composite
         self.plain = element == 1 and not composite
+        self.sole: Step | None = None
 
 
 def _required(loop: Loop, before: int | None = None) -> int:
@@ -248,8 +273,16 @@ class Table:
         self.delimiters = delimiters
         self.judging = judging
         self.situated = judging.situations(guide, delimiters) if judging is not None else None
+        # What rules of any loop look at that lies around it.
+        self.looked_around = 0
+        if self.situated is not None:
+            for loop in guide.loops():
+                facts = self.situated.loop(loop)
+                self.looked_around |= facts.inherits if facts is not None else 0
         self.nodes: dict[int, Node] = {}
         self.scopes: dict[int, Scope] = {}
+        self.stages = Stages()
+        self.depth_max = _depth(guide.root)
         self.ids = frozenset(s.id for s in guide.segments)
         self.start = self.node(guide.segments[0])
         self.qualifiers = {
@@ -313,16 +346,6 @@ class Table:
         step, certain = self.find(here, segment_id, self.value(segment_id, raw), raw)
         return step if certain else None
 
-    def begins_again(self, here: Node, first: Node, ups: int) -> bool:
-        """Whether the segment that begins a loop, whatever its qualifier, leads from `here` so many loops up and into it again."""
-        segment = first.segment
-        codes = segment.qualifier.codes if segment.qualifier is not None else None
-        for value in codes or ((None,) if segment.qualifier is None else ()):
-            step, certain = self.find(here, segment.id, value, first.prefix)
-            if step is None or not certain or step.node is not first or step.ups != ups or step.into is not first.scope:
-                return False
-        return bool(codes) or segment.qualifier is None
-
     def _step(self, loop: Loop, child: Segment | Loop, ups: int) -> Step:
         inside = (self.scope(child),) if isinstance(child, Loop) else ()
         return Step(self.node(_first(child)), ups, _required(loop, child.position), child, inside)
@@ -361,8 +384,27 @@ class Table:
         # A value that no code list names must not fill the table: a hostile file would grow it without end.
         qualifier = step.node.segment.qualifier
         if certain and qualifier is not None and value in (qualifier.codes or ()):
+            step = next((known for known in table.values() if known.is_like(step)), step)
             table[value] = step
+            alone = all(known is step for known in table.values())
+            table.sole = step if alone and self.deciding_qualifier(step.node.segment) is None else None
         return step
+
+    def deciding_qualifier(self, segment: Segment) -> int | None:
+        """The element of which some values, but not all, may lead to another place; 0 where it is part of one, None where none does."""
+        codes = segment.qualifier.codes if segment.qualifier is not None else None
+        if not codes or len(codes) == 1:
+            return None
+        others = (s.qualifier.codes or frozenset() for s in self.guide.segments if s.id == segment.id and s.qualifier)
+        if all(codes <= other or codes.isdisjoint(other) for other in others):
+            return None
+        at, composite = self.qualifiers[segment.id]
+        return 0 if composite else at
+
+
+def _depth(loop: Loop) -> int:
+    """How many loops may be open at once in one, itself too."""
+    return 1 + max((_depth(child) for child in loop.children if isinstance(child, Loop)), default=0)
 
 
 def _first(child: Segment | Loop) -> Segment:

@@ -9,7 +9,6 @@ Sources: X12.6 (data element types, syntax notes), 005010X231A1 (codes of IK304 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +25,12 @@ from x12.situations import Rule
 from x12.syntax import number_of
 from x12.table import Node, Scope, Step, StepsByValue, Table, compiled
 from x12.tree import Instance, tree
+from x12.ways import along
 from x12.wording import Broken, Past, worded
 
 if TYPE_CHECKING:
     from x12.situations.facts import Watcher
+    from x12.stages import Mark, Stage
 
 __all__ = ["FINDINGS_MAX", "Instance", "Node", "Table", "Walk", "compiled", "tree"]
 
@@ -58,10 +59,7 @@ class Walk:
 
     # Its state is read and written with every segment, and an instance dictionary of so many names would not be a shared one.
     __slots__ = (
-        "_here",
         "_past",
-        "_scope",
-        "_stack",
         "around",
         "at",
         "begun",
@@ -75,6 +73,7 @@ class Walk:
         "facts",
         "faulted",
         "findings",
+        "here",
         "keep",
         "known",
         "levels",
@@ -84,8 +83,10 @@ class Walk:
         "open_levels",
         "position",
         "refused",
+        "scope",
         "seen",
         "service",
+        "stack",
         "sums",
         "table",
         "texts",
@@ -125,12 +126,12 @@ class Walk:
         self.begun = 1
         self.broken: list[Broken] = []
         self._past = Past()
-        self._here: Node = table.start
-        self._scope: Scope = table.scope(table.guide.root)
+        self.here: Node = table.start
+        self.scope: Scope = table.scope(table.guide.root)
         self.seen: int = 0
         self.counts: dict[int, int] | None = None
         # Of each open loop around the innermost: what it has seen so far.
-        self._stack: list[_Frame] = []
+        self.stack: list[_Frame] = []
         if table.judging is not None:
             table.judging.begin(self)
 
@@ -150,24 +151,24 @@ class Walk:
             at += len(segments[start]) + 1
             start += 1
         element, place = self.delimiters.element, self.nodes.append
-        here, seen = self._here, self.seen
-        offset, count, index = self.position + 1 - start, len(segments), start
+        here, seen = self.here, self.seen
+        offset, count, index, failed = self.position + 1 - start, len(segments), start, -1
         while index < count:
             raw = segments[index]
             step = here.next.get(raw[:3])
             if type(step) is StepsByValue:
                 plain = step.plain and element in raw
-                step = step.get(raw.split(element, 2)[1]) if plain else self._by_value(step, raw)
+                step = step.get(raw.split(element, 2)[1]) if plain else self.by_value(step, raw)
             if step is not None:
                 node = step.node
                 if step.into is not None:
                     proof = node.scope.proof
                     if proof is None and node.scope.unproved:
                         proof = self._opened(node.scope)
-                    if proof is not None and (match := proof.match(text, at)) is not None:
-                        self.seen, self.position = seen, offset + index
-                        at = self._proved(proof, match, step, text)
-                        here, seen, index = self._here, self.seen, self.position - offset + 1
+                    if proof is not None and at != failed and (match := proof.match(text, at)) is not None:
+                        self.here, self.seen, self.position = here, seen, offset + index
+                        index, at, failed = along(self, segments, index, text, at, step, proof, match)
+                        here, seen = self.here, self.seen
                         continue
                 if node.match(raw) is not None:
                     here = node
@@ -184,16 +185,16 @@ class Walk:
                     index += 1
                     at += len(raw) + 1
                     continue
-            self._here, self.seen, self.position = here, seen, offset + index
+            self.here, self.seen, self.position = here, seen, offset + index
             self._detour(step, raw)
             if self.ended:
                 taken = self.position - offset + 1
                 self.at = at + len(raw) + 1 if taken > index else at
                 return taken
-            here, seen = self._here, self.seen
+            here, seen = self.here, self.seen
             index += 1
             at += len(raw) + 1
-        self._here, self.seen, self.position, self.at = here, seen, offset + count - 1, at
+        self.here, self.seen, self.position, self.at = here, seen, offset + count - 1, at
         return count
 
     def _opened(self, scope: Scope) -> Proof | None:
@@ -204,109 +205,66 @@ class Walk:
             scope.patience, scope.unproved = _PATIENCE, False
         return scope.proof
 
-    def _outgrown(self, scope: Scope) -> None:
+    def outgrown(self, scope: Scope) -> None:
         """Once more a loop whose proof was made when fewer segments were known."""
         scope.outgrown += 1
         if scope.outgrown == scope.patience:
             scope.patience *= 4
             scope.proof = prove(scope.loop, self.table, self.nodes, scope.proof)
 
-    def _proved(self, proof: Proof, match: re.Match[str], step: Step, text: str) -> int:
-        """Go a step into a loop whose segments a proof matched, and on through occurrences that follow; where in the text that ends.
-
-        Of what the proof cannot read, the first segment is judged here and the others are left to be walked.
-        """
-        if proof.met != len(self.table.nodes):
-            self._outgrown(step.node.scope)
-        outside = self.texts
-        self.take(step)
-        position = self.position
-        passage = proof.read(self, match, position)
-        if passage is None:
-            return self._begun(step.node, text, match.start())
-        self.nodes += passage.nodes
-        at = match.end()
-        if passage.closed is not None:
-            following = proof.match(text, at)
-            if following is not None:
-                return self._proved_on(proof, passage, following, step, text, outside)
-        self._stand(passage, position)
-        return at
-
-    def _proved_on(
-        self, proof: Proof, passage: Passage, match: re.Match[str], step: Step, text: str, outside: dict[int, str]
-    ) -> int:
-        """Another occurrence follows one that came to this passage and is still open; `outside` are the texts around them."""
-        scope, position, nodes = self._scope, self.position, self.nodes
-        outer = self._stack[-1]
-        counts, below, again = outer[2], 0, 0
-        room = step.child.repeat - (counts or {}).get(step.bit, 1)
-        at, last, following = match.start(), passage, match
-        position += len(passage.nodes)
-        while following is not None and passage.closed is not None and again < room:
-            if scope.compare is not None and scope.compare(self.texts):
-                break
-            if scope.close is not None:
-                scope.close(self)
-            if scope.compares:
-                self.texts = outside.copy()
-            below |= passage.closed
-            again += 1
-            self.begun = position
-            last = proof.read(self, following, position)
-            if last is None:
-                break
-            passage = last
-            nodes += passage.nodes
-            position += len(passage.nodes)
-            at = following.end()
-            following = proof.match(text, at)
-        if again:
-            counts = {**(counts or {}), step.bit: step.child.repeat - room + again} if step.limited else counts
-            self._stack[-1] = (*outer[:2], counts, outer[3], outer[4] | below, *outer[5:])
-        if last is None:
-            self.position = position
-            return self._begun(step.node, text, at)
-        self._stand(last, position - len(last.nodes))
-        return at
-
-    def _begun(self, node: Node, text: str, at: int) -> int:
+    def begin_loop(self, node: Node, text: str, at: int) -> int:
         """The way into a loop is taken, and its first segment, which is there in the text, still to be judged; where that ends."""
-        self._here, self.seen = node, node.bit
+        self.here, self.seen = node, node.bit
         raw = text[at : text.index(self.delimiters.segment, at)]
         self.nodes.append(node)
         self._judge(node, raw)
         return at + len(raw) + 1
 
-    def _stand(self, passage: Passage, begun: int) -> None:
+    def stand(self, passage: Passage, begun: int) -> None:
         """Be where a passage ends whose first segment had this position; its loop is entered already."""
-        for scope, seen, counts, facts, around, offset in passage.outer:
+        *outer, last = passage.frames
+        for scope, seen, counts, facts, around, offset in outer:
             copied = counts and counts.copy()
-            self._stack.append((scope, seen, copied, 0, facts, around, self.texts, begun + offset))
-        self._scope, self.seen, counts, self.facts, self.around, offset = passage.last
+            self.stack.append((scope, seen, copied, 0, facts, around, self.texts, begun + offset))
+        self.scope, self.seen, counts, self.facts, self.around, offset = last
         self.counts = counts and counts.copy()
         self.missed, self.begun = 0, begun + offset
-        self._here = passage.nodes[-1]
-        self.position = begun + len(passage.nodes) - 1
+        self.here = passage.nodes[-1]
+        self.position = begun + passage.size - 1
+
+    def marks(self) -> list[Mark]:
+        """Of each open loop, outermost first, what does not decide where the walk may go (see `x12.ways`), with room for as many as there may be."""
+        made = [(frame[7], frame[2], frame[6]) for frame in self.stack]
+        mark = (self.begun, self.counts, self.texts)
+        return made + [mark] * (self.table.depth_max - len(made))
+
+    def resume(self, stage: Stage, marks: Sequence[Mark], position: int) -> None:
+        """Be at a stage whose loops have these marks, at this position."""
+        frames = [
+            (scope, seen, counts, missed, facts, around, texts, begun)
+            for (scope, seen, missed, facts, around), (begun, counts, texts) in zip(stage.open, marks, strict=False)
+        ]
+        self.scope, self.seen, self.counts, self.missed, self.facts, self.around, self.texts, self.begun = frames.pop()
+        self.stack, self.here, self.position = frames, stage.here, position
 
     def rehearse(self, nodes: Sequence[Node], segments: Sequence[str], offsets: tuple[int, ...]) -> Passage | None:
         """What clean segments at these places come to, the first of which has just begun the innermost loop.
 
         None where that is not clean as far as levels 2 and 4 judge it, or a place is not told by id and qualifier alone.
         """
-        table, scope = self.table, self._scope
+        table, scope = self.table, nodes[0].scope
         watched: Mapping[int, Watcher] = table.situated.watched if table.situated else {}
         other = Walk(table)
         root = table.scope(table.guide.root)
-        other._stack.append((root, 0, None, 0, 0, 0, {}, 1))
-        other._scope, other.around, other._here = scope, self.around, nodes[0]
+        other.stack.append((root, 0, None, 0, 0, 0, {}, 1))
+        other.scope, other.around, other.here = scope, self.around, nodes[0]
         other.seen, other.position = nodes[0].bit, 1
         for node, raw in zip(nodes, segments, strict=False):
             if node is not nodes[0] or other.position > 1:
-                step = table.certain_step(other._here, raw)
+                step = table.certain_step(other.here, raw)
                 if step is None or step.node is not node:
                     return None
-                other._here = node
+                other.here = node
                 other.take(step)
             if (watcher := watched.get(node.segment.index)) is not None:
                 other.facts |= watcher(raw.split(self.delimiters.element))
@@ -314,7 +272,7 @@ class Walk:
         if other.findings or other.broken:
             return None
         now = (
-            other._scope,
+            other.scope,
             other.seen,
             other.counts,
             other.missed,
@@ -325,20 +283,16 @@ class Walk:
         )
         frames = tuple(
             Frame(frame[0], frame[1], frame[2] and frame[2].copy(), frame[4], frame[5], frame[7] - 1)
-            for frame in [*other._stack[1:], now]
+            for frame in [*other.stack[1:], now]
         )
-        depth, closed = len(other._stack), None
-        if table.begins_again(nodes[-1], nodes[0], depth):
-            other._leave(depth)
-            closed = other.facts if not (other.findings or other.broken) else None
-        return Passage(list(nodes), frames[:-1], frames[-1], offsets, closed)
+        return Passage(list(nodes), frames, offsets)
 
     def take(self, step: Step) -> None:
         """Go a step: leave loops, see that nothing was left out or came too often, enter a loop."""
         if step.ups:
             self._leave(step.ups)
         if step.must & ~self.seen:
-            self._missing(self._scope.loop, step.must & ~self.seen)
+            self._missing(self.scope.loop, step.must & ~self.seen)
         if self.seen & step.limited:
             self._again(step)
         self.seen |= step.bit
@@ -358,25 +312,25 @@ class Walk:
 
     def _enter(self, scope: Scope) -> None:
         """One loop further in."""
-        outer, seen, facts, texts = self._scope, self.seen, self.facts, self.texts
-        self._stack.append((outer, seen, self.counts, self.missed, facts, self.around, texts, self.begun))
+        outer, seen, facts, texts = self.scope, self.seen, self.facts, self.texts
+        self.stack.append((outer, seen, self.counts, self.missed, facts, self.around, texts, self.begun))
         outlook = scope.outlook
         if outlook:
             there = (seen & ~self.missed & ~scope.bit) << outer.base & outer.presence
             self.around = (self.around | facts | there) & outlook
         if scope.compares:
             self.texts = texts.copy()
-        self._scope, self.counts, self.missed, self.facts, self.begun = scope, None, 0, 0, self.position
+        self.scope, self.counts, self.missed, self.facts, self.begun = scope, None, 0, 0, self.position
 
     def _detour(self, step: Step | None, raw: str) -> None:
         """A segment without a known step, or one that its pattern does not prove clean."""
         segment_id = raw.split(self.delimiters.element, 1)[0]
         if step is None:
-            step = self.table.step(self._here, raw)
+            step = self.table.step(self.here, raw)
         if step is None or step.node.segment.id != segment_id:
             self._unplaced(segment_id, raw)
             return
-        node = self._here = step.node
+        node = self.here = step.node
         if step.into is not None:
             # Outer loops are to be proved sooner than those inside them, and there are more ways into them.
             node.scope.opened += 1
@@ -402,12 +356,16 @@ class Walk:
         self.control_number = parts[2] if len(parts) > 2 else ""
         self._judge(node, raw)
 
-    def _by_value(self, steps: StepsByValue, raw: str) -> Step | None:
+    def by_value(self, steps: StepsByValue, raw: str) -> Step | None:
+        """The step for the qualifier of a raw segment."""
+        element = self.delimiters.element
+        if steps.plain and element in raw:
+            return steps.get(raw.split(element, 2)[1])
         if steps.composite and steps.element == 1:
             # A code of the guide is told by its first component, and holds none of the separators.
             first, _, rest = raw.partition(self.delimiters.component)
-            step = steps.get(first.rpartition(self.delimiters.element)[2]) if rest else None
-            if step is not None and first.count(self.delimiters.element) == 1:
+            step = steps.get(first.rpartition(element)[2]) if rest else None
+            if step is not None and first.count(element) == 1:
                 return step
         return steps.get(self.table.qualifier(raw, steps.element, steps.composite))
 
@@ -418,9 +376,9 @@ class Walk:
             self.end()
             return
         earlier = self._earlier(segment_id, raw)
-        leap = None if earlier is not None else self.table.leap(self._here, segment_id, raw)
+        leap = None if earlier is not None else self.table.leap(self.here, segment_id, raw)
         if leap is not None:
-            self._here = leap.node
+            self.here = leap.node
             self.nodes.append(leap.node)
             self.take(leap)
             self._judge(leap.node, raw)
@@ -438,7 +396,7 @@ class Walk:
 
     def _nowhere(self, segment_id: str) -> None:
         if segment_id in self.table.ids:
-            message = f"{segment_id} with this qualifier has no place in or after loop {self._scope.loop.id}."
+            message = f"{segment_id} with this qualifier has no place in or after loop {self.scope.loop.id}."
             self.find_segment("2", message, segment_id)
         elif segment_id in guides.standard().segments:
             message = f"{segment_id} is not part of {self.table.guide.set_id} {self.table.guide.id}."
@@ -453,12 +411,12 @@ class Walk:
     def _earlier(self, segment_id: str, raw: str) -> Node | None:
         """The place of a segment that comes too late, within the open loop."""
         value = self.table.value(segment_id, raw)
-        for child in self._scope.loop.children:
+        for child in self.scope.loop.children:
             if (
                 isinstance(child, Segment)
                 and child.id == segment_id
                 and not child.opens
-                and child.position < self._here.segment.position
+                and child.position < self.here.segment.position
             ):
                 codes = child.qualifier.codes if child.qualifier else None
                 if codes is None or value in codes:
@@ -467,8 +425,8 @@ class Walk:
 
     def _leave(self, ups: int) -> None:
         """So many loops further out."""
-        stack = self._stack
-        scope, seen, facts = self._scope, self.seen, self.facts
+        stack = self.stack
+        scope, seen, facts = self.scope, self.seen, self.facts
         for _ in range(ups):
             if scope.required & ~seen:
                 self._missing(scope.loop, scope.required & ~seen)
@@ -486,14 +444,14 @@ class Walk:
                     self._breaks(scope, broken)
             if scope.compare is not None and (broken := scope.compare(self.texts)):
                 self._breaks(scope, broken)
-            below = facts
+            below = facts & scope.heard
             scope, seen, self.counts, self.missed, facts, self.around, self.texts, self.begun = stack.pop()
             facts |= below
-        self._scope, self.seen, self.facts = scope, seen, facts
+        self.scope, self.seen, self.facts = scope, seen, facts
 
     def _close(self) -> None:
-        self._leave(len(self._stack))
-        scope = self._scope
+        self._leave(len(self.stack))
+        scope = self.scope
         gone = scope.required & ~self.seen
         last = scope.loop.children[-1]
         self._missing(scope.loop, gone & ~(1 << last.order))
@@ -610,8 +568,8 @@ class Walk:
             self._past.add(first, self.nodes, segments)
             if self.broken:
                 self._word(self._past)
-            frames = [(frame[0].loop, frame[7]) for frame in self._stack]
-            self._past.keep([*frames, (self._scope.loop, self.begun)])
+            frames = [(frame[0].loop, frame[7]) for frame in self.stack]
+            self._past.keep([*frames, (self.scope.loop, self.begun)])
         self.nodes.clear()
 
     def _word(self, past: Past) -> None:
@@ -629,7 +587,7 @@ class Walk:
         self, code: str, message: str, segment: Segment | str | None, payer: Narrowed | None = None
     ) -> None:
         """Something is wrong with the segment here, its place or its number; `payer` says who wants it so, if not the guide."""
-        loop = segment.loop.id if isinstance(segment, Segment) else self._scope.loop.id
+        loop = segment.loop.id if isinstance(segment, Segment) else self.scope.loop.id
         name = segment.id if isinstance(segment, Segment) else segment
         level = 1 if code in ("1", "6") else 2
         if payer is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 import x12
 from tests import synthetic
 from tests.laws.test_walk import mutated, set_segments
-from x12 import guides
+from x12 import guides, ways
 from x12.balancing import balance_835, balance_837
 from x12.judging import LEVELS, Judgement
 from x12.syntax import STANDARD, InterchangeHeader
@@ -151,6 +152,52 @@ def test_loops_of_a_clean_file_are_proved(kind: str) -> None:
     assert {"837P": "2400", "837I": "2400", "837D": "2430", "835": "2110", "277CA": "2200D", "271": "2110C"}[kind] in {
         s.loop.id for s in scopes(table)
     }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 1 << 32), entries=st.integers(1, 12))
+def test_ways_that_are_forgotten_are_found_again(kind: str, seed: int, entries: int) -> None:
+    segments = changed(kind, seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("x12.stages.MEMORY_ENTRIES", entries)
+        proved, _ = walked(kind, segments, 2, times=3)
+    assert walked(kind, segments, NEVER)[0].findings == proved.findings
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_clean_file_goes_only_ways_that_are_known(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    segments = set_segments(KINDS[kind][2])
+    gone, explored = list[object](), ways.explored
+
+    def exploring(*given: Any) -> Any:
+        gone.append(given)
+        return explored(*given)
+
+    monkeypatch.setattr("x12.ways.explored", exploring)
+    _, table = walked(kind, segments, 2, times=12)
+    assert [] != gone
+    gone.clear()
+    made = Walk(table)
+    made.feed(segments)
+    assert made.ended
+    assert [] == gone
+
+
+@pytest.mark.parametrize("guide", guides.available(), ids=" ".join)
+def test_where_one_code_of_a_segment_decides_the_place_all_of_them_do(guide: tuple[str, str]) -> None:
+    """What `StepsByValue.sole` is built on: a proof that matches has seen one of the codes, whichever."""
+    table = Table(guides.load(*guide), STANDARD)
+    several = [s for s in table.guide.segments if s.qualifier and len(s.qualifier.codes or ()) > 1]
+    for segment in (s for s in several if table.deciding_qualifier(s) is None):
+        assert segment.qualifier is not None
+        for here in table.guide.segments:
+            ways_of = [
+                table.find(table.node(here), segment.id, code, segment.id) for code in segment.qualifier.codes or ()
+            ]
+            ends = [(step and (step.node, step.ups, step.must), certain) for step, certain in ways_of]
+            if any(step is not None and step.node.segment is segment and certain for step, certain in ways_of):
+                assert 1 == len(set(ends))
 
 
 @pytest.mark.parametrize("kind", ["835", "837P"])

@@ -8,7 +8,7 @@ Sources: 005010X222A1, X223A2 and X224A2 (DTP of 2300 and 2400), 005010X221A1 (D
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from x12.codes.lists import Lists, Reason
@@ -37,8 +37,16 @@ class _Debt(NamedTuple):
     loop: int
 
 
-# Takes the text of a segment and where its loop began.
-Teller = Callable[["Service", str, int], None]
+class Teller(NamedTuple):
+    """What a segment tells of days of service: `take` is called with its text and where its loop began.
+
+    `line` is the same of a clean segment, as source, that names `service`, `{at}` (where the loop began) and `{text}`: that of one
+    element, or of the segment where `element` is 0.
+    """
+
+    take: Callable[[Service, str, int], None]
+    line: str
+    element: int = 0
 
 
 class Service:
@@ -69,14 +77,17 @@ class Service:
         check = self._lists.check
         return check(name, value, _EARLIEST) is None and check(name, value, _LATEST) is None
 
-    def settle(self) -> Iterator[tuple[Any, Reason]]:
+    def settle(self) -> Iterable[tuple[Any, Reason]]:
         """The claim ends: which of its codes were good on none of their days."""
         debts, told = self._debts, self.told
         if told:
             self.told = []
         if not debts:
-            return
+            return ()
         self._debts = []
+        return self._overdue(debts, told)
+
+    def _overdue(self, debts: Iterable[_Debt], told: Iterable[tuple[int, str]]) -> Iterator[tuple[Any, Reason]]:
         dates = [(loop, day) for loop, raw in told for day in self._days(raw)]
         for held, name, value, loop in debts:
             days = [day for at, day in dates if at == loop] or [day for _, day in dates]
@@ -94,14 +105,14 @@ class Service:
 
 
 def teller(segment: Segment, set_id: str, separator: str) -> Teller | None:
-    """What a segment at this place tells of days of service: called with its text and where its loop began."""
+    """What a segment at this place tells of days of service; None where it tells nothing."""
     place = (set_id, segment.loop.id, segment.id)
     if place == ("835", "2100", "CLP"):
 
         def payment(service: Service, raw: str, loop: int) -> None:
             service.repeats = raw.split(separator, 3)[2:3] == [_REVERSAL]
 
-        return payment
+        return Teller(payment, f"service.repeats = {{text}} == {_REVERSAL!r}", 2)
     codes = segment.qualifier.codes if segment.qualifier is not None else None
     if not codes or _DATES.get(place, frozenset()).isdisjoint(codes):
         return None
@@ -109,4 +120,4 @@ def teller(segment: Segment, set_id: str, separator: str) -> Teller | None:
     def date(service: Service, raw: str, loop: int) -> None:
         service.told.append((loop, raw))
 
-    return date
+    return Teller(date, "service.told.append(({at}, {text}))")
