@@ -15,12 +15,12 @@ import os
 import re
 import threading
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import cache
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 import apsw
@@ -233,27 +233,34 @@ def driven(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 class _Syncer:
-    """One thread that waits for the disk. An executor would do, at twice the cost of a short COMMIT."""
+    """One thread that waits for the disk. An executor would do, at twice the cost of a short COMMIT.
+
+    It is woken over a pipe: who writes to one gives up the interpreter's lock meanwhile, and so the thread begins at once. A queue's
+    lock is let go with that lock held: the thread woke for nothing, slept, and woke again when the loop had come to its rest.
+    """
 
     def __init__(self) -> None:
-        self._asked: SimpleQueue[tuple[asyncio.Future[None], Callable[[], None]] | None] = SimpleQueue()
+        self._asked: deque[tuple[asyncio.Future[None], Callable[[], None]]] = deque()
+        self._woken, self._waking = os.pipe()
         self._thread = threading.Thread(target=self._run, name="claimwire-commit", daemon=True)
         self._thread.start()
 
     def ask(self, call: Callable[[], None]) -> asyncio.Future[None]:
         """Begin a call in the thread; what it comes to."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._asked.put((future, call))
+        self._asked.append((future, call))
+        os.write(self._waking, b"\0")
         return future
 
     def close(self) -> None:
         """End the thread once it has done what it was asked."""
-        self._asked.put(None)
+        os.close(self._waking)
         self._thread.join()
+        os.close(self._woken)
 
     def _run(self) -> None:
-        while (asked := self._asked.get()) is not None:
-            future, call = asked
+        while os.read(self._woken, 1):
+            future, call = self._asked.popleft()
             error: BaseException | None = None
             try:
                 call()
