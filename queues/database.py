@@ -15,12 +15,12 @@ import os
 import re
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import cache
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 import apsw
@@ -116,11 +116,11 @@ class Database(Protocol):
 
     skip_locked: str
 
-    async def write(self, body: Body[T]) -> T:
-        """Run a body; returns when its changes are durable. Raises what the body raised, after undoing it.
+    def write(self, body: Body[T]) -> Awaitable[T]:
+        """Ask for a body to be run, at once; awaited, what it came to, when its changes are durable. Raises what the body raised, after undoing it.
 
-        Bodies run one after the other, whoever else writes. One may run more than once, each time on what is committed by then:
-        it changes nothing in memory that it did not make itself.
+        Whoever awaits many needs no task for each. Bodies run one after the other, whoever else writes. One may run more than once, each
+        time on what is committed by then: it changes nothing in memory that it did not make itself.
         """
         ...
 
@@ -185,20 +185,20 @@ def _numbered(sql: str) -> str:
 
 # A body, who waits for it, and the context it was asked in.
 Waiting = tuple[Body[Any], asyncio.Future[Any], Context]
-# What a body came to: who waits for it, its value or its error, and what is called once it is durable.
-Done = tuple[asyncio.Future[Any], Any, BaseException | None, list[Callable[[], None]]]
+# What a body came to: who waits for it, its value or its error, and the transaction that it saw.
+Done = tuple[asyncio.Future[Any], Any, BaseException | None, "_Statements"]
 
 
 class _Statements:
     """A transaction on one SQLite connection, by its one cursor. Its coroutines never suspend."""
 
-    __slots__ = ("_announced", "_connection", "_cursor", "callbacks")
+    __slots__ = ("_connection", "_cursor", "announced", "callbacks")
 
-    def __init__(self, connection: Any, cursor: Any, announced: Callable[[], None]) -> None:
+    def __init__(self, connection: Any, cursor: Any) -> None:
         self._connection = connection
         self._cursor = cursor
-        self._announced = announced
-        self.callbacks: list[Callable[[], None]] = []
+        self.callbacks: Sequence[Callable[[], None]] = ()
+        self.announced = False
 
     async def fetch(self, sql: str, *values: Value) -> list[Row]:
         return self._cursor.execute(_numbered(sql), values).fetchall()
@@ -215,11 +215,10 @@ class _Statements:
         self._cursor.executemany(_numbered(sql), rows).fetchall()
 
     def after_commit(self, call: Callable[[], None]) -> None:
-        self.callbacks.append(call)
+        self.callbacks = (*self.callbacks, call)
 
     def announce(self) -> None:
-        if self._announced not in self.callbacks:
-            self.callbacks.append(self._announced)
+        self.announced = True
 
 
 def driven(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -233,27 +232,34 @@ def driven(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 class _Syncer:
-    """One thread that waits for the disk. An executor would do, at twice the cost of a short COMMIT."""
+    """One thread that waits for the disk. An executor would do, at twice the cost of a short COMMIT.
+
+    It is woken over a pipe: who writes to one gives up the interpreter's lock meanwhile, and so the thread begins at once. A queue's
+    lock is let go with that lock held: the thread woke for nothing, slept, and woke again when the loop had come to its rest.
+    """
 
     def __init__(self) -> None:
-        self._asked: SimpleQueue[tuple[asyncio.Future[None], Callable[[], None]] | None] = SimpleQueue()
+        self._asked: deque[tuple[asyncio.Future[None], Callable[[], None]]] = deque()
+        self._woken, self._waking = os.pipe()
         self._thread = threading.Thread(target=self._run, name="claimwire-commit", daemon=True)
         self._thread.start()
 
     def ask(self, call: Callable[[], None]) -> asyncio.Future[None]:
         """Begin a call in the thread; what it comes to."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._asked.put((future, call))
+        self._asked.append((future, call))
+        os.write(self._waking, b"\0")
         return future
 
     def close(self) -> None:
         """End the thread once it has done what it was asked."""
-        self._asked.put(None)
+        os.close(self._waking)
         self._thread.join()
+        os.close(self._woken)
 
     def _run(self) -> None:
-        while (asked := self._asked.get()) is not None:
-            future, call = asked
+        while os.read(self._woken, 1):
+            future, call = self._asked.popleft()
             error: BaseException | None = None
             try:
                 call()
@@ -280,15 +286,17 @@ class GroupCommit(ABC):
         # Whether bodies have savepoints: after a batch in which one failed, until one in which none did.
         self._apart = False
 
-    async def write(self, body: Body[T]) -> T:
+    def write(self, body: Body[T]) -> Awaitable[T]:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
         if self._closed:
-            raise DatabaseError("the database is closed")
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+            future.set_exception(DatabaseError("the database is closed"))
+            return future
         # A body runs among those of other callers: what belongs to its own, such as the open span, comes with it.
         self._waiting.append((body, future, copy_context()))
         if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.get_running_loop().create_task(self._flush())
-        return await future
+            self._flushing = loop.create_task(self._flush())
+        return future
 
     async def _at_rest(self) -> None:
         """Until nothing waits to be committed."""
@@ -350,7 +358,7 @@ class SQLite(GroupCommit):
         if self._reader is self._writer:
             await self._at_rest()
         try:
-            return driven(body(_Statements(self._reader, self._reading, self._announced)))
+            return driven(body(_Statements(self._reader, self._reading)))
         except apsw.Error as error:
             raise translated(error) from error
 
@@ -362,10 +370,6 @@ class SQLite(GroupCommit):
 
     async def warnings(self, now: int) -> list[str]:
         return []  # They are ours to make.
-
-    def _announced(self) -> None:
-        for call in self._listeners:
-            call()
 
     async def close(self) -> None:
         await self._at_rest()
@@ -412,20 +416,26 @@ class SQLite(GroupCommit):
             if not isinstance(error, apsw.Error):
                 raise
             return
-        for future, value, error, callbacks in results:
+        announced = False
+        for future, value, error, statements in results:
             if error is None:
-                for call in callbacks:
+                announced = announced or statements.announced
+                for call in statements.callbacks:
                     call()
             if not future.done():
                 future.set_exception(error) if error is not None else future.set_result(value)
+        if announced:
+            for call in self._listeners:
+                call()
 
     def _in_turn(self, batch: list[Waiting]) -> list[Done]:
         """What the bodies of a batch come to, one after the other; again from the first, each with a savepoint, where one fails."""
         results: list[Done] = []
         if not self._apart:
             for body, future, context in batch:
-                results.append(context.run(self._one, body, future, False))
-                if results[-1][2] is not None:
+                done = context.run(self._one, body, future, False)
+                results.append(done)
+                if done[2] is not None:
                     break
             else:
                 return results
@@ -441,7 +451,7 @@ class SQLite(GroupCommit):
 
     def _one(self, body: Body[Any], future: asyncio.Future[Any], kept: bool) -> Done:
         """Run a body. `kept` says that the transaction holds what other bodies did: then this one has a savepoint to go back to."""
-        statements = self._statements(self._announced)
+        statements = self._statements()
         if kept:
             self._say("SAVEPOINT body")
         try:
@@ -451,13 +461,13 @@ class SQLite(GroupCommit):
                 raise  # The engine undid the whole batch: nothing of it may be reported as done.
             for undo in ("ROLLBACK TO body", "RELEASE body") if kept else ("ROLLBACK", "BEGIN IMMEDIATE"):
                 self._say(undo)
-            return future, None, translated(error) if isinstance(error, apsw.Error) else error, []
+            return future, None, translated(error) if isinstance(error, apsw.Error) else error, statements
         if kept:
             self._say("RELEASE body")
-        return future, value, None, statements.callbacks
+        return future, value, None, statements
 
-    def _statements(self, announced: Callable[[], None]) -> _Statements:
-        return _Statements(self._writer, self._writing, announced)
+    def _statements(self) -> _Statements:
+        return _Statements(self._writer, self._writing)
 
     def _say(self, sql: str) -> None:
         self._writing.execute(sql).fetchall()

@@ -82,13 +82,13 @@ async def enqueue(
     await tx.execute(
         "INSERT INTO work (tenant_id, work_id, kind, subject, data, created_at, run_at, attempts, fence) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0)"
         " ON CONFLICT (tenant_id, kind, subject) DO UPDATE SET"
-        " run_at = CASE WHEN work.owner IS NULL AND excluded.run_at < work.run_at THEN excluded.run_at ELSE work.run_at END,"
-        " again_at = CASE WHEN work.owner IS NULL THEN NULL WHEN work.again_at < excluded.run_at THEN work.again_at ELSE excluded.run_at END",
+        " run_at = CASE WHEN work.owner IS NULL AND $7 < work.run_at THEN $7 ELSE work.run_at END,"
+        " again_at = CASE WHEN work.owner IS NULL THEN NULL WHEN work.again_at < $7 THEN work.again_at ELSE $7 END",
         tenant_id,
         work_id,
         kind,
         subject,
-        msgspec.json.encode(data or {}).decode(),
+        msgspec.json.encode(data).decode() if data else "{}",
         now,
         due,
     )

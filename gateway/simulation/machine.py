@@ -139,7 +139,7 @@ class Rehearsing(SQLite):
     def _one(self, body: Body[Any], future: asyncio.Future[Any], kept: bool) -> Done:
         self._say("SAVEPOINT first")
         with suppress(Exception):
-            driven(body(self._statements(lambda: None)))
+            driven(body(self._statements()))
         # An error may have undone the whole of it.
         if self._writer.in_transaction:
             self._say("ROLLBACK TO first")

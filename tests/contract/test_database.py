@@ -120,6 +120,48 @@ async def test_many_concurrent_writes_share_commits_and_all_last(engine: Engine,
     assert [(2000, 1_999_000)] == rows
 
 
+async def test_whoever_awaits_many_writes_needs_no_task_for_each(database: Database) -> None:
+    async def body(tx: Transaction, name: str) -> str:
+        await tx.execute("INSERT INTO things (name) VALUES ($1)", name)
+        return name
+
+    before = asyncio.all_tasks()
+    asked = [database.write(lambda tx, name=name: body(tx, name)) for name in "abcdefgh"]
+    # One for them all commits.
+    assert 1 == len(asyncio.all_tasks() - before)
+    assert list("abcdefgh") == await asyncio.gather(*asked)
+    assert list("abcdefgh") == await names(database)
+
+
+async def test_a_write_whose_caller_gives_up_is_kept_or_not_and_disturbs_no_other(database: Database) -> None:
+    given_up = asyncio.create_task(add(database, "given up"))
+    others = [asyncio.create_task(add(database, name)) for name in "ab"]
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.gather(given_up, *others, return_exceptions=True)
+    assert given_up.cancelled()
+    assert ["a", "b"] == [name for name in await names(database) if name != "given up"]
+
+
+async def test_a_database_that_is_closed_says_so_to_whoever_awaits_it(engine: Engine, database: Database) -> None:
+    await engine.close()
+    asked = database.write(lambda tx: tx.fetch("SELECT 1"))
+    with pytest.raises(DatabaseError):
+        await asked
+
+
+async def test_a_database_that_is_closed_leaves_no_file_open(tmp_path: Path) -> None:
+    def open_files() -> int:
+        return len(list(Path("/dev/fd").iterdir()))
+
+    before = open_files()
+    made = SQLite(tmp_path / "test.db", exclusive=True)
+    await made.migrate([TABLE])
+    assert before < open_files()
+    await made.close()
+    assert before == open_files()
+
+
 async def test_writers_of_two_connections_never_build_on_what_the_other_is_changing(
     engine: Engine, database: Database
 ) -> None:
