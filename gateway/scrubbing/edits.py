@@ -5,8 +5,9 @@ it is here a second time.
 
 Sources: 005010X222A1, X223A2 and X224A2 as the tables of x12/guides have them (NM109 of 2010AA, SV102, SV203, SV302, DTP); X12's
 interpretation 2499 and a clearinghouse's published edit for all three kinds (no charge below zero); public guides to field 6 of the
-UB-04 (a statement ends by today). X12's interpretation 1301 lets a provider that cannot have an NPI be known by its tax number alone, where its
-payer knows it so; CW117 refuses that all the same, since what is missing is nearly always an NPI: such a payer has `warns_at` 4.
+UB-04 (a statement ends by today). X12's interpretation 1301 lets a provider that cannot have an NPI be known by its tax number alone where its payer needs no more. Neither
+stands in a claim, and what is missing is nearly always an NPI: so CW117 refuses it, and only warns where the payer's data say so
+(`warns_of`; docs/why.md).
 """
 
 from __future__ import annotations

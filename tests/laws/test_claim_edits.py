@@ -213,6 +213,21 @@ def test_a_payer_that_only_wants_a_warning_gets_one_at_these_levels_and_no_other
     ).accepted
 
 
+@pytest.mark.parametrize("kind", BODIES)
+def test_a_provider_with_a_tax_number_alone_is_taken_where_its_payer_only_wants_a_warning_of_that(kind: str) -> None:
+    """X12's interpretation 1301: no NPI and no number of the payer, where there is none and the payer needs none."""
+    theirs, rule = Treatment("BIRCH", "BIRCH", warns_of=frozenset(("CW117",))), f"{SAID}.claimFrequencyCode"
+    assert [error("CW117", "billing.npi")] == told(judged(kind, {"billing.npi": None}))
+    known = judged(kind, {"billing.npi": None}, theirs)
+    assert known.accepted
+    assert [warning("CW117", "billing.npi")] == told(known)
+    # No other rule of that level is milder for it, and what the guide wants of every provider it wants of this one.
+    other = judged(kind, {"billing.npi": None, rule: "7"}, theirs)
+    assert {("CW117", "warning"), ("C-2300-001", "error")} == {told[:2] for told in told(other)}
+    assert not judged(kind, {"billing.npi": None, "billing.employerId": None}, theirs).accepted
+    assert [] == told(judged(kind, {}, theirs))
+
+
 def test_what_only_this_payer_asks_for_is_found_by_its_companion() -> None:
     companion = "companion 005010X222A1 837  BIRCH HEALTH PLAN\n2010BA NM109 9/12  Member numbers have nine to twelve characters"
     payer_rule = (
