@@ -166,6 +166,24 @@ CASES: list[Case] = [
         {CHARGE[D]: "-20", f"{SAID}.claimChargeAmount": "-20"},
         [error("C-2300-006", f"{SAID}.claimChargeAmount"), error("CW115", CHARGE[D])],
     ),
+    (
+        "CW118",
+        P,
+        {f"{LINE}.professionalService.serviceUnitCount": "-1"},
+        [error("CW118", f"{LINE}.professionalService.serviceUnitCount")],
+    ),
+    (
+        "CW118",
+        I,
+        {f"{LINE}.institutionalService.serviceUnitCount": "-2"},
+        [error("CW118", f"{LINE}.institutionalService.serviceUnitCount")],
+    ),
+    (
+        "CW118",
+        D,
+        {f"{LINE}.dentalService.procedureCount": -1},
+        [error("CW118", f"{LINE}.dentalService.procedureCount")],
+    ),
     ("CW116", I, {f"{DATES}.statementEndDate": "20260106"}, [error("CW116", f"{DATES}.statementEndDate")]),
     (
         "a rule, and a product's",
