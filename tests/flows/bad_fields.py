@@ -64,11 +64,12 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Body:
-    """An example that is taken: of which operation, under which name, and what it says."""
+    """An example: of which operation, under which name, what it says, and whether it is taken as it is."""
 
     operation: Described
     name: str
     value: Any
+    is_taken: bool = True
 
     def __str__(self) -> str:
         return f"{self.operation.id} {self.name}"
@@ -100,12 +101,12 @@ class Case:
 
 
 def bodies(contract: Contract, *, every: bool) -> list[Body]:
-    """The examples that are taken; without `every` one of each operation, and of those that take the same only the first."""
+    """The examples in JSON; without `every` one of each operation that is taken, and of those that take the same only the first."""
     found: list[Body] = []
     for operation in contract.operations:
         for sample in operation.samples():
-            body = Body(operation, sample.name, sample.value)
-            if sample.media != "application/json" or sample.status not in (200, 201):
+            body = Body(operation, sample.name, sample.value, sample.status in (200, 201))
+            if sample.media != "application/json" or not (every or body.is_taken):
                 continue
             if every or all(sample.value != other.value for other in found):
                 found.append(body)
@@ -181,7 +182,14 @@ def _of_wrong_type(value: Any) -> Iterator[Any]:
 
 
 def cases(body: Body, *, every: bool) -> Iterator[Case]:
-    """A body as it is, and all that can be wrong with it; of the long and hostile texts some for each field in turn, or every one."""
+    """A body as it is, and all that can be wrong with it; of the long and hostile texts some for each field in turn, or every one.
+
+    Of one that is refused as it is, only what is always wrong.
+    """
+    return (case for case in _cases(body, every=every) if case.must_name or body.is_taken)
+
+
+def _cases(body: Body, *, every: bool) -> Iterator[Case]:
     texts, longs = itertools.cycle(HOSTILE.items()), itertools.cycle(LONG.items())
     if is_sent(body.operation) and "x12" not in body.value:
         yield Case(body, "as it is", "", msgspec.json.encode(body.value), False)
