@@ -33,6 +33,7 @@ from x12.documents.eligibility_request import EligibilityRequest
 from x12.documents.lenient import decode
 from x12.documents.parts import Header
 from x12.finding import Finding
+from x12.syntax import unwritable_character
 
 __all__ = ["RETRY_HOURS", "RETRY_HOURS_MAX", "BatchEligibility", "judged_checks"]
 
@@ -44,6 +45,8 @@ _STORED_AT_ONCE = 100
 # Of a batch that is wrong from end to end nobody reads more.
 _ERRORS_MAX = 1_000
 _NO_PAYER = "the payer is not configured"
+# NM109 has no more characters.
+_PAYER_ID_MAX = 80
 
 
 class _Received(msgspec.Struct):
@@ -170,7 +173,7 @@ class BatchEligibility:
                 payer = runtime.directory.find(payer_id, "eligibility_check")
             except UnknownPayer:
                 payer = None
-            made.append(_Taken(one, payer, payer_id[:80], findings))
+            made.append(_Taken(one, payer, payer_id[:_PAYER_ID_MAX], findings))
         known = [(t.payer.id, t.payer.name) if t.payer is not None else None for t in made]
         found = await runtime.judges.call(judged_checks, told, known)
         # Without judges this ran here: others have their turn now.
@@ -280,19 +283,29 @@ def _settings(received: _Received, judged: _Judged) -> list[Finding]:
 
 
 def _identified(told: bytes, index: int, seen: dict[str, int]) -> tuple[_Named, list[Finding]]:
-    """What a check says of itself; it must name itself, and as no other check of the batch does."""
+    """What a check says of itself; it must name itself, and as no other check of the batch does, and what can be a payer."""
     path = f"items[{index}].submitterTransactionIdentifier"
     try:
         named = msgspec.json.decode(told, type=_Named)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _Named(), []
+    findings = _of_nobody(named.trading_partner_service_id, f"items[{index}].tradingPartnerServiceId")
     identifier = named.submitter_transaction_identifier
     if identifier is None or not str(identifier).strip():
-        return named, [_finding(path, "is required: it tells the results apart")]
+        return named, [*findings, _finding(path, "is required: it tells the results apart")]
     first = seen.setdefault(str(identifier), index)
     if first != index:
-        return named, [_finding(path, f"is that of items[{first}] too")]
-    return named, []
+        findings.append(_finding(path, f"is that of items[{first}] too"))
+    return named, findings
+
+
+def _of_nobody(payer_id: Any, path: str) -> list[Finding]:
+    """What is wrong with an id that no payer can have. One that some payer could have fails its check alone."""
+    if payer_id is None or (isinstance(payer_id, str) and not payer_id.strip()):
+        return [_finding(path, "is required: it names the payer")]
+    if isinstance(payer_id, str) and (len(payer_id) > _PAYER_ID_MAX or unwritable_character(payer_id)):
+        return [_finding(path, f"is the id of no payer: one has at most {_PAYER_ID_MAX} characters that X12 can carry")]
+    return []
 
 
 def _finding(path: str | None, message: str) -> Finding:

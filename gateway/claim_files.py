@@ -291,16 +291,16 @@ class _Judging:
                 )
 
     def _treated(self, received: TransactionSet, judged: Judgements, looks: Mapping[int, Look]) -> Judgements:
-        """Findings of levels at which every payer of the claims below them only wants a warning become warnings."""
-        if not any(t.warns_at for t in self.treatments.values() if isinstance(t, Treatment)):
+        """Findings of which every payer of the claims below them only wants a warning become warnings."""
+        if not any(t.is_lenient for t in self.treatments.values() if isinstance(t, Treatment)):
             return judged
         refusing: dict[int, bool] = {}
         for claim in judged.claims:
             look = looks.get(claim.positions[0])
             treatment = self.treatments.get(look.payer) if look is not None else None
-            warns_at = treatment.warns_at if isinstance(treatment, Treatment) else frozenset[int]()
             for finding in claim.findings:
-                refusing[id(finding)] = refusing.get(id(finding), False) or finding.level not in warns_at
+                warns = isinstance(treatment, Treatment) and treatment.only_warns(finding)
+                refusing[id(finding)] = refusing.get(id(finding), False) or not warns
         if all(refusing.values()):
             return judged
         received.findings = [

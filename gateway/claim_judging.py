@@ -9,26 +9,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from functools import partial
+from functools import cache, partial
 
 import msgspec
 
 from gateway import code_files
 from gateway.claim_kinds import CLAIM_KINDS
 from gateway.scrubbing import Look, looks_at, scrub
+from gateway.scrubbing.edits import EDITS
+from x12 import guides
 from x12.discreet import Discreet
 from x12.documents.parts import Header
 from x12.finding import Finding
 from x12.judging import LEVELS, Manner, judgement_of
+from x12.situations import rules
 from x12.syntax import CANONICAL
 from x12.table import Node
 
-__all__ = ["JudgedClaim", "Treatment", "as_treated", "claim_told", "judged_claim", "sameness"]
+__all__ = ["JudgedClaim", "Treatment", "as_treated", "claim_told", "judged_claim", "rule_ids", "sameness"]
+
+
+@cache
+def rule_ids() -> frozenset[str]:
+    """The ids of all edits and situational rules of claims: what a payer may want only a warning of, one by one."""
+    kinds = [kind.x12 for kind in CLAIM_KINDS.values()]
+    stated = (s.rule.id for kind in kinds for s in rules(guides.load(kind.guide_id, kind.set_id)))
+    return frozenset((*(edit.id for edit in EDITS), *stated))
 
 
 class Treatment(msgspec.Struct, frozen=True):
     """How the claims of one payer are judged: who it is, ISA15 on the way to it, where what is wrong only warns, its companions.
 
+    What is wrong only warns at the levels `warns_at`, and by the rules `warns_of`.
     `same_as` is what its claims are compared by: equal for all names of one payer.
     """
 
@@ -37,6 +49,16 @@ class Treatment(msgspec.Struct, frozen=True):
     usage: str = "P"
     warns_at: frozenset[int] = frozenset()
     companions: tuple[str, ...] = ()
+    warns_of: frozenset[str] = frozenset()
+
+    @property
+    def is_lenient(self) -> bool:
+        """Whether there is anything that only warns."""
+        return bool(self.warns_at or self.warns_of)
+
+    def only_warns(self, finding: Finding) -> bool:
+        """Whether the payer only wants a warning of this."""
+        return finding.level in self.warns_at or finding.rule in self.warns_of
 
 
 class JudgedClaim(Discreet):
@@ -69,7 +91,7 @@ def judged_claim(kind: str, told: bytes, header: Header, today: date, treatment:
     further = partial(_further, seen, today, treatment.usage)
     manner = Manner(judgement, header.date, treatment.usage, patches, further)
     written = CLAIM_KINDS[kind].x12.write_claim(claim, header, manner)
-    findings = as_treated(written.findings, treatment.warns_at)
+    findings = as_treated(written.findings, treatment)
     return claim_told(kind, treatment, written.segments, findings, seen[0] if seen else None)
 
 
@@ -80,11 +102,11 @@ def _further(
     return scrub(seen, today, usage)
 
 
-def as_treated(findings: Sequence[Finding], warns_at: frozenset[int]) -> list[Finding]:
-    """The findings, those of levels at which the payer only wants a warning as warnings."""
-    if not warns_at:
+def as_treated(findings: Sequence[Finding], treatment: Treatment) -> list[Finding]:
+    """The findings, those of which the payer only wants a warning as warnings."""
+    if not treatment.is_lenient:
         return list(findings)
-    return [msgspec.structs.replace(f, severity="warning") if f.level in warns_at else f for f in findings]
+    return [msgspec.structs.replace(f, severity="warning") if treatment.only_warns(f) else f for f in findings]
 
 
 def claim_told(

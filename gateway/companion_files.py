@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from gateway.claim_judging import rule_ids
 from gateway.payers import Payer
 from x12 import guides
 from x12.guides import GuideError, companions
@@ -30,9 +31,12 @@ def companions_in(folder: Path) -> dict[str, str]:
 
 
 def missing(payer: Payer, companions: Mapping[str, str]) -> list[str]:
-    """What is to be said of companions that a payer names and that are not there."""
+    """What is to be said of companions, and of rules to be warned of, that a payer names and that are not there."""
     names = [name for name in payer.companions if name not in companions]
-    return [f"payer {payer.id}: companions: there is no {name!r} in the data folder's companions" for name in names]
+    found = [f"payer {payer.id}: companions: there is no {name!r} in the data folder's companions" for name in names]
+    # Where no payer names a rule none is read: that takes a while.
+    nowhere = sorted(set(payer.warns_of) - rule_ids()) if payer.warns_of else []
+    return found + [f"payer {payer.id}: warns_of: no rule for claims is called {name!r}" for name in nowhere]
 
 
 def _read(path: Path) -> str:

@@ -10,6 +10,7 @@ from typing import get_args
 
 import msgspec
 
+from gateway.free_text import unseen_character
 from gateway.hours import next_business_day
 from gateway.inbox_messages import (
     DoubtDecided,
@@ -66,10 +67,12 @@ def decision_of(text: str | None) -> Decision:
 
 
 def reason(text: str | None) -> str:
-    """What a person says of a decision, trimmed; ValueError where it is nothing, or too much."""
+    """What a person says of a decision, trimmed; ValueError where it is nothing, too much, or not to be seen."""
     why = (text or "").strip()
     if not 1 <= len(why) <= WHY_MAX:
         raise ValueError(f"why must have 1 to {WHY_MAX} characters")
+    if bad := unseen_character(why):
+        raise ValueError(f"why contains {bad}, which nobody sees: leave it out")
     return why
 
 

@@ -142,6 +142,8 @@ class Payer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     eligibility_retries: list[RetryRule] = []
     # SNIP levels above syntax and guide at which what is wrong with a claim only warns: what is not X12 can never be sent.
     warns_at: list[Annotated[int, msgspec.Meta(ge=3, le=7)]] = []
+    # Rules, by their ids, of which it only wants a warning: `CW117` where it knows providers without NPI by their tax number alone.
+    warns_of: list[str] = []
     # Names of companion guides in the data folder's `companions`: this payer's claims are judged by them too, at level 7.
     companions: list[str] = []
     # What becomes of a claim that is the very same as one that this payer was sent before.

@@ -75,6 +75,7 @@ def treatment_of(runtime: Runtime, payer: Payer, route: Route, asked: str | None
         usage_of(route, asked),
         frozenset(payer.warns_at),
         tuple(runtime.companions[name] for name in payer.companions),
+        frozenset(payer.warns_of),
     )
 
 

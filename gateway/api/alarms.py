@@ -8,8 +8,8 @@ from aiohttp import web
 from gateway.alarms import AlarmPage, Alarms, AlarmView
 from gateway.api.inboxes import PAGED, by_of, committed, page_of
 from gateway.api.operations import Call, Operation, Outcome
-from gateway.api.parameters import WrongParameter
-from gateway.api.refusals import Problem, problem
+from gateway.api.parameters import WrongParameter, problem_of
+from gateway.api.refusals import Problem
 from gateway.replies import Reply
 
 __all__ = ["OPERATIONS"]
@@ -24,7 +24,7 @@ async def _list(call: Call) -> Reply | web.Response:
         if closed not in ("true", "false"):
             raise WrongParameter("closed", "true or false")
     except WrongParameter as error:
-        return problem(400, str(error))
+        return problem_of(error)
     page = await Alarms(call.service.runtime).page(after, limit, closed=closed == "true")
     return Reply(200, msgspec.json.encode(page))
 
@@ -53,5 +53,6 @@ OPERATIONS: tuple[Operation, ...] = (
             422: Outcome("The Idempotency-Key was used with another body.", Problem, _PROBLEM),
         },
         writes=True, path_words={"alarmId": "The alarmId of an item of the list."}, tag="alarms",
+        found_in={"listAlarms": "/items/0/alarmId"},
     ),
 )  # fmt: skip

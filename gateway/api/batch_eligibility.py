@@ -9,7 +9,7 @@ from aiohttp import web
 
 from gateway.api.inboxes import committed
 from gateway.api.operations import Call, Operation, Outcome
-from gateway.api.parameters import TOKEN_DIGITS, WrongParameter, number, refused, token, words
+from gateway.api.parameters import TOKEN_DIGITS, WrongParameter, number, problem_of, refused, token, words
 from gateway.api.refusals import Problem, problem
 from gateway.batch_eligibility import BatchEligibility
 from gateway.batch_messages import (
@@ -97,7 +97,7 @@ async def _list(call: Call) -> Reply | web.Response:
         size = number(call, "pageSize", 1, _BATCHES_MAX, 20)
         before = token(call, 10**TOKEN_DIGITS)
     except WrongParameter as error:
-        return problem(400, str(error))
+        return problem_of(error)
     return Reply(200, msgspec.json.encode(await BatchResults(call.service.runtime).listed(before, size)))
 
 
@@ -139,6 +139,7 @@ _CHECK = {
 }
 
 _BATCH = ("checkEligibilityBatch",)
+_LISTED = {"listBatches": "/items/0/id"}
 _WORDS = {"batchId": "The batchId that submitting the batch was answered with."}
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -164,7 +165,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "readBatchEligibility", "GET", _paths("/batch/{batchId}"), "How far a batch has come.",
-        _SCOPE, _status, {200: Outcome("The batch.", BatchStatus), 404: _NO_BATCH}, tag="batch eligibility", follows=_BATCH,
+        _SCOPE, _status, {200: Outcome("The batch.", BatchStatus), 404: _NO_BATCH}, tag="batch eligibility", follows=_BATCH, found_in=_LISTED,
         path_words=_WORDS,
     ),
     Operation(
@@ -177,7 +178,7 @@ OPERATIONS: tuple[Operation, ...] = (
             "pageToken": _FROM,
             "pageSize": f"How many at most, 1 to {_ITEMS_MAX}; 100 by itself.",
         },
-        tag="batch eligibility", follows=_BATCH, path_words=_WORDS,
+        tag="batch eligibility", follows=_BATCH, found_in=_LISTED, path_words=_WORDS,
     ),
     Operation(
         "listBatches", "GET", ("/v1/eligibility-batches",), "Batches of eligibility checks, newest first.",
@@ -189,7 +190,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "cancelBatch", "POST", ("/v1/eligibility-batches/{batchId}/cancel",),
         "End the checks of a batch that are not on their way to a payer. Those that are come home.",
         _SCOPE, _cancel, {200: Outcome("What was ended.", BatchCancelled), 404: _NO_SUCH, 409: _BUSY, 422: _USED},
-        tag="batch eligibility", writes=True, follows=_BATCH, path_words=_WORDS,
+        tag="batch eligibility", writes=True, follows=_BATCH, found_in=_LISTED, path_words=_WORDS,
     ),
     Operation(
         "readRetryRules", "GET", ("/v1/eligibility-retry-rules",),

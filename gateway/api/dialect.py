@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.api.operations import Call, Example, Operation, Outcome
+from gateway.api.parameters import TOKEN_DIGITS
 from gateway.claim_kinds import CLAIM_KINDS, DENTAL, INSTITUTIONAL, ClaimKind
 from gateway.ledger.transactions import Unknown
 from gateway.messages import (
@@ -31,7 +32,7 @@ from x12.documents.eligibility import EligibilityResponse
 from x12.documents.eligibility_request import EligibilityRequest
 from x12.documents.remittance import Report835
 
-__all__ = ["INQUIRIES", "OPERATIONS", "PREFIXES", "REPEATING", "SUBMISSIONS"]
+__all__ = ["INQUIRIES", "OPERATIONS", "POLLED", "PREFIXES", "REPEATING", "SUBMISSIONS"]
 
 PREFIXES = ("/2024-04-01/change", "/change", "")
 _NETWORK = "/medicalnetwork"
@@ -109,15 +110,17 @@ async def _remove_report(call: Call) -> Reply:
 
 
 async def _polling(call: Call) -> Reply:
-    token = call.request.query.get("pageToken", "0")
-    size = call.request.query.get("pageSize", "100")
-    if not (
-        token.isascii() and token.isdigit() and len(token) < 19 and size.isascii() and size.isdigit() and len(size) < 9
-    ):
-        item = ErrorItem(code="400", description="pageToken and pageSize must be numbers.", field="pageToken")
-        return Reply(400, msgspec.json.encode(ErrorResponse(status="ERROR", errors=[item])))
+    asked = {name: call.request.query.get(name, default) for name, default in (("pageToken", "0"), ("pageSize", "100"))}
+    wrong = [
+        ErrorItem(code="400", description=f"{name} must be a number.", field=name)
+        for name, text in asked.items()
+        if not (text.isascii() and text.isdigit() and len(text) <= TOKEN_DIGITS)
+    ]
+    if wrong:
+        return Reply(400, msgspec.json.encode(ErrorResponse(status="ERROR", errors=wrong)))
     base = f"{call.request.scheme}://{call.request.host}"
-    return Reply(200, msgspec.json.encode(await call.views.polling(int(token), int(size), base)))
+    found = await call.views.polling(int(asked["pageToken"]), int(asked["pageSize"]), base)
+    return Reply(200, msgspec.json.encode(found))
 
 
 async def _polled(call: Call) -> Reply:
@@ -141,6 +144,8 @@ _AWAY = Outcome("The payer could not be reached.", ErrorResponse)
 _NO = Outcome("The payer refused the inquiry.", ErrorResponse)
 _NOTHING = Outcome("There is no such report.", ErrorResponse)
 _X12 = "application/edi-x12"
+_LISTED = {"listReports": "/reports/0"}
+POLLED = {"pollTransactions": "/items/0/transactionId"}
 _PREFERRING = {
     "Prefer": "`respond-async` is answered 202 at once, `wait=5` after five seconds at most (RFC 7240). The work goes on."
 }
@@ -290,12 +295,12 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "readRawReport", "GET", _paths("/reports/v2/{name}"), "A report as the payer sent it.",
-        "raw:read", _raw_report, {200: Outcome("X12.", str, _X12), 404: _NOTHING}, tag="reports",
+        "raw:read", _raw_report, {200: Outcome("X12.", str, _X12), 404: _NOTHING}, tag="reports", found_in=_LISTED,
     ),
     Operation(
         "removeReport", "DELETE", _paths("/reports/v2/{name}"), "Take a report out of the mailbox; it can still be read.",
         "claims:write", _remove_report, {200: Outcome("It is out.", ReportRemoved), 404: _NOTHING, 409: _BEFORE, 422: _OTHER},
-        writes=True, tag="reports",
+        writes=True, tag="reports", found_in=_LISTED,
     ),
     Operation(
         "pollTransactions", "GET", ("/2023-08-01/polling/transactions", "/2023-08-01/transactions"), "What is new since a cursor.",
@@ -305,7 +310,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "readPolledTransaction", "GET", ("/2023-08-01/transactions/{transactionId}",), "One transaction, as polling shows it.",
         "claims:read", _polled, {200: Outcome("The transaction.", PollingItem), 404: Outcome("There is no such transaction.", ErrorResponse)},
-        tag="polling", follows=(*INQUIRIES, *SUBMISSIONS),
+        tag="polling", follows=(*INQUIRIES, *SUBMISSIONS), found_in=POLLED,
     ),
     Operation(
         "healthcheck", "GET",

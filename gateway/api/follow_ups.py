@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from aiohttp import web
 
+from gateway.api.dialect import SUBMISSIONS
 from gateway.api.inboxes import PAGED, by_of, committed, page_of, why_of
 from gateway.api.operations import Call, Operation, Outcome
-from gateway.api.parameters import WrongParameter, number
+from gateway.api.parameters import WrongParameter, number, problem_of
 from gateway.api.refusals import Problem, problem
 from gateway.follow_ups import FollowUpBecause, FollowUpCounts, FollowUpPage, FollowUps, FollowUpView
 from gateway.messages import error_items
@@ -33,7 +34,7 @@ async def _due(call: Call) -> Reply | web.Response:
         after, limit = page_of(call)
         days = number(call, "days", 0, 366, 0)
     except WrongParameter as error:
-        return problem(400, str(error))
+        return problem_of(error)
     return Reply(200, msgspec.json.encode(await FollowUps(call.service.runtime).due(days, after, limit)))
 
 
@@ -41,7 +42,7 @@ async def _worklist(call: Call) -> Reply | web.Response:
     try:
         after, limit = page_of(call)
     except WrongParameter as error:
-        return problem(400, str(error))
+        return problem_of(error)
     return Reply(200, msgspec.json.encode(await FollowUps(call.service.runtime).worklist(after, limit)))
 
 
@@ -82,6 +83,7 @@ _NOTHING = Outcome(
 )
 _USED = Outcome("The Idempotency-Key was used with another body.", Problem, _PROBLEM)
 _CLAIM = {"transactionId": "The transactionId of a claim."}
+_FOUND = {"listFollowUps": "/items/0/transactionId", "listWorklist": "/items/0/transactionId"}
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -101,12 +103,12 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "stopFollowUp", "POST", ("/v1/follow-ups/{transactionId}/stop",), "A person looks after a claim: its payer is not asked about it.",
         "ops:write", _stop, {200: Outcome("It is on the worklist.", FollowUpView), 400: _BAD, 404: _NO, 409: _ENDED, 422: _USED},
-        FollowUpBecause, writes=True, path_words=_CLAIM, tag="follow-ups", example={"why": "The payer was called and pays next week."},
+        FollowUpBecause, writes=True, path_words=_CLAIM, follows=SUBMISSIONS, found_in=_FOUND, tag="follow-ups", example={"why": "The payer was called and pays next week."},
     ),
     Operation(
         "resumeFollowUp", "POST", ("/v1/follow-ups/{transactionId}/resume",), "Have the payer asked about a claim now, and again at its interval.",
         "ops:write", _resume, {200: Outcome("It is asked about.", FollowUpView), 404: _NO, 409: _ENDED, 422: _USED},
-        writes=True, path_words=_CLAIM, tag="follow-ups",
+        writes=True, path_words=_CLAIM, follows=SUBMISSIONS, found_in=_FOUND, tag="follow-ups",
     ),
     Operation(
         "finishWorklistItem", "POST", ("/v1/follow-ups/{transactionId}/done",),

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from gateway.alarms import NoAlarm
 from gateway.api.operations import Call, Operation, Outcome
-from gateway.api.parameters import WrongParameter, number
+from gateway.api.parameters import WrongParameter, number, problem_of
 from gateway.api.refusals import Problem, problem
 from gateway.follow_ups import NoClaim, NotListed, NotOpen
 from gateway.inbox_messages import (
@@ -100,7 +100,7 @@ async def _list_doubts(call: Call) -> Reply | web.Response:
     try:
         after, limit = page_of(call)
     except WrongParameter as error:
-        return problem(400, str(error))
+        return problem_of(error)
     return Reply(200, msgspec.json.encode(await Inboxes(call.service.runtime).in_doubt(after, limit)))
 
 
@@ -136,10 +136,10 @@ async def _list_unmatched(call: Call) -> Reply | web.Response:
     try:
         after, limit = page_of(call)
     except WrongParameter as error:
-        return problem(400, str(error))
+        return problem_of(error)
     handled = call.request.query.get("handled", "false")
     if handled not in ("true", "false"):
-        return problem(400, "handled must be true or false.")
+        return problem_of(WrongParameter("handled", "true or false"))
     found = await Inboxes(call.service.runtime).unmatched(after, limit, handled=handled == "true")
     return Reply(200, msgspec.json.encode(found))
 
@@ -174,6 +174,8 @@ _SETTLED = Outcome("It is not in doubt any more, or the Idempotency-Key is in us
 _BUSY = Outcome("The Idempotency-Key is in use and unanswered.", Problem, _PROBLEM)
 _DOUBT = {"interchangeId": "The interchangeId of an item of the list."}
 _FILE = {"inboundId": "The inboundId of an item of the list."}
+_DOUBTS = {"listInDoubt": "/items/0/interchangeId"}
+_FILES = {"listUnmatched": "/items/0/inboundId"}
 PAGED = {
     "pageToken": "The nextPageToken of the page before.",
     "pageSize": f"How many at most, 1 to {_PAGE_MAX}; 100 by itself.",
@@ -188,14 +190,14 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "readInDoubt", "GET", ("/v1/in-doubt/{interchangeId}",),
         "One of them: all that is known of it, its claims, and what can be decided.",
-        "claims:read", _read_doubt, {200: Outcome("The interchange.", InDoubtDetail), 404: _NO}, path_words=_DOUBT, tag="inboxes",
+        "claims:read", _read_doubt, {200: Outcome("The interchange.", InDoubtDetail), 404: _NO}, path_words=_DOUBT, found_in=_DOUBTS, tag="inboxes",
     ),
     Operation(
         "decideInDoubt", "POST", ("/v1/in-doubt/{interchangeId}/decision",),
         "Decide what becomes of it: `confirmed` (the payer has it), `resend` (the same bytes), `rebuild` (the payer has nothing: the claims go "
         "into a new interchange) or `keep_waiting`. Who decided and why is kept in the story of each claim.",
         "ops:write", _decide, {200: Outcome("It is decided.", DoubtDecided), 400: _BAD, 404: _NO, 409: _SETTLED, 422: _USED},
-        DoubtDecision, writes=True, path_words=_DOUBT, tag="inboxes",
+        DoubtDecision, writes=True, path_words=_DOUBT, found_in=_DOUBTS, tag="inboxes",
         example={"decision": "keep_waiting", "why": "The payer looks into it and calls back."},
     ),
     Operation(
@@ -205,12 +207,12 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "readUnmatched", "GET", ("/v1/unmatched/{inboundId}",), "One of them; raw segments for callers with raw:read.",
-        "claims:read", _read_unmatched, {200: Outcome("The file.", UnmatchedDetail), 404: _NO_FILE}, path_words=_FILE, tag="inboxes",
+        "claims:read", _read_unmatched, {200: Outcome("The file.", UnmatchedDetail), 404: _NO_FILE}, path_words=_FILE, found_in=_FILES, tag="inboxes",
     ),
     Operation(
         "handleUnmatched", "POST", ("/v1/unmatched/{inboundId}/handled",), "Say that a file was looked after, and how.",
         "ops:write", _handle, {200: Outcome("It is noted.", Handled), 400: _BAD, 404: _NO_FILE, 409: _BUSY, 422: _USED},
-        HandledBecause, writes=True, path_words=_FILE, tag="inboxes",
+        HandledBecause, writes=True, path_words=_FILE, found_in=_FILES, tag="inboxes",
         example={"why": "An acknowledgement of claims that the practice sent by its old clearinghouse."},
     ),
 )  # fmt: skip

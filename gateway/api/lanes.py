@@ -9,7 +9,7 @@ from gateway.api.inboxes import by_of, committed
 from gateway.api.operations import Call, Operation, Outcome
 from gateway.api.refusals import Problem, problem
 from gateway.lanes import LanePage, Lanes, LaneView, PauseRequest
-from gateway.messages import error_items
+from gateway.messages import ErrorItem, error_items
 from gateway.replies import Reply
 from x12.documents.lenient import decode
 
@@ -28,7 +28,8 @@ async def _pause(call: Call) -> Reply | web.Response:
     if wanted is None:
         return problem(400, "The request cannot be understood.", errors=error_items(findings))
     if wanted.minutes is not None and not 0 < wanted.minutes <= _MINUTES_MAX:
-        return problem(400, f"minutes must be above 0, and {_MINUTES_MAX} at most.")
+        text = f"minutes must be above 0, and {_MINUTES_MAX} at most."
+        return problem(400, text, errors=[ErrorItem(code="400", description=text, field="minutes")])
     route_id, lanes, minutes = call.part("routeId"), Lanes(call.service.runtime), wanted.minutes
     return await committed(call, f"pause {route_id}"[:200], lambda tx: lanes.pause(tx, route_id, minutes, by_of(call)))
 
@@ -43,6 +44,7 @@ _BAD = Outcome("The request cannot be understood.", Problem, _PROBLEM)
 _USED = Outcome("The Idempotency-Key was used with another body.", Problem, _PROBLEM)
 _BUSY = Outcome("The Idempotency-Key is in use and unanswered.", Problem, _PROBLEM)
 _ROUTE = {"routeId": "The routeId of an item of the list."}
+_LISTED = {"listLanes": "/items/0/routeId"}
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -52,11 +54,12 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "pauseLane", "POST", ("/v1/lanes/{routeId}/pause",), "Send nothing over a route for some minutes, or until it is resumed.",
         "ops:write", _pause, {200: Outcome("It is paused.", LaneView), 400: _BAD, 404: _NO, 409: _BUSY, 422: _USED},
-        PauseRequest, writes=True, path_words=_ROUTE, tag="lanes", example={"minutes": 30},
+        PauseRequest, writes=True, path_words=_ROUTE, found_in=_LISTED, tag="lanes", example={"minutes": 30},
+        body_optional=True,
     ),
     Operation(
         "resumeLane", "POST", ("/v1/lanes/{routeId}/resume",), "End a pause, and close the circuit: what waits goes on.",
         "ops:write", _resume, {200: Outcome("It goes on.", LaneView), 404: _NO, 409: _BUSY, 422: _USED},
-        writes=True, path_words=_ROUTE, tag="lanes",
+        writes=True, path_words=_ROUTE, found_in=_LISTED, tag="lanes",
     ),
 )  # fmt: skip

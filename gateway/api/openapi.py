@@ -152,10 +152,13 @@ class _Maker:
 
     def __init__(self, operations: Sequence[Operation], components: Components) -> None:
         self._components = components
-        self._followers: dict[str, list[Operation]] = {}
+        # Operation -> those that can be called after it, each with where in its answer their parameter stands.
+        self._followers: dict[str, list[tuple[Operation, str]]] = {}
         for operation in operations:
-            for before in operation.follows:
-                self._followers.setdefault(before, []).append(operation)
+            told = dict.fromkeys(operation.follows, "header.X-Transaction-Id")
+            told |= {before: f"body#{place}" for before, place in operation.found_in.items()}
+            for before, where in told.items():
+                self._followers.setdefault(before, []).append((operation, where))
 
     def operation(self, operation: Operation) -> dict[str, Any]:
         also = [p for p in operation.paths[1:] if not p.startswith(operation.paths[0])]
@@ -188,7 +191,7 @@ class _Maker:
             content[media].pop("example", None)
             content[media].setdefault("examples", {})[name] = told
         text = "X12 as it is, or as `x12` of a JSON object." if operation.takes_x12 else "One JSON object in UTF-8."
-        return {"required": True, "description": text, "content": content}
+        return {"required": not operation.body_optional, "description": text, "content": content}
 
     def _response(self, operation: Operation, status: int, outcome: Outcome) -> dict[str, Any]:
         made: dict[str, Any] = {"description": outcome.description, "headers": _headers(operation, status)}
@@ -204,9 +207,9 @@ class _Maker:
                 o.id: {
                     "operationId": o.id,
                     "description": o.summary,
-                    "parameters": {_path_names(o)[0]: "$response.header.X-Transaction-Id"},
+                    "parameters": {_path_names(o)[0]: f"$response.{where}"},
                 }
-                for o in followers
+                for o, where in followers
             }
         return made
 

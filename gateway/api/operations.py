@@ -22,7 +22,7 @@ from gateway.views import Views
 __all__ = ["X12_TYPES", "Call", "Example", "Handler", "MoveClock", "Operation", "Outcome", "is_json"]
 
 
-# Moves the clock of the gateway and of its sandbox payer ahead.
+# Moves the clock of the gateway and of its sandbox payer ahead; ValueError where that would be further than the sandbox goes.
 MoveClock = Callable[[timedelta], Awaitable[None]]
 # How callers mark bare X12; the first is what we answer with.
 X12_TYPES = ("application/edi-x12", "application/x12", "text/plain", "application/octet-stream")
@@ -111,9 +111,11 @@ class Operation:
     """One operation: where it is, who may call it, what it takes (`example` is one in JSON), how it may answer, what runs.
 
     `examples` are further bodies by name. `follows` names operations whose transaction (`X-Transaction-Id`) is the parameter
-    of this one's path, `path_words` what the parameters of its path are. `takes_also` are further media types of the body.
+    of this one's path, `found_in` those that tell that parameter in their answer, each with where (a JSON pointer); `path_words` what the
+    parameters of its path are. `takes_also` are further media types of the body.
     `gives_tokens` tells the one that OAuth2 clients get their tokens from. `shape` is how refusals look; by default what is usual on its path.
-    `scope` is what a key must have: nothing where it is empty, and no key at all where it is None. `large` says that its JSON holds many things and may be as large as a file.
+    `scope` is what a key must have: nothing where it is empty, and no key at all where it is None. `large` says that its JSON holds many things and may be as large as a file,
+    `body_optional` that a request without a body means something, too.
     """
 
     id: str
@@ -132,11 +134,13 @@ class Operation:
     example: Any = None
     examples: Mapping[str, Example] = field(default_factory=dict[str, Example])
     follows: tuple[str, ...] = ()
+    found_in: Mapping[str, str] = field(default_factory=dict[str, str])
     path_words: Mapping[str, str] = field(default_factory=dict[str, str])
     takes_also: tuple[str, ...] = ()
     gives_tokens: bool = False
     shape: Shape | None = None
     large: bool = False
+    body_optional: bool = False
 
     @cached_property
     def brings_work(self) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
+from aiohttp import web
 
 from gateway.api.operations import Call
+from gateway.api.refusals import problem
 from gateway.messages import ErrorItem, ErrorResponse
 from gateway.replies import Reply
 
-__all__ = ["TOKEN_DIGITS", "WrongParameter", "number", "refused", "token", "words"]
+__all__ = ["TOKEN_DIGITS", "WrongParameter", "number", "problem_of", "refused", "token", "words"]
 
 TOKEN_DIGITS = 18
 
@@ -51,7 +53,15 @@ def words(call: Call, name: str, known: Iterable[str]) -> list[str]:
     return given
 
 
+def _item(error: WrongParameter) -> ErrorItem:
+    return ErrorItem(code="400", description=str(error), field=error.name)
+
+
 def refused(error: WrongParameter) -> Reply:
     """400 in the dialect's shape."""
-    item = ErrorItem(code="400", description=str(error), field=error.name)
-    return Reply(400, msgspec.json.encode(ErrorResponse(status="ERROR", errors=[item])))
+    return Reply(400, msgspec.json.encode(ErrorResponse(status="ERROR", errors=[_item(error)])))
+
+
+def problem_of(error: WrongParameter) -> web.Response:
+    """400 as problem details."""
+    return problem(400, str(error), errors=[_item(error)])

@@ -187,7 +187,7 @@ _FROM = "The nextPageToken of the page before."
 _FILTERS = {
     name: f"Payers with this support only: {', '.join(_HOW)}. EITHER is with or without enrollment." for name in FILTERS
 }
-_LISTED = ("listPayers",)
+_LISTED = {"listPayers": "/items/0/primaryPayerId", "searchPayers": "/items/0/payer/primaryPayerId"}
 _ID = {"payerId": "The payer's id, or an alias."}
 
 
@@ -222,6 +222,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "readPayer", "GET", _paths("/payer/{payerId}"), "One payer, and what it takes.",
         _ANY_KEY, _one, {200: Outcome("The payer.", PayerRecord), 404: _NO_PAYER}, tag="payers", path_words=_ID,
+        found_in=_LISTED,
     ),
     Operation(
         "listPayerFiles", "GET", ("/v1/payer-files",),
@@ -231,6 +232,6 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "listPayerVersions", "GET", ("/v1/payers/{payerId}/versions",), "What was in force of a payer, and when.",
         _OPS, _versions, {200: Outcome("The versions, oldest first.", PayerVersions), 404: _NEVER},
-        tag="payers", path_words=_ID,
+        tag="payers", path_words=_ID, found_in=_LISTED,
     ),
 )  # fmt: skip

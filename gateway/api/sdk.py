@@ -242,6 +242,7 @@ _PAGES = {"pageSize": "How many at most.", "pageToken": "The nextPageToken of th
 _CLAIM_ID = {"id": "A claim: `clm_` and its ULID, or the id of its first transaction."}
 _SUBMISSION_ID = {"id": "A submission: `sbm_` and its ULID, or the id of its transaction."}
 _SUBMITS = ("createProfessionalClaimSubmission",)
+_LISTED = {"listClaims": "/items/0/id"}
 _NOTHING = Outcome("NotFoundException: there is no such claim.", Failure)
 _BEFORE = Outcome("ConflictException: the Idempotency-Key is in use, and unanswered.", Failure)
 _OTHER = Outcome("InvalidRequestException: the Idempotency-Key was used with another body.", Failure)
@@ -304,11 +305,11 @@ OPERATIONS: tuple[Operation, ...] = (
     operation(
         "getClaim", "GET", f"{_CLAIMS}/{{id}}", "A claim: where it stands, and its newest submission.",
         "claims:read", _claim, {200: Outcome("The claim.", ClaimSummary), 404: _NOTHING}, tag="claims",
-        path_words=_CLAIM_ID, follows=_SUBMITS,
+        path_words=_CLAIM_ID, follows=_SUBMITS, found_in=_LISTED,
     ),
     operation(
         "getClaimTimeline", "GET", f"{_CLAIMS}/{{id}}/timeline", "What happened to a claim, newest first.",
         "claims:read", _timeline, {200: Outcome("A page.", Timeline), 404: _NOTHING}, query=_PAGES, tag="claims",
-        path_words=_CLAIM_ID, follows=_SUBMITS,
+        path_words=_CLAIM_ID, follows=_SUBMITS, found_in=_LISTED,
     ),
 )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 
 import msgspec
@@ -12,6 +11,7 @@ from gateway import webhooks
 from gateway.api.operations import Call, Example, Operation, Outcome
 from gateway.api.sdk import moment_of, operation, page_size, page_token, taken, wrong
 from gateway.api.sdk_shape import failure, invalid, not_found
+from gateway.free_text import unseen_character
 from gateway.identities import uuid_of
 from gateway.ledger import destinations, notices
 from gateway.ledger.destinations import Destination
@@ -45,8 +45,6 @@ _STATUSES = ("ENABLED", "DISABLED")
 _DELIVERED = ("PENDING", "DELIVERED", "FAILED")
 _MICROSECOND = timedelta(microseconds=1)
 _EVER = (1 << 63) - 1
-# All but tabs and line breaks.
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 # --- destinations ---------------------------------------------------------------------------------------------------
@@ -80,9 +78,9 @@ def _faults(asked: NewDestination | UpdatedDestination, runtime: Runtime) -> lis
     if asked.description is not None and len(asked.description) > _DESCRIPTION_MAX:
         found.append(wrong("description", f"must have at most {_DESCRIPTION_MAX} characters"))
     for path, text in (("name", asked.name), ("description", asked.description)):
-        # They are stored as texts, and PostgreSQL takes no NUL in one.
-        if text is not None and _CONTROL.search(text):
-            found.append(wrong(path, "must have no control characters"))
+        bad = text and unseen_character(text)
+        if bad:
+            found.append(wrong(path, f"contains {bad}, which nobody sees: leave it out"))
     if asked.event_types is not None:
         found += _type_faults(asked.event_types)
     if asked.destination_url is not None:
@@ -317,6 +315,7 @@ async def _event_detail(call: Call) -> Reply:
 _DESTINATIONS, _EVENTS = "/2026-02-01/destinations", "/2026-02-01/events"
 _ONE = f"{_DESTINATIONS}/{{destinationId}}"
 _ID = {"destinationId": "A destination: `dst_` and its UUID."}
+_MADE = {"createEventDestination": "/id", "listEventDestinations": "/items/0/id"}
 _EXAMPLE = {
     "name": "Billing", "eventTypes": ["claim.rejected", "claim.remitted"], "destinationUrl": "https://billing.example.com/hook",
 }  # fmt: skip
@@ -343,25 +342,26 @@ OPERATIONS: tuple[Operation, ...] = (
     operation(
         "getEventDestination", "GET", _ONE, "One destination.", "claims:read", _get,
         {200: Outcome("The destination.", ToldDestination), 404: _NOTHING}, tag="events", path_words=_ID,
+        found_in=_MADE,
     ),
     operation(
         "updateEventDestination", "POST", _ONE, "Change a destination; enabling it sends what waits.", "ops:write", _update,
         {200: Outcome("The destination.", ToldDestination), **_CHANGED}, takes=UpdatedDestination, writes=True, tag="events",
-        path_words=_ID, example={"status": "DISABLED"},
+        path_words=_ID, found_in=_MADE, example={"status": "DISABLED"}, body_optional=True,
     ),
     operation(
         "deleteEventDestination", "DELETE", _ONE, "Delete a destination; deleted twice is deleted once.", "ops:write", _delete,
-        {204: Outcome("It is gone."), **_CHANGED}, writes=True, tag="events", path_words=_ID,
+        {204: Outcome("It is gone."), **_CHANGED}, writes=True, tag="events", path_words=_ID, found_in=_MADE,
     ),
     operation(
         "getEventDestinationSecret", "GET", f"{_ONE}/secret", "What signs the deliveries.", "ops:write", _secret,
-        {200: Outcome("The secret.", SigningSecret), 404: _NOTHING}, tag="events", path_words=_ID,
+        {200: Outcome("The secret.", SigningSecret), 404: _NOTHING}, tag="events", path_words=_ID, found_in=_MADE,
     ),
     operation(
         "rotateEventDestinationSecret", "POST", f"{_ONE}/secret/rotate", "A new secret; the one before holds for a while.",
         "ops:write", _rotate,
         {200: Outcome("The new secret.", SigningSecret), **_CHANGED, 409: _HELD}, takes=RotateSecret, writes=True, tag="events",
-        path_words=_ID, example={"previousSecretExpiryHours": 1},
+        path_words=_ID, found_in=_MADE, example={"previousSecretExpiryHours": 1}, body_optional=True,
     ),
     operation(
         "listEventDestinationEvents", "GET", _EVENTS, "What has changed, newest first.", "claims:read", _events,
@@ -375,5 +375,6 @@ OPERATIONS: tuple[Operation, ...] = (
         "getEventDestinationEvent", "GET", f"{_EVENTS}/{{eventId}}", "One change, with the body that destinations get.",
         "claims:read", _event_detail, {200: Outcome("The event.", EventDetail), 404: _NO_EVENT}, tag="events",
         path_words={"eventId": "An event: `evt_` and its UUID, as `webhook-id` says."},
+        found_in={"listEventDestinationEvents": "/items/0/id"},
     ),
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import ipaddress
+import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from importlib.metadata import version
@@ -100,6 +101,9 @@ def application(
             for method in (operation.method, "HEAD") if operation.method == "GET" else (operation.method,):
                 app.router.add_route(method, path, handler, expect_handler=_expected)
                 app.router.add_route(method, f"{path}/", handler, expect_handler=_expected)
+    for path, methods in _beside_parameters(operations).items():
+        for spelled in (path, f"{path}/"):
+            app.router.add_route("*", spelled, _only(methods))
     pages = _Pages(runtime, api, operations)
     for path, handler in (("/healthz", pages.health), ("/readyz", pages.ready), ("/metrics", pages.metrics)):
         app.router.add_get(path, handler)
@@ -113,6 +117,33 @@ def application(
     app.router.add_get("/docs/objects/{name}", pages.one_object)
     app.middlewares.append(_everything_else)
     return app
+
+
+def _beside_parameters(operations: Sequence[Operation]) -> dict[str, frozenset[str]]:
+    """Paths that another path with a parameter would match as well, and the methods that they have of their own."""
+    methods: dict[str, set[str]] = {}
+    for operation in operations:
+        for path in operation.paths:
+            methods.setdefault(path, set()).update((operation.method, "HEAD")[: 2 if operation.method == "GET" else 1])
+    wide = [
+        re.compile("/".join("[^/]+" if part.startswith("{") else re.escape(part) for part in path.split("/")))
+        for path in methods
+        if "{" in path
+    ]
+    return {
+        path: frozenset(own)
+        for path, own in methods.items()
+        if "{" not in path and any(pattern.fullmatch(path) for pattern in wide)
+    }
+
+
+def _only(methods: frozenset[str]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Refuses whatever else comes to a path: it is no value of the parameter of another."""
+
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        raise web.HTTPMethodNotAllowed(request.method, methods)
+
+    return refuse
 
 
 async def _expected(request: web.Request) -> None:

@@ -10,14 +10,15 @@ import msgspec
 from aiohttp import web
 
 from gateway.api.benefit_examples import ESTIMATE_EXAMPLE, REQUEST_EXAMPLE, SUMMARY_EXAMPLE
-from gateway.api.dialect import INQUIRIES, SUBMISSIONS
+from gateway.api.dialect import INQUIRIES, POLLED, SUBMISSIONS
 from gateway.api.operations import Call, Operation, Outcome
+from gateway.api.parameters import WrongParameter, problem_of
 from gateway.api.refusals import Problem, problem
 from gateway.benefits import BenefitSummary
 from gateway.coverage import Asked, ManyPatients, asked_of, estimate_of, summary_of
 from gateway.estimate_messages import Estimate, EstimateRequest
 from gateway.ledger.transactions import Unknown
-from gateway.messages import Trace, TransactionView, error_items
+from gateway.messages import ErrorItem, Trace, TransactionView, error_items
 from gateway.replies import Reply
 from gateway.world import dated
 from x12.documents.binding import Document
@@ -82,7 +83,7 @@ def _patient(call: Call) -> int | web.Response | None:
     """The index of the patient that the caller means; None where the caller names none."""
     text = call.request.query.get("patient")
     if text is not None and not (text.isascii() and text.isdigit() and len(text) < 6):
-        return problem(400, "patient must be a number: the first patient of the answer is 0.")
+        return problem_of(WrongParameter("patient", "a number: the first patient of the answer is 0"))
     return None if text is None else int(text)
 
 
@@ -132,6 +133,15 @@ class Clock(Document):
 _DAYS_MAX = 3660
 
 
+class _TooFar(Exception):
+    """The sandbox payer moves its clock no further."""
+
+
+def _not_so_far(asked: Forward, text: str) -> web.Response:
+    given = [name for name, value in (("days", asked.days), ("seconds", asked.seconds)) if value]
+    return problem(400, text, errors=[ErrorItem(code="400", description=text, field=name) for name in given])
+
+
 async def _clock(call: Call) -> Reply | web.Response:
     asked, findings = decode(Forward, call.body)
     if asked is None:
@@ -141,16 +151,24 @@ async def _clock(call: Call) -> Reply | web.Response:
     except OverflowError:
         by = timedelta(-1)
     if not timedelta(0) <= by <= timedelta(days=_DAYS_MAX):
-        return problem(400, f"The clock moves ahead by at most {_DAYS_MAX} days, and never back.")
+        return _not_so_far(asked, f"The clock moves ahead by at most {_DAYS_MAX} days, and never back.")
     move_clock = call.move_clock
     if move_clock is None:
         return problem(404, "There is no sandbox here.")
 
     async def move() -> Reply:
-        await move_clock(by)
+        try:
+            await move_clock(by)
+        except ValueError:
+            raise _TooFar from None
         return Reply(200, msgspec.json.encode(Clock(now=call.service.runtime.world.now().isoformat())))
 
-    reply = await call.service.once("clock", call.key, call.body, move)
+    try:
+        reply = await call.service.once("clock", call.key, call.body, move)
+    except _TooFar:
+        return _not_so_far(
+            asked, "The clock is as far ahead of this machine's as it may be: begin anew with an empty data folder."
+        )
     if reply.status == 422:
         return problem(422, "This Idempotency-Key was used with another body: use a new key.")
     return reply
@@ -160,19 +178,19 @@ _NO = Outcome("There is no such transaction.", Problem, "application/problem+jso
 _BAD = Outcome("The request cannot be understood.", Problem, "application/problem+json")
 _USED = Outcome("The Idempotency-Key was used with another body.", Problem, "application/problem+json")
 _NO_CHECK = Outcome("There is no such eligibility check, or no answer to it yet.", Problem, "application/problem+json")
-_BEGUN = (*INQUIRIES, *SUBMISSIONS)
+_BEGUN = (*INQUIRIES, *SUBMISSIONS, "createEligibilityCheck", "createProfessionalClaimSubmission")
 _PATIENT = {"patient": "Which patient of an answer about several: 0 for the first. Needed only there."}
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "readTransaction", "GET", ("/v1/transactions/{transactionId}",), "Where a transaction stands.",
         "claims:read", _transaction, {200: Outcome("The transaction.", TransactionView), 404: _NO},
-        follows=_BEGUN,
+        follows=_BEGUN, found_in=POLLED,
     ),
     Operation(
         "traceTransaction", "GET", ("/v1/transactions/{transactionId}/trace",),
         "The whole story of a transaction; raw segments for callers with raw:read.",
-        "claims:read", _trace, {200: Outcome("The story.", Trace), 404: _NO}, follows=_BEGUN,
+        "claims:read", _trace, {200: Outcome("The story.", Trace), 404: _NO}, follows=_BEGUN, found_in=POLLED,
     ),
     Operation(
         "readAnswer", "GET", ("/v1/transactions/{transactionId}/answer",), "The answer or report of a transaction.",

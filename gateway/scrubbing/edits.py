@@ -4,9 +4,10 @@ What a guide states is a rule of `x12.situations`, what adds up one of `x12.bala
 it is here a second time.
 
 Sources: 005010X222A1, X223A2 and X224A2 as the tables of x12/guides have them (NM109 of 2010AA, SV102, SV203, SV302, DTP); X12's
-interpretation 2499 and a clearinghouse's published edit for all three kinds (no charge below zero); public guides to field 6 of the
-UB-04 (a statement ends by today). X12's interpretation 1301 lets a provider that cannot have an NPI be known by its tax number alone, where its
-payer knows it so; CW117 refuses that all the same, since what is missing is nearly always an NPI: such a payer has `warns_at` 4.
+interpretation 2499 and a clearinghouse's published edit for all three kinds (no charge below zero, and so no count); public guides to field 6 of the
+UB-04 (a statement ends by today). X12's interpretation 1301 lets a provider that cannot have an NPI be known by its tax number alone where its payer needs no more. Neither
+stands in a claim, and what is missing is nearly always an NPI: so CW117 refuses it, and only warns where the payer's data say so
+(`warns_of`; docs/why.md).
 """
 
 from __future__ import annotations
@@ -86,6 +87,15 @@ def _line_charges(of: Look, _: str) -> Iterator[Fault]:
             yield Fault(line.position, "2400", line.segment, line.element, message)
 
 
+def _line_counts(of: Look, _: str) -> Iterator[Fault]:
+    for line in of.lines:
+        if line.count is not None and line.count < 0:
+            message = (
+                "The count of a service is not less than zero: correct it; a void has the counts of the claim it voids."
+            )
+            yield Fault(line.position, "2400", line.segment, line.count_element, message)
+
+
 def _statement(of: Look, today: str) -> Iterator[Fault]:
     days = of.statement
     if days is not None and (days.last > today or days.first > today):
@@ -100,4 +110,5 @@ EDITS: tuple[Edit, ...] = (
     Edit("CW115", 4, "I12", _line_charges),
     Edit("CW116", 4, "8", _statement),
     Edit("CW117", 4, "I9", _billing_npi),
+    Edit("CW118", 4, "I12", _line_counts),
 )

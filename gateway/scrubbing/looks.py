@@ -38,7 +38,7 @@ class Days(Discreet):
 
 
 class Line(Discreet):
-    """A service line: the place of its charge, its service as it is compared, its charge, its own number."""
+    """A service line: the place of its charge, its service as it is compared, its charge, the place of its count, its own number."""
 
     position: int
     segment: str
@@ -49,6 +49,8 @@ class Line(Discreet):
     teeth: str = ""
     rendering: str = ""
     number: str = ""
+    count: Decimal | None = None
+    count_element: int = 0
 
 
 class _Above(Discreet):
@@ -212,7 +214,9 @@ class _Looking:
         units = element + 2 if row[0] != "SV3" else 6
         product = _text(row, 2 if row[0] == "SV2" else 1).replace(self.component, CANONICAL.component)
         service = (product, _text(row, 1) if row[0] == "SV2" else "", _text(row, units))
-        self.claims[-1].lines.append(Line(position, row[0], element, service, _amount(_text(row, element))))
+        line = Line(position, row[0], element, service, _amount(_text(row, element)))
+        line.count, line.count_element = _amount(service[2]), units
+        self.claims[-1].lines.append(line)
 
     def line_days(self, row: Row, position: int) -> None:
         if _text(row, 1) == _SERVED and self.claims[-1].lines:

@@ -1,9 +1,12 @@
 """schemathesis over the OpenAPI document of a running service, in a process of its own: its hooks are global, its engine blocks.
 
-    python -m tests.flows.fuzzing URL KEY SEED EXAMPLES SECONDS PHASES [OPERATIONS]
+    python -m tests.flows.fuzzing URL KEY SEED EXAMPLES SECONDS RUN...
 
-prints one JSON object: how many cases were sent by operation, which statuses came back, and what was found, each with what
-repeats it. All checks of schemathesis are on. Two of them are told what no schema can say:
+where a RUN is `PHASES` or `PHASES=OPERATIONS`, names of phases and ids with commas between, prints a JSON object for each of them: how many
+cases were sent by operation, which statuses came back, and what was found, each with what repeats it. The phases `fuzzing` and
+`stateful` go on for SECONDS, chains of all operations for a dozen times as long; with 0 they send EXAMPLES, and the same ones for the same seed. Runs with the phase `examples` come first.
+
+All checks of schemathesis are on. Two of them are told what no schema can say:
 
 * `positive_data_acceptance`: a claim that fits the schema may still be refused for what it says, with 400 or 422.
 * `negative_data_rejection`: input is read leniently (docs of the API: numbers are taken where a text is meant). A request that
@@ -18,6 +21,7 @@ import json
 import sys
 import urllib.request
 from collections import Counter
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -31,9 +35,11 @@ __all__ = ["fits_leniently"]
 
 _X12 = "application/edi-x12"
 _KEY = "Idempotency-Key"
-_TAKEN = ["2xx", "400", "401", "403", "404", "409", "422"]
+# 429: of many wrong secrets in turn.
+_TAKEN = ["2xx", "400", "401", "403", "404", "409", "422", "429"]
 _FIRST_TEN = 10
 _PATIENCE_SECONDS = 120
+_CHAINS_TIMES = 12
 _PHASES = ("examples", "coverage", "fuzzing", "stateful")
 
 
@@ -101,11 +107,7 @@ def _files() -> st.SearchStrategy[bytes]:
     return st.builds(damaged, st.sampled_from(good), st.integers(0, 1 << 32))
 
 
-def _prepare(phases: str) -> None:
-    # Examples of X12 are texts, which schemathesis does not take beside a strategy of ours.
-    if "examples" not in phases:
-        schemathesis.openapi.media_type(_X12, _files())
-
+def _prepare() -> None:
     @schemathesis.serializer(_X12)
     def as_it_is(_: schemathesis.SerializationContext, value: Any) -> bytes:
         return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
@@ -162,31 +164,44 @@ class _Run:
         return fits_leniently(self.document, schema, case.body)
 
 
-def main(url: str, key: str, seed: str, examples: str, seconds: str, phases: str, operations: str = "") -> None:
-    """Run, and print what was found."""
-    _prepare(phases)
-    config = schemathesis.Config.from_dict(
+def _config(key: str, seed: int, examples: int, seconds: int, phases: Sequence[str]) -> schemathesis.Config:
+    wanted = {phase: {"enabled": phase in phases} for phase in _PHASES}
+    return schemathesis.Config.from_dict(
         {
-            "seed": int(seed),
-            "max-time": int(seconds),
+            **({"max-time": seconds} if seconds else {}),
+            "seed": seed,
             "continue-on-failure": True,
             "suppress-health-check": ["all"],
             "auth": {"openapi": {"key": {"api_key": key}}},
-            "generation": {"max-examples": int(examples), "no-shrink": True, "mode": "all", "database": "none"},
+            "generation": {"max-examples": examples, "no-shrink": True, "mode": "all", "database": "none"},
             "checks": {"positive_data_acceptance": {"expected-statuses": _TAKEN}},
-            "phases": {p: {"enabled": p in phases.split(",")} for p in _PHASES},
+            "phases": wanted,
         }
     )
+
+
+def main(url: str, key: str, seed: str, examples: str, seconds: str, *runs: str) -> None:
+    """Run, and print what was found."""
+    _prepare()
     with urllib.request.urlopen(f"{url}/openapi.json", timeout=_PATIENCE_SECONDS) as answer:
         document = json.load(answer)
-    schema = schemathesis.openapi.from_dict(document, config=config)
-    schema.config.update(base_url=url)
-    run = _Run(document)
-    chosen = schema.include(operation_id=operations.split(",")) if operations else schema
-    for event in from_schema(chosen).execute():
-        run.take(event)
-    faults = [{"where": w, "check": c, "title": t, "told": told} for (w, c, t), told in run.faults.items()]
-    print(json.dumps({"cases": run.cases, "statuses": run.statuses, "faults": faults}))
+    damaged = False
+    for one in runs:
+        phases, _, operations = one.partition("=")
+        # Examples of X12 are texts, which schemathesis does not take beside a strategy of ours.
+        if not damaged and "examples" not in phases:
+            schemathesis.openapi.media_type(_X12, _files())
+            damaged = True
+        span = int(seconds) * (_CHAINS_TIMES if "stateful" in phases else 1)
+        config = _config(key, int(seed), int(examples), span, phases.split(","))
+        schema = schemathesis.openapi.from_dict(document, config=config)
+        schema.config.update(base_url=url)
+        run = _Run(document)
+        chosen = schema.include(operation_id=operations.split(",")) if operations else schema
+        for event in from_schema(chosen).execute():
+            run.take(event)
+        faults = [{"where": w, "check": c, "title": t, "told": told} for (w, c, t), told in run.faults.items()]
+        print(json.dumps({"cases": run.cases, "statuses": run.statuses, "faults": faults}), flush=True)
 
 
 if __name__ == "__main__":

@@ -561,6 +561,39 @@ async def test_ids_that_are_none_and_cursors_that_are_none_are_told_so(tmp_path:
             assert (400, body) == (answer.status, body)
 
 
+async def test_what_is_out_of_bounds_is_told_by_its_field_or_parameter(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as (client, _):
+        for path, name in (
+            ("/v1/in-doubt?pageSize=0", "pageSize"),
+            ("/v1/unmatched?handled=maybe", "handled"),
+            ("/v1/alarms?pageToken=x", "pageToken"),
+            ("/v1/follow-ups/due?days=367", "days"),
+            ("/v1/eligibility-batches?pageSize=x", "pageSize"),
+            ("/2023-08-01/polling/transactions?pageSize=x", "pageSize"),
+            ("/2023-08-01/polling/transactions?pageToken=x", "pageToken"),
+        ):
+            answer = await client.get(path)
+            assert (400, path, [name]) == (answer.status, path, [e["field"] for e in answer.json["errors"]])
+        for path, body, name in (
+            ("/v1/lanes/sandbox/pause", {"minutes": 0}, "minutes"),
+            ("/v1/lanes/sandbox/pause", {"minutes": 1e9}, "minutes"),
+            ("/v1/sandbox/clock", {"days": -1}, "days"),
+            ("/v1/sandbox/clock", {"seconds": 1e300}, "seconds"),
+        ):
+            answer = await client.post(path, body)
+            assert (400, path, [name]) == (answer.status, path, [e["field"] for e in answer.json["errors"]])
+
+
+async def test_a_clock_that_was_moved_as_far_as_it_goes_says_so(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as (client, _):
+        for _moved in range(10):
+            await client.forward(3_660)
+        for _again in range(2):
+            answer = await client.post("/v1/sandbox/clock", {"days": 3_660}, Idempotency_Key="further")
+            assert (400, ["days"]) == (answer.status, [e["field"] for e in answer.json["errors"]])
+        await client.forward(0)
+
+
 async def test_content_types_decide_how_raw_x12_is_read(tmp_path: Path) -> None:
     async with in_process(tmp_path) as (client, _):
         path = X12_PATHS[3]

@@ -183,6 +183,24 @@ async def test_a_payer_that_is_not_configured_fails_its_checks_alone(tmp_path: P
         assert ("ERROR", "79") == (results["VISIT-1"]["status"], results["VISIT-1"]["errors"][0]["code"])
 
 
+@pytest.mark.parametrize("payer_id", [None, "", " ", "X" * 81, "SAND\x00BOX", "SANDBOX~", "SANDB\u00d6X"])
+async def test_a_check_that_names_what_can_be_no_payer_is_wrong_as_any_other(
+    tmp_path: Path, payer_id: str | None
+) -> None:
+    async with in_process(tmp_path) as (client, _):
+        batch = [check(0), check(1, tradingPartnerServiceId=payer_id)]
+        refused = await submit(client, batch)
+        assert (400, ["items[1].tradingPartnerServiceId"]) == (
+            refused.status,
+            [e["field"] for e in refused.json["errors"]],
+        )
+        assert not payer_id or payer_id.strip() == "" or payer_id.encode() not in refused.body
+        lenient = await submit(client, batch, headers={"Prefer": "handling=lenient"})
+        assert (200, 1) == (lenient.status, lenient.json["validationFailedCount"])
+        # One that some payer could have fails its check alone.
+        assert 200 == (await submit(client, [check(0, tradingPartnerServiceId="X" * 80)])).status
+
+
 async def test_a_key_and_a_body_are_one_batch_and_names_are_given_once(tmp_path: Path) -> None:
     async with in_process(tmp_path) as (client, _):
         batch = [check(n) for n in range(5)]

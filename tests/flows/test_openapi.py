@@ -105,6 +105,29 @@ def test_every_status_around_an_operation_is_documented_with_its_headers() -> No
             assert "Idempotency-Replayed" in responses[done]["headers"]
 
 
+def test_links_lead_to_what_answers_tell() -> None:
+    """Each operation with a parameter in its path is linked to, and each link finds its value where the schema of the answer has it."""
+    contract = Contract(described())
+    linked: set[str] = set()
+    for operation in contract.operations:
+        for response in operation.about["responses"].values():
+            for name, link in response.get("links", {}).items():
+                ((parameter, where),) = link["parameters"].items()
+                assert f"{{{parameter}}}" in contract.operation(name).path
+                linked.add(name)
+                if where == "$response.header.X-Transaction-Id":
+                    assert "X-Transaction-Id" in response["headers"]
+                    continue
+                (content,) = response["content"].values()
+                value = content["schema"]
+                for step in where.removeprefix("$response.body#/").split("/"):
+                    while "$ref" in value:
+                        value = contract.document["components"]["schemas"][value["$ref"].rpartition("/")[2]]
+                    value = value["items"] if step == "0" else value["properties"][step]
+                assert "string" == value["type"], (operation.id, name)
+    assert {o.id for o in contract.operations if "{" in o.path} == linked
+
+
 async def _send(client: Client, operation: Described, path: str, sample: Sample | None) -> Answer:
     if sample is None:
         return await client.call(operation.method, path)
@@ -148,32 +171,36 @@ class _Run:
             self.begun.setdefault(operation.id, []).append(answer.headers["X-Transaction-Id"])
 
     async def after(self, operation: Described) -> None:
-        """An operation about a transaction, for a transaction of each operation that the document links it to."""
-        before = [
-            o.id
-            for o in self.contract.operations
-            for response in o.about["responses"].values()
-            if operation.id in response.get("links", {})
-        ]
-        found = [self.begun[b][-1] for b in dict.fromkeys(before) if b in self.begun]
-        if operation.id in ("readRawReport", "removeReport"):
-            (*_, name) = (await self.client.get("/2024-04-01/change/medicalnetwork/reports/v2")).json["reports"]
-            found = [name]
-        if "{payerId}" in operation.path:
-            found = ["SANDBOX"]
-        if "{destinationId}" in operation.path:
-            (sample,) = self.contract.operation("createEventDestination").samples()
-            found = [(await self.client.post("/2026-02-01/destinations", sample.value)).json["id"]]
-        if "{eventId}" in operation.path:
-            found = [(await self.client.get("/2026-02-01/events")).json["items"][0]["id"]]
-        for transaction_id in found:
-            path = re.sub(r"\{\w+\}", transaction_id, operation.path)
+        """An operation about something, for one of each operation that the document links it to."""
+        found = [one for link in self.links_to(operation) if (one := await self.meant(*link)) is not None]
+        for meant in dict.fromkeys(found):
+            path = re.sub(r"\{\w+\}", meant, operation.path)
             for sample in list(operation.samples()) or [None]:
-                if operation.id == "estimateShare" and transaction_id not in self.begun["checkEligibility"][1:2]:
+                if operation.id == "estimateShare" and meant not in self.begun["checkEligibility"][1:2]:
                     continue
                 await self.one(operation, path, sample)
         if not found:
             self.faults.append(f"{operation.id} follows nothing")
+
+    def links_to(self, operation: Described) -> Iterator[tuple[Described, str]]:
+        """Operations that lead to this one, and where in their answers they say to what."""
+        for before in self.contract.operations:
+            for response in before.about["responses"].values():
+                if link := response.get("links", {}).get(operation.id):
+                    (where,) = link["parameters"].values()
+                    yield before, where
+
+    async def meant(self, before: Described, where: str) -> str | None:
+        """What an operation's answer says there: of a transaction the newest that it began, else what it answers now."""
+        if where == "$response.header.X-Transaction-Id":
+            return self.begun.get(before.id, [None])[-1]
+        answer = await _send(self.client, before, before.path, next(before.samples(), None))
+        value = answer.json
+        for step in where.removeprefix("$response.body#/").split("/"):
+            if step == "0" and not value:
+                return None
+            value = value[int(step) if isinstance(value, list) else step]
+        return value
 
 
 async def test_every_example_of_the_document_runs(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,20 @@ async def test_levels_at_which_a_payer_only_wants_a_warning_refuse_nothing(tmp_p
         assert 400 == (await client.post(f"{CLAIMS}/submission", claim("LENIENT", claimChargeAmount="1"))).status
 
 
+async def test_a_payer_that_knows_providers_by_their_tax_number_takes_them_so_in_json_and_x12(tmp_path: Path) -> None:
+    config = Config(payers=[payer("STRICT"), payer("KNOWS", warns_of=["CW117"])])
+    body, x12 = claim("KNOWS"), re.sub(r"(NM1\*85\*2\*[^*~]+)\*+XX\*\d+~", r"\1~", synthetic.claims_837p(1))
+    del body["billing"]["npi"]
+    async with in_process(tmp_path, config) as (client, _):
+        for payer_id, status, told in (("STRICT", 400, "errors"), ("KNOWS", 200, "warnings")):
+            body["tradingPartnerServiceId"] = payer_id
+            content = x12.replace("*PI*SYNTH~", f"*PI*{payer_id}~").encode()
+            for path, sent in (("submission", body), ("raw-x12-submission", content)):
+                answer = await client.post(f"{CLAIMS}/{path}", sent)
+                assert (payer_id, path, status) == (payer_id, path, answer.status), answer.body
+                assert ["CW117"] == [e["code"] for e in answer.json[told]]
+
+
 async def test_a_payers_companions_decide_for_its_claims_and_no_others(tmp_path: Path) -> None:
     folder = tmp_path / "companions"
     folder.mkdir()
@@ -97,8 +112,20 @@ def test_a_companion_that_is_wrong_is_named_before_any_claim_comes(tmp_path: Pat
     assert told in str(raised.value)
 
 
-async def test_a_companion_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
-    config = Config(payers=[payer("BIRCH", companions=["nowhere.txt"])])
-    with pytest.raises(CompanionFileError, match=r"payer BIRCH: companions: there is no 'nowhere\.txt'"):
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ({"companions": ["nowhere.txt"]}, r"payer BIRCH: companions: there is no 'nowhere\.txt'"),
+        (
+            {"warns_of": ["CW117", "C-2300-001", "CW111"]},
+            "payer BIRCH: warns_of: no rule for claims is called 'CW111'$",
+        ),
+    ],
+)
+async def test_a_companion_or_rule_that_is_not_there_stops_the_start(
+    tmp_path: Path, named: dict[str, list[str]], told: str
+) -> None:
+    config = Config(payers=[payer("BIRCH", **named)])
+    with pytest.raises(CompanionFileError, match=told):
         async with in_process(tmp_path, config):
             pass

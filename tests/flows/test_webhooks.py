@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import ipaddress
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -253,14 +254,18 @@ def test_the_receiver_listens_only_here() -> None:
 
 
 @pytest.mark.parametrize("field", ["name", "description"])
-async def test_control_characters_are_refused_in_what_is_said_of_a_destination(tmp_path: Path, field: str) -> None:
-    """No database may be asked to store them: PostgreSQL takes no NUL, and the caller must hear which field it is."""
+async def test_characters_that_nobody_sees_are_refused_in_what_is_said_of_a_destination(
+    tmp_path: Path, field: str
+) -> None:
+    """PostgreSQL takes no NUL, others turn what stands beside them; and the caller must hear which field it is."""
     path = "/2026-02-01/destinations"
     body = {"name": "B", "eventTypes": ["claim.remitted"], "destinationUrl": "https://billing.example.com/hook"}
     async with in_process(tmp_path) as (client, _):
         made = await client.post(path, {**body, field: "ABARA\nand tabs\t"})
         assert 201 == made.status
-        for where in (path, f"{path}/{made.json['id']}"):
-            refused = await client.post(where, {**body, field: "ABARA\x00"})
+        for where, bad in itertools.product(
+            (path, f"{path}/{made.json['id']}"), ("\x00", "\u202e", "\u2028", "\ufeff")
+        ):
+            refused = await client.post(where, {**body, field: f"ABARA{bad}"})
             assert (400, [f"/{field}"]) == (refused.status, [e["path"] for e in refused.json["errors"]])
             assert b"ABARA" not in refused.body

@@ -166,6 +166,24 @@ CASES: list[Case] = [
         {CHARGE[D]: "-20", f"{SAID}.claimChargeAmount": "-20"},
         [error("C-2300-006", f"{SAID}.claimChargeAmount"), error("CW115", CHARGE[D])],
     ),
+    (
+        "CW118",
+        P,
+        {f"{LINE}.professionalService.serviceUnitCount": "-1"},
+        [error("CW118", f"{LINE}.professionalService.serviceUnitCount")],
+    ),
+    (
+        "CW118",
+        I,
+        {f"{LINE}.institutionalService.serviceUnitCount": "-2"},
+        [error("CW118", f"{LINE}.institutionalService.serviceUnitCount")],
+    ),
+    (
+        "CW118",
+        D,
+        {f"{LINE}.dentalService.procedureCount": -1},
+        [error("CW118", f"{LINE}.dentalService.procedureCount")],
+    ),
     ("CW116", I, {f"{DATES}.statementEndDate": "20260106"}, [error("CW116", f"{DATES}.statementEndDate")]),
     (
         "a rule, and a product's",
@@ -211,6 +229,21 @@ def test_a_payer_that_only_wants_a_warning_gets_one_at_these_levels_and_no_other
     assert not judged(
         P, {"subscriber.gender": None}, Treatment("BIRCH", "BIRCH", warns_at=frozenset(range(3, 8)))
     ).accepted
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_a_provider_with_a_tax_number_alone_is_taken_where_its_payer_only_wants_a_warning_of_that(kind: str) -> None:
+    """X12's interpretation 1301: no NPI and no number of the payer, where there is none and the payer needs none."""
+    theirs, rule = Treatment("BIRCH", "BIRCH", warns_of=frozenset(("CW117",))), f"{SAID}.claimFrequencyCode"
+    assert [error("CW117", "billing.npi")] == told(judged(kind, {"billing.npi": None}))
+    known = judged(kind, {"billing.npi": None}, theirs)
+    assert known.accepted
+    assert [warning("CW117", "billing.npi")] == told(known)
+    # No other rule of that level is milder for it, and what the guide wants of every provider it wants of this one.
+    other = judged(kind, {"billing.npi": None, rule: "7"}, theirs)
+    assert {("CW117", "warning"), ("C-2300-001", "error")} == {told[:2] for told in told(other)}
+    assert not judged(kind, {"billing.npi": None, "billing.employerId": None}, theirs).accepted
+    assert [] == told(judged(kind, {}, theirs))
 
 
 def test_what_only_this_payer_asks_for_is_found_by_its_companion() -> None:
