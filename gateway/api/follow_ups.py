@@ -114,6 +114,6 @@ OPERATIONS: tuple[Operation, ...] = (
         "finishWorklistItem", "POST", ("/v1/follow-ups/{transactionId}/done",),
         "A person has done what was to be done about a claim at its end, such as appealed: it leaves the worklist.",
         "ops:write", _done, {200: Outcome("It is on the worklist no more.", FollowUpView), 400: _BAD, 404: _NO, 409: _NOTHING, 422: _USED},
-        FollowUpBecause, writes=True, path_words=_CLAIM, tag="follow-ups", example={"why": "The appeal was sent today."},
+        FollowUpBecause, writes=True, path_words=_CLAIM, follows=SUBMISSIONS, found_in=_FOUND, tag="follow-ups", example={"why": "The appeal was sent today."},
     ),
 )  # fmt: skip

@@ -181,7 +181,7 @@ def queues_after_the_commit(patch: Patch) -> None:
         async def put(other: Transaction) -> None:
             await enqueue(other, tenant_id, work_id, kind, *rest)
 
-        tx.after_commit(lambda: _tasks.append(asyncio.get_running_loop().create_task(database.write(put))))
+        tx.after_commit(lambda: _tasks.append(asyncio.ensure_future(database.write(put))))
 
     for module in (batch, collect, settling):
         patch.setattr(module.work, "enqueue", later)
