@@ -114,7 +114,9 @@ def _on(
                 step, proof, match = way.step, found, again
                 continue
             following = _following(walk, stage.next, raw, stage)
-            if following is not None and following.into is not None and (found := following.into.proof) is not None:
+            if way is not None and following is way.step:
+                failed = at
+            elif following is not None and following.into is not None and (found := following.into.proof) is not None:
                 if (again := found.match(text, at)) is not None:
                     way, step, proof, match = stage.ways.get(following), following, found, again
                     continue
