@@ -74,8 +74,7 @@ def _on(
             texts = marks[way.around_it][2]
             if way.copies:
                 texts = texts.copy()
-            walk.texts = texts
-            walk.around = way.around
+            walk.texts, walk.around = texts, way.around
             position = first + index
             passage = proof.read(walk, match, position)
             depth = way.depth
@@ -106,11 +105,7 @@ def _on(
         if index < count:
             raw = segments[index]
             way = stage.sure.get(raw[:3])
-            if (
-                way is not None
-                and (found := way.scope.proof) is not None
-                and (again := found.match(text, at)) is not None
-            ):
+            if way is not None and (found := way.scope.proof) and (again := found.match(text, at)) is not None:
                 step, proof, match = way.step, found, again
                 continue
             following = _following(walk, stage.next, raw, stage)
