@@ -219,7 +219,7 @@ def _piece(node: Node, table: Table, prefix: str) -> _Piece | None:
         ask(element, "text")
     if meaning.tell is not None and meaning.tell.element:
         ask(meaning.tell.element, "text")
-    if meaning.kept is not None:
+    if meaning.kept is not None and meaning.kept > _always(segment):
         ask(meaning.kept, "reached")
     if segment.id == "HL":
         ask(1, "text")
@@ -449,8 +449,7 @@ class _Source:
     def _keeps(self, piece: _Piece, kept: int) -> list[str]:
         """The text is kept where the segment reaches the element from which on it is looked at."""
         index, raw = piece.node.segment.index, f"match[{self.groups[f'r{piece.prefix}']}]"
-        always = max((e.position for e in piece.node.segment.elements if e.usage == "R"), default=0)
-        if always >= kept:
+        if kept <= _always(piece.node.segment):
             return [f"walk.texts[{index}] = {raw}"]
         reached = self.name("f", piece, kept)
         test = f"{reached} is not None" if reached != "None" else f"{raw}.count(separator) >= {kept}"
@@ -474,6 +473,11 @@ class _Source:
         if there and len(elements) == entry.near:
             return [line.format(*names, at=position) for line in entry.lines]
         return [f"sums.{entry.method}({', '.join((position, 'True', *names))})"]
+
+
+def _always(segment: Segment) -> int:
+    """The element that a segment reaches in any case."""
+    return max((e.position for e in segment.elements if e.usage == "R"), default=0)
 
 
 def _is_open(segment: Segment, element: int) -> bool:

@@ -16,7 +16,7 @@ Open = tuple["Scope", int, int, int, int]
 # Of an open loop what does not: where it began, how often its inner loops came, and the texts that are compared in it.
 Mark = tuple[int, "dict[int, int] | None", dict[int, str]]
 # How many stages and what follows them are remembered before all are forgotten.
-MEMORY_ENTRIES = 4096
+MEMORY_ENTRIES = 2048
 
 
 class Stage:

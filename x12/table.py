@@ -102,6 +102,7 @@ class Node:
         "prefix",
         "scope",
         "segment",
+        "stays_in",
     )
 
     def __init__(self, segment: Segment, table: Table) -> None:
@@ -109,6 +110,8 @@ class Node:
         self.loop = segment.loop
         self.scope = table.scope(segment.loop)
         self.opens = segment.opens
+        # The loop that was open before it.
+        self.stays_in = None if segment.opens else segment.loop
         self.bit = 1 << segment.order
         self.prefix = segment.id + table.delimiters.element
         self._delimiters, self._uses = table.delimiters, 0

@@ -172,7 +172,8 @@ def tree(
     loop, begun = here.loop, 0
     lines.entered.add(loop.id)
     for index, node in enumerate(nodes):
-        if node is not None and node.loop is loop and not node.opens:
+        # Most segments stand in the loop of the one before.
+        if node is not None and node.stays_in is loop:
             continue
         if begun < index:
             here._add(begun, index)  # pyright: ignore[reportPrivateUsage]
@@ -190,16 +191,20 @@ def tree(
 
 def _entered(loop: Loop, here: Instance) -> Instance:
     """A new occurrence of a loop, where its parent is open or can be."""
-    assert loop.parent is not None
-    parent = here if here.loop is loop.parent else _going(loop.parent, here)
+    outer = loop.parent
+    above: Instance | None = here
+    while above is not None and above.loop is not outer:
+        above = above.parent
+    if above is None:
+        assert outer is not None
+        above = _going(outer, here)
     lines = here._lines  # pyright: ignore[reportPrivateUsage]
     lines.entered.add(loop.id)
-    made = Instance(loop, parent, here.delimiters, lines)
-    children = parent.children
-    if children:
-        cast("list[Instance]", children).append(made)
+    made = Instance(loop, above, here.delimiters, lines)
+    if above.children:
+        cast("list[Instance]", above.children).append(made)
     else:
-        parent.children = [made]
+        above.children = [made]
     return made
 
 

@@ -203,6 +203,9 @@ class Walk:
         if scope.opened >= _PROVED_FROM:
             scope.proof = prove(scope.loop, self.table, self.nodes)
             scope.patience, scope.unproved = _PATIENCE, False
+            for node in scope.proof.known if scope.proof is not None else ():
+                # What is proved with it seldom comes by itself from now on.
+                node.scope.opened = 0
         return scope.proof
 
     def outgrown(self, scope: Scope) -> None:

@@ -63,20 +63,19 @@ def _on(
     way, depth, position, texts = stage.ways.get(step), 0, 0, walk.texts
     held: Passage | None = None
     while True:
-        if held is not None:
+        if held is not None and (way is None or way.reach >= depth):
             # Of several loops that were entered at once it is seldom asked where they began.
-            if way is None or way.reach >= depth:
-                _mark(marks, depth, held, position, texts)
+            _mark(marks, depth, held, position, texts)
             held = None
-        position = first + index
-        if way is not None and (way.free or _is_open(way, marks)):
+        if way is not None and (way.free or is_open(way, marks)):
+            held = None
             for close in way.closes:
                 close(walk)
             texts = marks[way.around_it][2]
             if way.copies:
                 texts = texts.copy()
-            walk.texts = texts
-            walk.around = way.around
+            walk.texts, walk.around = texts, way.around
+            position = first + index
             passage = proof.read(walk, match, position)
             depth = way.depth
             marks[depth] = (position, None, texts)
@@ -92,7 +91,10 @@ def _on(
                 if not passage.plain:
                     held = passage
         else:
-            walk.resume(stage, marks, position)
+            if held is not None:
+                _mark(marks, depth, held, position, texts)
+                held = None
+            walk.resume(stage, marks, first + index)
             passage, stage = explored(walk, stages, stage, step, proof, match)
             if passage is None:
                 return index + 1, walk.begin_loop(step.node, text, at), -1
@@ -103,15 +105,13 @@ def _on(
         if index < count:
             raw = segments[index]
             way = stage.sure.get(raw[:3])
-            if (
-                way is not None
-                and (found := way.scope.proof) is not None
-                and (again := found.match(text, at)) is not None
-            ):
+            if way is not None and (found := way.scope.proof) and (again := found.match(text, at)) is not None:
                 step, proof, match = way.step, found, again
                 continue
             following = _following(walk, stage.next, raw, stage)
-            if following is not None and following.into is not None and (found := following.into.proof) is not None:
+            if way is not None and following is way.step:
+                failed = at
+            elif following is not None and following.into is not None and (found := following.into.proof) is not None:
                 if (again := found.match(text, at)) is not None:
                     way, step, proof, match = stage.ways.get(following), following, found, again
                     continue
@@ -143,7 +143,7 @@ def _following(
     return walk.by_value(step, raw)
 
 
-def _is_open(way: Way, marks: list[Mark]) -> bool:
+def is_open(way: Way, marks: list[Mark]) -> bool:
     """Whether the texts of the loops that end agree and the outer loop may have one more of the inner, which is counted then."""
     for at, compare in way.compares:
         if marks[at][2] and compare(marks[at][2]):

@@ -16,6 +16,7 @@ from tests.laws.test_walk import mutated, set_segments
 from x12 import guides, ways
 from x12.balancing import balance_835, balance_837
 from x12.judging import LEVELS, Judgement
+from x12.stages import Way
 from x12.syntax import STANDARD, InterchangeHeader
 from x12.table import Scope, Table
 from x12.walk import FINDINGS_MAX, Walk, tree
@@ -163,6 +164,30 @@ def test_ways_that_are_forgotten_are_found_again(kind: str, seed: int, entries: 
         patch.setattr("x12.stages.MEMORY_ENTRIES", entries)
         proved, _ = walked(kind, segments, 2, times=3)
     assert walked(kind, segments, NEVER)[0].findings == proved.findings
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 1 << 32))
+def test_a_way_that_is_not_open_is_walked(kind: str, seed: int) -> None:
+    """As where texts differ or a loop came often enough: here by chance, for any way."""
+    segments, random, is_open = changed(kind, seed), Random(seed), ways.is_open
+
+    def by_chance(*given: Any) -> bool:
+        return random.random() < 0.7 and is_open(*given)
+
+    class Asking(Way):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            self.free = False
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("x12.ways.Way", Asking)
+        patch.setattr("x12.ways.is_open", by_chance)
+        proved, _ = walked(kind, segments, 2, times=3)
+    plain, _ = walked(kind, segments, NEVER)
+    assert plain.findings == proved.findings
+    assert [n and n.segment for n in plain.nodes] == [n and n.segment for n in proved.nodes]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -286,9 +286,8 @@ class Plan:
     def __init__(self, cls: type[Document]) -> None:
         self.cls = cls
         self.fields: list[Bound] = []
-        hints = typing.get_type_hints(cls, include_extras=True)
         for info in msgspec.structs.fields(cls):
-            spec, inner, many, integer = _unwrap(hints[info.name])
+            spec, inner, many, integer = _unwrap(info.type)
             plan = plan_of(inner) if inner is not None else None
             if spec is None and plan is not None and not many:
                 spec = Spec("part")

@@ -70,7 +70,8 @@ class Pass:
         self._structs = structs
         self._fields = fields
         self._begins = begins
-        self._table = {segment: functions(structs, placed) for segment, placed in fields.items()}
+        # By the segments that were met.
+        self._table: dict[str, Sized | Choices] = {}
         self._whole: _Whole | None = None
         self._uses, self._again = 0, _WHOLE_FROM
 
@@ -89,7 +90,9 @@ class Pass:
             row = raw.split(element)
             chosen = table.get(row[0])
             if chosen is None:
-                continue
+                if row[0] not in self._fields:
+                    continue
+                chosen = table[row[0]] = functions(self._structs, self._fields[row[0]])
             size = len(row)
             if type(chosen) is Choices:
                 found = chosen.get(row[1]) if size > 1 else chosen.otherwise
@@ -165,7 +168,7 @@ def _whole(
     if BINARY in fields or (several and not begins):
         return None
     source = _Source(structs, {"UNKNOWN": _UNKNOWN})
-    met = [segment for segment in fields if _met(table[segment])]
+    met = [segment for segment in fields if segment in table and _met(table[segment])]
     branches: list[str] = []
     for segment in met:
         lines = _branch(source, table[segment], fields[segment])

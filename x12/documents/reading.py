@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from x12.documents.compiled import Choices, Pass, Struct, functions
+from x12.documents.compiled import Choices, Pass, Sized, Struct, functions
 from x12.documents.expressions import place_of
 from x12.guides import Loop
 from x12.syntax import Delimiters
@@ -53,7 +53,9 @@ class Reader:
         self._elsewhere = [(ids, Pass(self._structs, table, begins=False)) for ids, table in tables.items()]
         # Structs that have something to do when they are made have it again when all their values are there.
         self._completed = [n for n, struct in enumerate(self._structs) if hasattr(struct.cls, "__post_init__")]
-        self._row = functions(self._structs, placed)
+        self._placed = placed
+        # For segments and groups of elements, once one of them is read.
+        self._row: Sized | Choices | None = None
         self._scopes: dict[tuple[Loop, frozenset[str] | None], _Scope] = {}
 
     def _collect(self, plan: Plan, parent: int, name: str, placed: list[tuple[int, Bound]]) -> None:
@@ -136,6 +138,8 @@ class Reader:
     def read_row(self, row: list[str], delimiters: Delimiters) -> Document | None:
         """The struct that one segment, or a group of elements (`@`), holds; None where that is nothing."""
         chosen = self._row
+        if chosen is None:
+            chosen = self._row = functions(self._structs, self._placed)
         if isinstance(chosen, Choices):
             found = chosen.get(row[1]) if len(row) > 1 else chosen.otherwise
             chosen = chosen.among(row[1], delimiters) if found is None else found
