@@ -126,7 +126,9 @@ class _Matrix:
 
     def _taken(self, case: Case, answer: Answer) -> None:
         transaction_id = answer.headers.get("X-Transaction-Id")
-        if is_sent(case.body.operation) and transaction_id is not None and not answer.json.get("errors"):
+        # A claim that is taken with errors is kept and not sent; an inquiry that has some was answered so by the payer.
+        kept = answer.status == 201 and answer.json.get("errors")
+        if is_sent(case.body.operation) and transaction_id is not None and not kept:
             if case.kind == "as it is":
                 self.whole[str(case.body)] = transaction_id
             else:
@@ -138,8 +140,14 @@ class _Matrix:
         found = fields_of(answer)
         if any(value in answer.body for value in self.patients):
             yield "tells who the patient is"
-        if answer.status == 404 and "{" in case.body.operation.path:
-            # What is missing may be left out; what the path names is not there.
+        if answer.status in (404, 409) and "{" in case.body.operation.path:
+            # What is missing may be left out; what the path names is not there, or not to be changed now.
+            return
+        if "error" in answer.json:
+            # As OAuth has it (RFC 6749): in words, and not which of a client's credentials is wrong.
+            told = answer.json["error"], answer.json["error_description"]
+            if told[0] != "invalid_client" and case.path not in told[1]:
+                yield f"does not name the field but says {told}"
             return
         if CALLED.get(case.path) in found:
             return
