@@ -252,10 +252,11 @@ class _Syncer:
         return future
 
     def close(self) -> None:
-        """End the thread once it has done what it was asked."""
-        os.close(self._waking)
-        self._thread.join()
-        os.close(self._woken)
+        """End the thread once it has done what it was asked. Again is the same as once."""
+        if self._thread.is_alive():
+            os.close(self._waking)
+            self._thread.join()
+            os.close(self._woken)
 
     def _run(self) -> None:
         while os.read(self._woken, 1):

@@ -158,8 +158,9 @@ async def test_a_database_that_is_closed_leaves_no_file_open(tmp_path: Path) -> 
     made = SQLite(tmp_path / "test.db", exclusive=True)
     await made.migrate([TABLE])
     assert before < open_files()
-    await made.close()
-    assert before == open_files()
+    for _ in range(2):
+        await made.close()
+        assert before == open_files()
 
 
 async def test_writers_of_two_connections_never_build_on_what_the_other_is_changing(

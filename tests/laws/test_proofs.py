@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import x12
@@ -78,6 +78,8 @@ def scopes(table: Table) -> Iterator[Scope]:
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 1 << 32), size=st.integers(1, 200), keep=st.booleans())
+# Another payer's decision that does not balance, in a claim whose SBR is entered by a proof.
+@example(seed=191, size=1, keep=False)
 def test_a_loop_proved_as_a_whole_is_judged_as_segment_by_segment(kind: str, seed: int, size: int, keep: bool) -> None:
     segments = changed(kind, seed)
     plain, _ = walked(kind, segments, NEVER)
