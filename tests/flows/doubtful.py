@@ -105,12 +105,12 @@ class Doubtful:
         world.forward(timedelta(seconds=seconds))
         self.up.runtime.wake.set()
 
-    async def passes_at_rest(self, seconds: float) -> None:
-        """The same once nothing is being sent, nor is due: the leap would end the lease of what is, and put it in doubt."""
+    async def passes_at_rest(self, seconds: float, kind: str = "send") -> None:
+        """The same once no work of a kind is under way, nor is due: the leap would end its lease, and another would do it again."""
         runtime = self.up.runtime
 
         async def at_rest() -> bool:
-            return not await runtime.database.read(lambda tx: work.due_by(tx, "send", runtime.world.micros()))
+            return not await runtime.database.read(lambda tx: work.due_by(tx, kind, runtime.world.micros()))
 
         await until_true(at_rest)
         self.passes(seconds)

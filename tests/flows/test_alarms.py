@@ -41,7 +41,7 @@ def expects(payer: Doubtful, **changes: float) -> None:
 async def looked(payer: Doubtful, hours: float = 0.0) -> None:
     """Time passes, and the watch has looked since."""
     runtime = payer.up.runtime
-    payer.passes(hours * HOUR + 61)
+    await payer.passes_at_rest(hours * HOUR + 61, "mail")
     async with asyncio.timeout(30):
         while await runtime.database.read(lambda tx: work.due_by(tx, "watch", runtime.world.micros())):
             await runtime.world.sleep(0.02)
@@ -313,7 +313,7 @@ async def _alarmed(client: Client, up: Running, times: int = 2) -> None:
 async def test_alarms_are_written_about_together_and_once(tmp_path: Path, post: Post) -> None:
     async def act(client: Client, up: Running) -> None:
         await _alarmed(client, up)
-        Doubtful(client, up).passes(60)
+        await Doubtful(client, up).passes_at_rest(60, "mail")
         # Time that passes before the mail is marked as sent would end the lease of whoever sends it.
         for _ in range(200):
             if not all("mailedAt" in one for one in await alarms(client)):
