@@ -147,12 +147,14 @@ async def test_past_the_time_that_a_payer_knows_copies_nothing_leaves_again(tmp_
         await payer.weather("cut", *["refuse-429"] * 30)
         (claim,) = await sent(payer, "PAID-1")
         await payer.interchange(claim, "safe_to_resend", copies=1)
-        payer.passes(25 * 3600)
-        for _ in range(10):
-            payer.passes(60)
-            await asyncio.sleep(0.1)
-        held = await payer.interchange(claim, "held")
-        assert 1 == held.copies
+        await payer.passes_at_rest(25 * 3600)
+
+        async def is_held() -> bool:
+            await payer.passes_at_rest(60)
+            return (await payer.interchange(claim)).state == "held"
+
+        await until_true(is_held)
+        assert 1 == (await payer.interchange(claim)).copies
         assert 1 == (await payer.seen())["interchanges"]
 
 
