@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,7 +20,11 @@ from gateway.ops_cli import (
 )
 
 if TYPE_CHECKING:
-    from gateway.follow_ups import FollowUpPage
+    from collections.abc import Callable, Coroutine
+    from pathlib import Path
+
+    from gateway.follow_ups import FollowUpPage, FollowUps, FollowUpView
+    from queues.database import Transaction
 
 __all__ = ["app"]
 
@@ -43,6 +47,15 @@ def _shown(page: FollowUpPage) -> None:
         for i in page.items
     ]
     table(("claim", "payer", "state", "sent", "asked about at", "silent on", "reason", "act by", "days left"), rows)
+
+
+def _decided(
+    config: Path | None, data: Path | None, act: Callable[[FollowUps, Transaction], Coroutine[Any, Any, FollowUpView]]
+) -> FollowUpView:
+    """What comes of a person's decision, in one commit."""
+    from gateway.follow_ups import FollowUps
+
+    return beside(config, data, lambda runtime: runtime.database.write(lambda tx: act(FollowUps(runtime), tx)))
 
 
 @app.command("show")
@@ -115,14 +128,9 @@ def stop(
     as_json: JsonOption = False,
 ) -> None:
     """A person looks after a claim: its payer is not asked about it."""
-    from gateway.follow_ups import FollowUps
     from gateway.inboxes import reason
 
-    view = beside(
-        config,
-        data,
-        lambda runtime: runtime.database.write(lambda tx: FollowUps(runtime).stop(tx, claim, who(by), reason(why))),
-    )
+    view = _decided(config, data, lambda of, tx: of.stop(tx, claim, who(by), reason(why)))
     print_json(view) if as_json else typer.echo("on the worklist")
 
 
@@ -136,14 +144,9 @@ def done(
     as_json: JsonOption = False,
 ) -> None:
     """What a claim at its end was on the worklist for is done, such as an appeal: it leaves the worklist."""
-    from gateway.follow_ups import FollowUps
     from gateway.inboxes import reason
 
-    view = beside(
-        config,
-        data,
-        lambda runtime: runtime.database.write(lambda tx: FollowUps(runtime).done(tx, claim, who(by), reason(why))),
-    )
+    view = _decided(config, data, lambda of, tx: of.done(tx, claim, who(by), reason(why)))
     print_json(view) if as_json else typer.echo("off the worklist")
 
 
@@ -156,9 +159,5 @@ def resume(
     as_json: JsonOption = False,
 ) -> None:
     """Have the payer asked about a claim now, and again at its interval."""
-    from gateway.follow_ups import FollowUps
-
-    view = beside(
-        config, data, lambda runtime: runtime.database.write(lambda tx: FollowUps(runtime).resume(tx, claim, who(by)))
-    )
+    view = _decided(config, data, lambda of, tx: of.resume(tx, claim, who(by)))
     print_json(view) if as_json else typer.echo("asked about now")

@@ -222,7 +222,10 @@ def _list(subject: Transaction, fact: Fact, profile: Profile, now: int) -> None:
             subject.worklist = "a person looks after it"
         case FollowUpResumed() | FollowUpAsked() | WorklistDone():
             subject.worklist = subject.act_by = None
-        case _ if subject.state in ("rejected", "finalized", "remitted"):
+        case Remitted() if subject.state == "remitted":
+            subject.worklist = subject.act_by = None
+        # What is said of a remitted claim later, such as by a 277, is no answer to a denial.
+        case _ if subject.state in ("rejected", "finalized"):
             subject.worklist = subject.act_by = None
         case _:
             pass

@@ -29,13 +29,13 @@ class Hearing(SandboxPayer):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.heard: list[bytes] = []
-        self.takes = True
+        self.trouble: Exception | None = None
         self.refused = 0
 
     def acknowledged(self, content: bytes) -> None:
-        if not self.takes:
+        if self.trouble is not None:
             self.refused += 1
-            raise NotX12
+            raise self.trouble
         super().acknowledged(content)
         self.heard.append(content)
 
@@ -158,9 +158,12 @@ async def test_a_payer_that_wants_none_gets_none(tmp_path: Path) -> None:
         assert {} == await on.gives(answer())
 
 
-async def test_a_payer_that_refuses_acknowledgements_is_told_without_them_and_holds_up_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("trouble", [NotX12(), RuntimeError("it breaks over a 999")])
+async def test_a_payer_that_refuses_acknowledgements_is_told_without_them_and_holds_up_nothing(
+    tmp_path: Path, trouble: Exception
+) -> None:
     async with settling(tmp_path) as on:
-        on.payer.takes = False
+        on.payer.trouble = trouble
         assert {} == await on.gives(answer(1))
         assert {} == await on.gives(answer(2))
         assert 2 == on.payer.refused

@@ -16,7 +16,7 @@ from gateway.cli import app
 from queues import work
 from queues.database import Transaction
 from tests.flows.contract import Contract
-from tests.flows.doubtful import Doubtful, doubtful
+from tests.flows.doubtful import Doubtful, doubtful, functional, ta1
 from tests.flows.service import claim_body, until
 
 DAY = 86_400.0
@@ -136,6 +136,11 @@ async def test_a_denied_claim_is_a_persons_until_the_appeal_is_made(tmp_path: Pa
         # From the day of the remittance, which is in the past when it is read.
         assert 56 <= item["daysLeft"] <= 60
         assert 1 == (await seen(payer, ""))["worklist"]
+        # Words that come late, on a lower rung, are no answer to a denial.
+        built = await payer.interchange(denied)
+        for told in (ta1(built, "A", number=77), functional(built, {"0001": "A"}, number=78)):
+            await payer.arrives(told)
+        assert "acknowledged" == (await payer.story(denied))[-1]
         await swept(payer, 30)
         (later,) = (await seen(payer, "/worklist"))["items"]
         assert (item["actBy"], item["daysLeft"] - 30) == (later["actBy"], later["daysLeft"])

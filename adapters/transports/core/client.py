@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Literal, NamedTuple
@@ -209,9 +210,11 @@ class Core:
         if way.told.settles == "none" or (way.told.settles == "results" and kind != "result"):
             return
         said = await context.acknowledgement(inbound.payload) if way.told.acknowledges else b""
-        if said and await _settled(way, context, identity, said) is None:
-            return
-        # Also where the payer wants no 999: it gives no other file before it lets go of this one.
+        if said:
+            with suppress(ExchangeFailed):
+                if await _settled(way, context, identity, said) is None:
+                    return
+        # Also where the payer wants no 999, or breaks over it: it gives no other file before it lets go of this one.
         if (code := await _settled(way, context, identity, None)) is not None:
             raise ExchangeFailed(f"settling: ErrorCode {code}")
 
