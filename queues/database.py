@@ -54,6 +54,9 @@ _BATCH_MAX = 512
 _BUSY_MILLISECONDS = 5_000
 # Search keys are spread over their whole index: its pages must stay at hand.
 _CACHE_KIBIBYTES = 32 << 10
+# The log is copied into the database, beside the commits, whenever it has grown by so many pages; at so many a COMMIT copies what is left
+# itself, and the log begins anew.
+_COPIED_PAGES, _LOG_PAGES_MAX = 1_000, 16_000
 
 
 class DatabaseError(Exception):
@@ -238,10 +241,10 @@ class _Syncer:
     lock is let go with that lock held: the thread woke for nothing, slept, and woke again when the loop had come to its rest.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         self._asked: deque[tuple[asyncio.Future[None], Callable[[], None]]] = deque()
         self._woken, self._waking = os.pipe()
-        self._thread = threading.Thread(target=self._run, name="claimwire-commit", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def ask(self, call: Callable[[], None]) -> asyncio.Future[None]:
@@ -346,13 +349,18 @@ class SQLite(GroupCommit):
             self._reader: Any = (
                 self._writer if path is None else self._opened(name, vfs, flags=apsw.SQLITE_OPEN_READONLY)
             )
+            self._copying: Any = self._writer if path is None else self._opened(name, vfs)
         except apsw.Error as error:
             self._let_go()
             raise translated(error) from error
         # Statements run one after the other, each to its end: one cursor for each connection is enough.
         self._writing: Any = self._writer.cursor()
         self._reading: Any = self._reader.cursor()
-        self._syncer = _Syncer()
+        self._syncer = _Syncer("claimwire-commit")
+        self._copier = None if path is None else _Syncer("claimwire-checkpoint")
+        # How many pages the log has, and had when it was last copied.
+        self._log_pages = self._copied_pages = 0
+        self._writer.set_wal_hook(self._logged)
         self._listeners: list[Callable[[], None]] = []
 
     async def read(self, body: Body[T]) -> T:
@@ -376,6 +384,8 @@ class SQLite(GroupCommit):
         await self._at_rest()
         self._closed = True
         self._syncer.close()
+        if self._copier is not None:
+            self._copier.close()
         self._let_go()
 
     def _let_go(self) -> None:
@@ -428,6 +438,22 @@ class SQLite(GroupCommit):
         if announced:
             for call in self._listeners:
                 call()
+        self._copy_log()
+
+    def _logged(self, writer: Any, _: str, pages: int) -> int:
+        """A COMMIT is in the log, which has so many pages now."""
+        self._log_pages = pages
+        if pages >= _LOG_PAGES_MAX:
+            _copied(writer)
+        return apsw.SQLITE_OK
+
+    def _copy_log(self) -> None:
+        """Have the log copied where it has grown enough: a COMMIT that did it, as SQLite has it, would keep all others waiting."""
+        if self._log_pages < self._copied_pages:
+            self._copied_pages = 0
+        if self._copier is not None and self._log_pages - self._copied_pages >= _COPIED_PAGES:
+            self._copied_pages = self._log_pages
+            self._copier.ask(lambda: _copied(self._copying))
 
     def _in_turn(self, batch: list[Waiting]) -> list[Done]:
         """What the bodies of a batch come to, one after the other; again from the first, each with a savepoint, where one fails."""
@@ -472,6 +498,12 @@ class SQLite(GroupCommit):
 
     def _say(self, sql: str) -> None:
         self._writing.execute(sql).fetchall()
+
+
+def _copied(connection: Any) -> None:
+    """Copy what the log has into the database. Where the disk does not let us, it stays in the log: the next time is soon."""
+    with suppress(apsw.Error):
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
 
 def _lock(path: Path) -> int:

@@ -47,6 +47,8 @@ _FAULTS_OFTEN = 50
 _FAULTY_MAX, _FAULTY_LENGTH = 256, 160
 # A loop that has come so often since segments became known that its proof has not gets a new one; then four times as often.
 _PATIENCE = 100
+# How far back a new proof looks how often segments come in a row.
+_LOOKED_BACK = 4096
 
 
 class Walk:
@@ -201,7 +203,7 @@ class Walk:
         """Once more a loop that has no proof; the one it gets."""
         scope.opened += 1
         if scope.opened >= _PROVED_FROM:
-            scope.proof = prove(scope.loop, self.table, self.nodes)
+            scope.proof = prove(scope.loop, self.table, self.nodes[-_LOOKED_BACK:])
             scope.patience, scope.unproved = _PATIENCE, False
             for node in scope.proof.known if scope.proof is not None else ():
                 # What is proved with it seldom comes by itself from now on.
@@ -213,7 +215,7 @@ class Walk:
         scope.outgrown += 1
         if scope.outgrown == scope.patience:
             scope.patience *= 4
-            scope.proof = prove(scope.loop, self.table, self.nodes, scope.proof)
+            scope.proof = prove(scope.loop, self.table, self.nodes[-_LOOKED_BACK:], scope.proof)
 
     def begin_loop(self, node: Node, text: str, at: int) -> int:
         """The way into a loop is taken, and its first segment, which is there in the text, still to be judged; where that ends."""

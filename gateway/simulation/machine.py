@@ -130,6 +130,20 @@ class _Disk:
     def close(self) -> None: ...
 
 
+class _Copier:
+    """Copies the log at once, in the loop's own thread."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    def ask(self, call: Callable[[], None]) -> None:
+        call()
+        if self._machine.dead:
+            raise Killed
+
+    def close(self) -> None: ...
+
+
 class Rehearsing(SQLite):
     """The embedded database, on which each body runs twice, the first time for nothing.
 
@@ -159,6 +173,10 @@ class StoredHere(Rehearsing):
         disk: Any = _Disk(machine)
         self._syncer = disk
         self._disk = disk
+        assert self._copier is not None
+        self._copier.close()
+        copier: Any = _Copier(machine)
+        self._copier = copier
 
     async def write(self, body: Body[T]) -> T:
         if self._machine.dead:

@@ -1,0 +1,112 @@
+"""The log of the embedded database is copied beside the commits: none waits for it, and it does not grow without end."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+import queues.database
+from queues.database import SQLite, Transaction
+
+COPIED_PAGES, LOG_PAGES_MAX = 10, 40
+_PAGE, _FRAME = 4_096, 4_120
+_SLOW_SECONDS = 20
+
+
+class _File(apsw.VFSFile):
+    def __init__(self, disk: SlowDisk, name: Any, flags: list[int]) -> None:
+        super().__init__("", name, flags)
+        self._disk = disk
+        self._is_log = (name if isinstance(name, str) else name.filename()).endswith("-wal")
+
+    def xSync(self, flags: int) -> None:  # noqa: N802 - SQLite's name
+        if not self._is_log:
+            self._disk.asked.set()
+            assert self._disk.goes_on.wait(_SLOW_SECONDS)
+            if self._disk.broken:
+                raise apsw.IOError("the sync failed")
+        super().xSync(flags)
+
+
+class SlowDisk(apsw.VFS):
+    """A disk that syncs a log at once, and a database when it is told to go on; never, where it is broken."""
+
+    def __init__(self) -> None:
+        self.name = "claimwire-slow"
+        super().__init__(self.name, "")
+        self.asked, self.goes_on = threading.Event(), threading.Event()
+        self.goes_on.set()
+        self.broken = False
+
+    def xOpen(self, name: Any, flags: list[int]) -> apsw.VFSFile:  # noqa: N802 - SQLite's name
+        return _File(self, name, flags)
+
+
+@pytest.fixture
+def disk() -> SlowDisk:
+    return SlowDisk()
+
+
+@pytest.fixture
+async def embedded(tmp_path: Path, disk: SlowDisk, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SQLite]:
+    monkeypatch.setattr(queues.database, "_COPIED_PAGES", COPIED_PAGES)
+    monkeypatch.setattr(queues.database, "_LOG_PAGES_MAX", LOG_PAGES_MAX)
+    made = SQLite(tmp_path / "test.db", vfs=disk.name)
+    await made.write(lambda tx: tx.execute("CREATE TABLE t (n INTEGER PRIMARY KEY, filler BLOB)"))
+    yield made
+    disk.goes_on.set()
+    await made.close()
+
+
+async def add(embedded: SQLite, n: int) -> None:
+    """A row of a page of its own."""
+
+    async def body(tx: Transaction) -> None:
+        await tx.execute("INSERT INTO t VALUES ($1, $2)", n, bytes(_PAGE))
+
+    await embedded.write(body)
+
+
+async def rows(embedded: SQLite) -> int:
+    return (await embedded.read(lambda tx: tx.fetch("SELECT count(*) FROM t")))[0][0]
+
+
+async def test_no_commit_waits_for_the_log_to_be_copied(embedded: SQLite, disk: SlowDisk) -> None:
+    disk.goes_on.clear()
+    done = 0
+    while not disk.asked.is_set():
+        await add(embedded, done)
+        done += 1
+    for n in range(COPIED_PAGES):
+        async with asyncio.timeout(_SLOW_SECONDS / 2):
+            await add(embedded, done + n)
+    assert not disk.goes_on.is_set()
+    assert done + COPIED_PAGES == await rows(embedded)
+
+
+async def test_the_log_begins_anew_however_long_it_is_written_to(embedded: SQLite, tmp_path: Path) -> None:
+    for n in range(10 * LOG_PAGES_MAX):
+        await add(embedded, n)
+    assert 10 * LOG_PAGES_MAX == await rows(embedded)
+    assert (tmp_path / "test.db-wal").stat().st_size < 2 * LOG_PAGES_MAX * _FRAME
+    # And is in the database, where another program reads it without the log.
+    assert (tmp_path / "test.db").stat().st_size > 8 * LOG_PAGES_MAX * _PAGE
+
+
+async def test_a_disk_that_cannot_take_a_copy_keeps_the_log(embedded: SQLite, disk: SlowDisk, tmp_path: Path) -> None:
+    disk.broken = True
+    for n in range(2 * LOG_PAGES_MAX):
+        await add(embedded, n)
+    assert 2 * LOG_PAGES_MAX == await rows(embedded)
+    assert (tmp_path / "test.db-wal").stat().st_size > 2 * LOG_PAGES_MAX * _FRAME
+    disk.broken = False
+    # As soon as it can, the log begins anew.
+    for n in range(LOG_PAGES_MAX):
+        await add(embedded, 2 * LOG_PAGES_MAX + n)
+    assert (tmp_path / "test.db").stat().st_size > 2 * LOG_PAGES_MAX * _PAGE
