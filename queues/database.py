@@ -21,7 +21,7 @@ from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import apsw
 
@@ -54,9 +54,6 @@ _BATCH_MAX = 512
 _BUSY_MILLISECONDS = 5_000
 # Search keys are spread over their whole index: its pages must stay at hand.
 _CACHE_KIBIBYTES = 32 << 10
-# The log is copied into the database, beside the commits, whenever it has grown by so many pages; at so many a COMMIT copies what is left
-# itself, and the log begins anew.
-_COPIED_PAGES, _LOG_PAGES_MAX = 1_000, 16_000
 
 
 class DatabaseError(Exception):
@@ -335,6 +332,10 @@ class SQLite(GroupCommit):
     """
 
     skip_locked = ""
+    # The log is copied into the database, beside the commits, whenever it has grown by so many pages; at so many a COMMIT copies what is
+    # left itself, and the log begins anew.
+    copied_after: ClassVar[int] = 1_000
+    log_pages_max: ClassVar[int] = 16_000
 
     def __init__(self, path: Path | None, *, exclusive: bool = False, vfs: str | None = None) -> None:
         super().__init__(_BATCH_MAX)
@@ -443,7 +444,7 @@ class SQLite(GroupCommit):
     def _logged(self, writer: Any, _: str, pages: int) -> int:
         """A COMMIT is in the log, which has so many pages now."""
         self._log_pages = pages
-        if pages >= _LOG_PAGES_MAX:
+        if pages >= self.log_pages_max:
             _copied(writer)
         return apsw.SQLITE_OK
 
@@ -451,7 +452,7 @@ class SQLite(GroupCommit):
         """Have the log copied where it has grown enough: a COMMIT that did it, as SQLite has it, would keep all others waiting."""
         if self._log_pages < self._copied_pages:
             self._copied_pages = 0
-        if self._copier is not None and self._log_pages - self._copied_pages >= _COPIED_PAGES:
+        if self._copier is not None and self._log_pages - self._copied_pages >= self.copied_after:
             self._copied_pages = self._log_pages
             self._copier.ask(lambda: _copied(self._copying))
 

@@ -11,7 +11,6 @@ from typing import Any
 import apsw
 import pytest
 
-import queues.database
 from queues.database import SQLite, Transaction
 
 COPIED_PAGES, LOG_PAGES_MAX = 10, 40
@@ -48,16 +47,18 @@ class SlowDisk(apsw.VFS):
         return _File(self, name, flags)
 
 
+class Often(SQLite):
+    copied_after, log_pages_max = COPIED_PAGES, LOG_PAGES_MAX
+
+
 @pytest.fixture
 def disk() -> SlowDisk:
     return SlowDisk()
 
 
 @pytest.fixture
-async def embedded(tmp_path: Path, disk: SlowDisk, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SQLite]:
-    monkeypatch.setattr(queues.database, "_COPIED_PAGES", COPIED_PAGES)
-    monkeypatch.setattr(queues.database, "_LOG_PAGES_MAX", LOG_PAGES_MAX)
-    made = SQLite(tmp_path / "test.db", vfs=disk.name)
+async def embedded(tmp_path: Path, disk: SlowDisk) -> AsyncIterator[SQLite]:
+    made = Often(tmp_path / "test.db", vfs=disk.name)
     await made.write(lambda tx: tx.execute("CREATE TABLE t (n INTEGER PRIMARY KEY, filler BLOB)"))
     yield made
     disk.goes_on.set()

@@ -9,7 +9,6 @@ from random import Random
 
 import pytest
 
-import queues.database
 from gateway.simulation.disk import PowerDisk
 from queues.database import DatabaseError, SQLite, Transaction
 
@@ -25,6 +24,12 @@ class LazySQLite(SQLite):
         if sql.startswith("BEGIN"):
             super()._say("PRAGMA synchronous=NORMAL")
         super()._say(sql)
+
+
+class OftenCopied(SQLite):
+    """One whose log is copied every few commits, while others go on."""
+
+    copied_after, log_pages_max = 5, 30
 
 
 async def until_the_power_goes(path: Path, disk: PowerDisk, random: Random, kind: type[SQLite]) -> tuple[set[int], str]:
@@ -79,12 +84,8 @@ async def test_f39_nothing_that_was_told_committed_is_lost_in_power_cuts(tmp_pat
     assert (0, 0) == await lost_in_cuts(tmp_path, SQLite, CUTS)
 
 
-async def test_nothing_is_lost_either_where_the_log_is_copied_beside_the_commits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(queues.database, "_COPIED_PAGES", 5)
-    monkeypatch.setattr(queues.database, "_LOG_PAGES_MAX", 30)
-    assert (0, 0) == await lost_in_cuts(tmp_path, SQLite, CUTS // 4)
+async def test_nothing_is_lost_either_where_the_log_is_copied_beside_the_commits(tmp_path: Path) -> None:
+    assert (0, 0) == await lost_in_cuts(tmp_path, OftenCopied, CUTS // 4)
 
 
 async def test_a_database_that_syncs_less_loses_commits_on_this_disk(tmp_path: Path) -> None:
