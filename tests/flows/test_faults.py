@@ -26,12 +26,13 @@ GONE = "the route of this interchange is not configured"
 async def test_f25_a_999_that_rejects_one_set_of_several_rejects_its_claims_and_no_other(
     tmp_path: Path, group: str, good: str, bad: str, listed: str
 ) -> None:
-    async with doubtful(tmp_path, window_seconds=1.0) as payer:
+    async with doubtful(tmp_path, window_seconds=60.0) as payer:
         # Two receivers are two sets of one interchange; either has claims.
         bodies = [claim_body(f"PAID-{n}") for n in range(4)]
         for body in bodies[:2]:
             body["receiver"]["organizationName"] = "SANDBOX OTHER PLAN"
         claims = await asyncio.gather(*(payer.client.submit(body) for body in bodies))
+        payer.passes(61)
         interchange = await payer.interchange(claims[0], "confirmed")
         held = await payer.up.runtime.database.read(
             lambda tx: interchanges.members(tx, TENANT, interchange.interchange_id)
