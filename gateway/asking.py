@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from gateway.claim_kinds import AnyClaim, bill_type, kept_claim, span_of
+from gateway.claim_kinds import AnyClaim, bill_type, span_of
 from gateway.inquiries import Prepared, prepare_status
 from gateway.ledger import transactions
 from gateway.payers import Payer
@@ -18,16 +18,16 @@ def prepare_about(
     runtime: Runtime,
     payer: Payer,
     subject: transactions.Transaction,
-    segments: list[str],
+    claim: AnyClaim,
     wider: timedelta = timedelta(0),
 ) -> tuple[Prepared | None, str]:
-    """The 276 about a claim whose kept segments these are, or why there is none."""
+    """The 276 about a claim, or why there is none. `subject` is its transaction."""
     # Claims may go as files where questions have a way of their own.
     ways = runtime.directory.ways(payer, subject.usage)
     route = next((one for one in ways if "276" in runtime.can(one).real_time), None)
     if payer.transactions.claim_status == "not_supported" or route is None:
         return None, "the payer takes no status inquiries: call it"
-    request = request_for(kept_claim(segments), wider)
+    request = request_for(claim, wider)
     prepared, written = prepare_status(runtime, payer, request, subject.transaction_id)
     prepared.route, prepared.usage = route, subject.usage
     if not written.accepted:

@@ -10,7 +10,7 @@ import asyncio
 from datetime import date, timedelta
 
 from gateway.asking import prepare_about
-from gateway.claim_kinds import kept_claim, span_of
+from gateway.claim_kinds import AnyClaim, kept_claim, span_of
 from gateway.clock import doubted_until, old_by
 from gateway.inquiries import Prepared, commit_inquiry
 from gateway.ledger import idempotency, transactions
@@ -95,18 +95,19 @@ def _weighed(
     runtime: Runtime, payer: Payer, subject: transactions.Transaction, segments: list[str], asked_before: int
 ) -> tuple[Prepared | None, tuple[str, date | None]]:
     """The question about a claim; or why there is none, and by which day a person must act where that is near."""
-    ends, today = _filing_ends(payer, segments), runtime.world.now().date()
+    claim = kept_claim(segments)
+    ends, today = _filing_ends(payer, claim), runtime.world.now().date()
     if ends is not None and ends - today <= timedelta(days=payer.timely_filing_notice_days):
         # Its payer may never have had it: a claim that comes too late is not paid, whatever a 277 says by then.
         left = (ends - today).days
         return None, ("the time for filing is over" if left < 0 else "the time for filing ends soon", ends)
-    prepared, reason = prepare_about(runtime, payer, subject, segments, _WIDER * asked_before)
+    prepared, reason = prepare_about(runtime, payer, subject, claim, _WIDER * asked_before)
     return prepared, (reason, None)
 
 
-def _filing_ends(payer: Payer, segments: list[str]) -> date | None:
+def _filing_ends(payer: Payer, claim: AnyClaim) -> date | None:
     """The last day on which a claim may come to its payer; None where the payer or the claim says none."""
-    _, last = span_of(kept_claim(segments))
+    _, last = span_of(claim)
     if payer.timely_filing_days is None or not last:
         return None
     try:

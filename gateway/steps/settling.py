@@ -12,6 +12,7 @@ from functools import partial
 from adapters.protocol import Evidence as Word
 from adapters.protocol import Outbound
 from gateway.asking import prepare_about
+from gateway.claim_kinds import kept_claim
 from gateway.hours import next_business_day
 from gateway.inquiries import Prepared, commit_inquiry
 from gateway.ledger import evidence, inbound, interchanges, transactions
@@ -216,5 +217,5 @@ async def _prepare_question(runtime: Runtime, interchange: Interchange) -> Prepa
     if payer is None:
         return None
     segments = await runtime.database.read(lambda tx: claim_of(tx, runtime, subject))
-    prepared, _ = prepare_about(runtime, payer, subject, segments)
+    prepared, _ = prepare_about(runtime, payer, subject, kept_claim(segments))
     return prepared
