@@ -44,7 +44,8 @@ async def run(runtime: Runtime, item: Work) -> None:
     due = await runtime.database.read(lambda tx: _due(tx, runtime, item))
     for first in range(0, len(due), _TOGETHER):
         # Those that are asked about together share a sync.
-        asking = [_traced(runtime, item, subject) for subject in due[first : first + _TOGETHER]]
+        together = due[first : first + _TOGETHER]
+        asking = [_traced(runtime, item, subject, turns) for turns, subject in enumerate(together)]
         for failed in await asyncio.gather(*asking, return_exceptions=True):
             if failed is not None:
                 raise failed
@@ -63,7 +64,10 @@ async def _due(tx: Transaction, runtime: Runtime, item: Work) -> list[transactio
     return await transactions.due_for_follow_up(tx, item.tenant_id, runtime.world.micros(), _PAGE)
 
 
-async def _traced(runtime: Runtime, item: Work, subject: transactions.Transaction) -> None:
+async def _traced(runtime: Runtime, item: Work, subject: transactions.Transaction, turns: int) -> None:
+    # One question is written in each turn of the loop: other callers have theirs in between.
+    for _ in range(turns):
+        await asyncio.sleep(0)
     with tracing.span(
         "follow_up", subject.traceparent, transaction_id=subject.transaction_id, payer_id=subject.payer_id
     ):

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli import app
+from gateway.steps import follow_up
 from queues import work
 from queues.database import Transaction
 from tests.flows.contract import Contract
@@ -67,6 +68,33 @@ async def test_what_is_due_is_seen_before_it_is_asked_and_asked_once(tmp_path: P
             answer = await payer.client.get(f"/v1/follow-ups{path}")
             assert (200, []) == (answer.status, contract.faults(contract.operation(name), answer))
         assert 400 == (await payer.client.get("/v1/follow-ups/due?days=never")).status
+
+
+async def test_others_have_their_turn_while_many_are_asked_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns, written = 0, list[int]()
+    prepared = follow_up.prepare_about
+
+    def preparing(*of: Any) -> Any:
+        written.append(turns)
+        return prepared(*of)
+
+    async def another() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(follow_up, "prepare_about", preparing)
+    async with doubtful(tmp_path, status=True) as payer:
+        claims = await asyncio.gather(*(payer.client.submit(claim_body(f"SILENT-{n}")) for n in range(12)))
+        for claim in claims:
+            await until(payer.client, claim, "sent")
+        other = asyncio.create_task(another())
+        await swept(payer, 14.5)
+        other.cancel()
+        assert 12 == len(written) == len(set(written))
 
 
 async def test_f39_a_claim_that_cannot_be_read_any_more_is_a_persons_and_keeps_no_other_from_being_asked_about(
