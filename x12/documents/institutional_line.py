@@ -278,7 +278,6 @@ def normalise_line(line: InstitutionalLine, number: int, aliases: Aliases) -> No
     if service is not None:
         if service.procedure_code:
             service.procedure_identifier = service.procedure_identifier or "HC"
-        service.measurement_unit = service.measurement_unit or "UN"
     _normalise_paperwork(line, path, aliases)
     _normalise_numbers(line, path, aliases)
     _normalise_pricing(line, path, aliases)

@@ -385,7 +385,6 @@ def normalise_line(line: ServiceLine, number: int, renamed: Renamed) -> None:
     service = line.professional_service
     if service is not None:
         service.procedure_identifier = service.procedure_identifier or "HC"
-        service.measurement_unit = service.measurement_unit or "UN"
     for name, json in _PROVIDERS.items():
         provider: LineProvider | None = getattr(line, name)
         if provider is not None:
