@@ -108,6 +108,15 @@ async def test_the_dialects_own_answer_stays_as_it_is(tmp_path: Path) -> None:
     assert "benefitSummary" not in msgspec.json.decode(before)
 
 
+async def test_the_callers_reference_comes_back_with_the_answer(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as (client, _):
+        told = await client.post(ELIGIBILITY, {**eligibility_body(), "submitterTransactionIdentifier": "VISIT-77"})
+        two = {**eligibility_body(), "dependents": [{"firstName": name} for name in ("ROBIN", "SAM")]}
+        refused = await client.post(ELIGIBILITY, two)
+    assert "VISIT-77" == told.json["meta"]["outboundTraceId"]
+    assert (400, ["dependents[1]"]) == (refused.status, [e["field"] for e in refused.json["errors"]])
+
+
 async def test_the_examples_of_the_openapi_document_are_what_the_sandbox_gets(tmp_path: Path) -> None:
     async with in_process(tmp_path) as (client, _):
         transaction_id = await checked(client)

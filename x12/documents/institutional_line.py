@@ -275,9 +275,8 @@ def normalise_line(line: InstitutionalLine, number: int, aliases: Aliases) -> No
     path = f"claimInformation.serviceLines[{number - 1}]"
     line.assigned_number = line.assigned_number or str(number)
     service = line.institutional_service
-    if service is not None:
-        if service.procedure_code:
-            service.procedure_identifier = service.procedure_identifier or "HC"
+    if service is not None and service.procedure_code:
+        service.procedure_identifier = service.procedure_identifier or "HC"
     _normalise_paperwork(line, path, aliases)
     _normalise_numbers(line, path, aliases)
     _normalise_pricing(line, path, aliases)
