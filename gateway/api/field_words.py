@@ -84,7 +84,7 @@ def _inner(hint: Any) -> type[msgspec.Struct] | None:
 def _placed(hint: Any) -> str | None:
     """Where a field stands in X12, and how."""
     spec = spec_of(hint)
-    if spec is None or spec.kind == "by hand":
+    if spec is None or spec.kind == "by hand" or (spec.kind == "nowhere" and spec.value):
         return None
     if spec.kind == "nowhere":
         return "The guide has no room for it: it is taken, not sent, and warned of."

@@ -512,6 +512,12 @@ def test_what_is_missing_is_told_by_its_field(path: str) -> None:
     assert any(p and p.startswith(path) for p in paths(made))
 
 
+def test_a_line_that_ends_and_never_began_lacks_its_first_day() -> None:
+    lines = "claimInformation__serviceLines__0__"
+    made = claim(**{f"{lines}serviceDate": None, f"{lines}serviceDateEnd": "20260105"})
+    assert [f"{LINES}[0].serviceDate"] == paths(made)
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [

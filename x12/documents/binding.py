@@ -254,9 +254,12 @@ def inside(*loops: str) -> msgspec.Meta:
     return _meta(Spec("inside", loops=loops))
 
 
-def nowhere() -> msgspec.Meta:
-    """A field for which this place of the guide has no room: it is never read, and writing warns that it was not sent."""
-    return _meta(Spec("nowhere"))
+def nowhere(refused: str = "") -> msgspec.Meta:
+    """A field for which this place of the guide has no room: it is never read, and writing warns that it was not sent.
+
+    Where what is meant would not happen without it, it is refused instead: `refused` says why and what to do.
+    """
+    return _meta(Spec("nowhere", value=refused))
 
 
 def by_hand() -> msgspec.Meta:

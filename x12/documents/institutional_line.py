@@ -233,7 +233,7 @@ class InstitutionalLine(Document):
     service_line_supplemental_information: Annotated[ReportInformation | None, by_hand()] = None
     line_supplement_information: LineSupplement | None = None
     service_date: Annotated[Text, start_of("DTP[472]03")] = None
-    service_date_end: Annotated[Text, end_of("DTP[472]03")] = None
+    service_date_end: Annotated[Text, end_of("DTP[472]03", since="serviceDate")] = None
     service_line_date_information: LineDates | None = None
     line_item_control_number: Annotated[Text, at("REF[6R]02")] = None
     repriced_line_item_reference_number: Annotated[Text, at("REF[9B]02")] = None

@@ -116,9 +116,12 @@ class Writer:
         else:
             elements[element] = value
 
-    def unsent(self, path: str, value: object) -> None:
-        """A field that has no place here was given: it is told."""
+    def unsent(self, path: str, value: object, refused: str) -> None:
+        """A field that has no place here was given: it is told, or refused where there are words for that."""
         if value is False:
+            return
+        if refused:
+            self.refuse("7", refused, ("", path))
             return
         message = f"{path} has no place in {self.guide.set_id} {self.guide.id}: it was not sent."
         self.findings.append(Finding(2, "element", "I10", message, "warning", path=path))
@@ -206,7 +209,7 @@ def _into_loop(field: Bound, loop: Loop) -> _IntoLoop:
     """The step of a field of a struct that is bound to a loop."""
     kind, json = field.spec.kind, field.json
     if kind == "nowhere":
-        return lambda writer, value, _, prefix: writer.unsent(prefix + json, value)
+        return lambda writer, value, _, prefix: writer.unsent(prefix + json, value, field.spec.value)
     if kind == "part":
         assert field.plan is not None
         inner, inside = _in_loop(field.plan, loop), f"{json}."
@@ -321,7 +324,7 @@ def _into_segment(field: Bound) -> _IntoSegment:
     """The step of a field whose place is in a segment at hand."""
     kind, json = field.spec.kind, field.json
     if kind == "nowhere":
-        return lambda writer, value, _segment, prefix, _: writer.unsent(prefix + json, value)
+        return lambda writer, value, _segment, prefix, _: writer.unsent(prefix + json, value, field.spec.value)
     if kind == "part":
         assert field.plan is not None
         inner, inside = _in_segment(field.plan), f"{json}."
