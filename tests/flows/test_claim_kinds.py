@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests import synthetic
-from tests.flows.service import Answer, NETWORK, Client, claim_body, dental_body, in_process, institutional_body, until
+from tests.flows.service import NETWORK, Answer, Client, claim_body, dental_body, in_process, institutional_body, until
 from x12.documents.acknowledgements import read_999
 from x12.envelope import read
 
