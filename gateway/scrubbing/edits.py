@@ -24,7 +24,7 @@ from gateway.scrubbing.looks import Days, Look
 __all__ = ["EDITS", "Edit", "Fault"]
 
 
-_CENT, _DOLLARS_END = Decimal("0.01"), Decimal(10**8)
+_CENT, _DOLLARS_END, _DIGITS_MAX = Decimal("0.01"), Decimal(10**8), 10
 
 
 class Fault(NamedTuple):
@@ -103,7 +103,10 @@ def _line_counts(of: Look, _: str) -> Iterator[Fault]:
 def _cents(of: Look, _: str) -> Iterator[Fault]:
     """Of a monetary amount the guides have ten digits, two of them cents (B.1.1.3.1.2; X12's interpretation 1526)."""
     for line in of.lines:
-        if line.charge is not None and (abs(line.charge) >= _DOLLARS_END or line.charge % _CENT):
+        # More than ten digits are the guide's to tell.
+        if line.charge is None or len(line.charge.as_tuple().digits) > _DIGITS_MAX:
+            continue
+        if abs(line.charge) >= _DOLLARS_END or line.charge % _CENT:
             message = "An amount has at most eight digits before the point and two behind it: correct it."
             yield Fault(line.position, "2400", line.segment, line.element, message)
 

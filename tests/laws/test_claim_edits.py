@@ -174,6 +174,7 @@ CASES: list[Case] = [
             (D, "100000000", "100000000"),
         )
     ),
+    *(("no number", P, {CHARGE[P]: text}, [error("6", CHARGE[P])]) for text in ("NaN", "-sNaN", "Infinity", "1e9")),
     ("CW119", P, {CHARGE[P]: "142.500", f"{SAID}.claimChargeAmount": "142.5"}, []),
     (
         "CW118",
