@@ -100,9 +100,16 @@ def estimate_of(
         return found
     day = asked.day or today
     said = statements(found.response, found.positions)
-    made = estimate(said, asked.lines, day, _age(found.response, day))
+    made = estimate(said, asked.lines, day, _age(found.response, day), is_told=_tells_of(found, day))
     made.transaction_id = transaction_id
     return msgspec.json.encode(made)
+
+
+def _tells_of(found: _Located, day: str) -> bool:
+    """Whether a day lies in those for which the plan is told to be active; what is inactive is so on any day."""
+    summary = summarise(found.response, found.positions)
+    first, last = summary.since or day, summary.until or day
+    return summary.active is not True or first <= day <= last
 
 
 def _age(response: EligibilityResponse, day: str) -> int | None:

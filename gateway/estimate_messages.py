@@ -125,6 +125,7 @@ _NOTES = {
     "planWide": "The payer names this share for the plan, not for this service.",
     "provider": "The benefit is for the provider that the payer names.",
     "quantity": "The benefit is for a number of days or services.",
+    "serviceDate": "The day of service lies outside the days for which the payer tells of this coverage.",
     "share": "The payer names neither a copay nor a coinsurance for this service.",
     "spendDown": "The payer names a spend-down amount and does not say whether it was met.",
 }

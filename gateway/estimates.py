@@ -1,6 +1,6 @@
 """What a patient will owe for a visit, out of what a 271 says: exactly, or between two bounds, or not known.
 
-Pure. The rules are E1 to E13 of docs/benefits.md. Whatever the payer did not say widens the answer instead of being filled
+Pure. The rules are E1 to E14 of docs/benefits.md. Whatever the payer did not say widens the answer instead of being filled
 in: every amount is kept as its lowest and its highest possible value, and both bounds are computed to the cent.
 """
 
@@ -112,13 +112,18 @@ def cents(value: Decimal) -> Decimal:
     return value.quantize(_CENT, ROUND_HALF_UP) if value.is_finite() else value
 
 
-def estimate(said: Sequence[Statement], lines: Sequence[PricedLine], day: str, age: int | None) -> Estimate:
-    """What the patient will owe for the lines of one visit on a day (CCYYMMDD), in their order."""
+def estimate(
+    said: Sequence[Statement], lines: Sequence[PricedLine], day: str, age: int | None, *, is_told: bool = True
+) -> Estimate:
+    """What the patient will owe for the lines of one visit on a day (CCYYMMDD), in their order.
+
+    `is_told` is False where the day lies outside those that the payer tells of: then nothing is known of it (E14).
+    """
     account = _Account(said)
     found: list[EstimatedLine] = []
     sums, known = _ZERO, True
     for number, line in enumerate(lines, 1):
-        owed = account.line(line, day, age)
+        owed = account.line(line, day, age) if is_told else _untold()
         found.append(_told(number, owed))
         known = known and owed.known
         if owed.known:
@@ -133,6 +138,11 @@ def estimate(said: Sequence[Statement], lines: Sequence[PricedLine], day: str, a
         lines=found,
         conditions=[told_note("otherPayer", sources_of(others))] if others else None,
     )
+
+
+def _untold() -> Owed:
+    """Of a line on a day that the payer says nothing of."""
+    return Owed(_NOTHING, _ENDLESS, [], [], False, {}, [told_note("serviceDate", [])], [])
 
 
 def _money(value: Decimal) -> str:

@@ -25,6 +25,7 @@ from queues.database import Transaction
 from queues.work import SECOND
 from x12.discreet import Discreet
 from x12.documents.acknowledgements import read_999
+from x12.documents.binding import read as read_document
 from x12.documents.claim_status import (
     ClaimStatusRequest,
     ClaimStatusResponse,
@@ -269,7 +270,12 @@ def answer_of(kind: Kind, meta: Meta, payload: bytes, asked: Sequence[str]) -> A
 
 def _documents(kind: Kind, received: TransactionSet) -> list[msgspec.Struct]:
     root = received.tree()
-    return [*read_responses(root)] if kind == "eligibility" else [*read_status_responses(root)]
+    if kind == "claim_status":
+        return [*read_status_responses(root)]
+    answers = read_responses(root)
+    for answer in answers:
+        answer.meta = read_document(Meta, root)
+    return [*answers]
 
 
 def _trace_numbers(document: msgspec.Struct) -> set[str | None]:
@@ -300,6 +306,8 @@ def _answered(meta: Meta, interchange: Received, documents: Sequence[msgspec.Str
             rejections += [Rejection(e.code, e.followup_action or "") for e in document.errors or () if e.code]
             said |= {s.status_code for s in document.plan_status or () if s.status_code}
             document.id = meta.trace_id
+            repeated = document.meta.outbound_trace_id if document.meta is not None else None
+            filled["meta"] = msgspec.structs.replace(meta, outbound_trace_id=repeated)
         for name, value in filled.items():
             setattr(document, name, value)
     body = msgspec.json.encode(documents[0] if len(documents) == 1 else documents)

@@ -1,7 +1,8 @@
 """What a field of a struct is, in words: from `fields.txt`, from its place in X12, or from the struct that it holds.
 
-`fields.txt` is the one place for words that cannot be derived: `name<TAB>sentence` for a field of that name anywhere, and
-`Component.name<TAB>sentence` for that of one component, which goes before all else.
+`fields.txt` is the one place for words that cannot be derived: `name<TAB>sentence` for a field of that name anywhere,
+`Component.name<TAB>sentence` for that of one component, which goes before all else, and `Component.name?<TAB>value` for what is
+meant where a request does not have the field.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ def is_described(cls: type[msgspec.Struct], component: str, field: str) -> bool:
 
 def described(cls: type[msgspec.Struct], component: str, field: str) -> str:
     """What a field is, in a sentence or two."""
-    return _found(cls, component, field) or f"{words(field)}."
+    text = _found(cls, component, field) or f"{words(field)}."
+    usual = sentences().get(f"{component}.{field}?")
+    return f"{text} Where it is not given: {usual}." if usual else text
 
 
 def _found(cls: type[msgspec.Struct], component: str, field: str) -> str | None:
@@ -84,7 +87,7 @@ def _inner(hint: Any) -> type[msgspec.Struct] | None:
 def _placed(hint: Any) -> str | None:
     """Where a field stands in X12, and how."""
     spec = spec_of(hint)
-    if spec is None or spec.kind == "by hand":
+    if spec is None or spec.kind == "by hand" or (spec.kind == "nowhere" and spec.value):
         return None
     if spec.kind == "nowhere":
         return "The guide has no room for it: it is taken, not sent, and warned of."

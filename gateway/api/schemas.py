@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import typing
 from collections.abc import Iterable, Mapping
@@ -54,10 +55,11 @@ def components_of(takes: Iterable[Any], gives: Iterable[Any]) -> Components:
     names = _names(classes)
     accepted = {names[c] for c in _classes(taken)}
     out: dict[str, Any] = {}
+    called = {f.name: f.encode_name for cls in classes for f in msgspec.structs.fields(cls)}
     for cls in classes:
         name = names[cls]
         schema = schemas.get(cls.__name__) or schemas[f"{cls.__module__}.{cls.__qualname__}"]
-        out[name] = _component(cls, name, schema, nullable=name in accepted)
+        out[name] = _component(cls, name, schema, called, nullable=name in accepted)
     renamed = {f"{c.__module__}.{c.__qualname__}": n for c, n in names.items()}
     out = {n: _referring(s, renamed) for n, s in sorted(out.items())}
     return Components(out, {id(t): _referring(s, renamed) for t, s in zip(types, made, strict=True)})
@@ -102,15 +104,29 @@ def _prefix(cls: type) -> str:
     return _PREFIXES.get(module) or "".join(w.capitalize() for w in module.split("_"))
 
 
-def _component(cls: type[msgspec.Struct], name: str, schema: dict[str, Any], *, nullable: bool) -> dict[str, Any]:
-    """A struct's schema with its fields described, and without what says nothing: titles, defaults of null."""
+def _component(
+    cls: type[msgspec.Struct], name: str, schema: dict[str, Any], called: Mapping[str, str], *, nullable: bool
+) -> dict[str, Any]:
+    """A struct's schema with its fields described, and without what says nothing: titles, defaults of null.
+
+    `called` has the JSON names of fields: sentences about structs are docstrings, which call fields as Python does.
+    """
     made = {k: v for k, v in schema.items() if k != "title"}
+    own = {**called, **{f.name: f.encode_name for f in msgspec.structs.fields(cls)}}
+    if "description" in made:
+        made["description"] = _in_json(inspect.cleandoc(made["description"]), own)
     properties: dict[str, Any] = {}
     for field, one in made.get("properties", {}).items():
-        properties[field] = {"description": described(cls, name, field), **_plain(one, nullable=nullable)}
+        text = _in_json(described(cls, name, field), own)
+        properties[field] = {"description": text, **_plain(one, nullable=nullable)}
     if properties:
         made["properties"] = properties
     return made
+
+
+def _in_json(text: str, called: Mapping[str, str]) -> str:
+    """A sentence with the JSON names of the fields that it names."""
+    return re.sub(r"`(\w+)`", lambda found: f"`{called.get(found[1], found[1])}`", text)
 
 
 def _plain(schema: dict[str, Any], *, nullable: bool) -> dict[str, Any]:

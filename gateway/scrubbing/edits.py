@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import date
+from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
@@ -21,6 +22,9 @@ import msgspec
 from gateway.scrubbing.looks import Days, Look
 
 __all__ = ["EDITS", "Edit", "Fault"]
+
+
+_CENT, _DOLLARS_END, _DIGITS_MAX = Decimal("0.01"), Decimal(10**8), 10
 
 
 class Fault(NamedTuple):
@@ -96,6 +100,17 @@ def _line_counts(of: Look, _: str) -> Iterator[Fault]:
             yield Fault(line.position, "2400", line.segment, line.count_element, message)
 
 
+def _cents(of: Look, _: str) -> Iterator[Fault]:
+    """Of a monetary amount the guides have ten digits, two of them cents (B.1.1.3.1.2; X12's interpretation 1526)."""
+    for line in of.lines:
+        # More than ten digits are the guide's to tell.
+        if line.charge is None or len(line.charge.as_tuple().digits) > _DIGITS_MAX:
+            continue
+        if abs(line.charge) >= _DOLLARS_END or line.charge % _CENT:
+            message = "An amount has at most eight digits before the point and two behind it: correct it."
+            yield Fault(line.position, "2400", line.segment, line.element, message)
+
+
 def _statement(of: Look, today: str) -> Iterator[Fault]:
     days = of.statement
     if days is not None and (days.last > today or days.first > today):
@@ -111,4 +126,5 @@ EDITS: tuple[Edit, ...] = (
     Edit("CW116", 4, "8", _statement),
     Edit("CW117", 4, "I9", _billing_npi),
     Edit("CW118", 4, "I12", _line_counts),
+    Edit("CW119", 4, "I12", _cents),
 )

@@ -8,8 +8,9 @@ Sources: 005010X222A1, X223A2 and X224A2 (loops 2000A to 2400).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 import msgspec
 
@@ -101,11 +102,12 @@ def _text(row: Row, element: int) -> str:
     return row[element].strip() if element < len(row) else ""
 
 
+# A number in X12's form; that NaN, Infinity and 1e9 are none is told by the guide.
+_NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)", re.ASCII)
+
+
 def _amount(text: str) -> Decimal | None:
-    try:
-        return Decimal(text) if text else None
-    except InvalidOperation:
-        return None
+    return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 
 def _days(row: Row, loop: str, position: int) -> Days:

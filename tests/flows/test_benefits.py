@@ -108,6 +108,30 @@ async def test_the_dialects_own_answer_stays_as_it_is(tmp_path: Path) -> None:
     assert "benefitSummary" not in msgspec.json.decode(before)
 
 
+async def test_a_visit_after_the_plan_s_year_is_not_estimated_out_of_this_one(tmp_path: Path) -> None:
+    line = {"serviceTypeCode": "98", "network": "in", "chargeAmount": "180", "allowedAmount": "118.40"}
+    async with in_process(tmp_path) as (client, _):
+        transaction_id = await checked(client)
+        summary = (await client.get(f"/v1/eligibility/{transaction_id}/benefits")).json
+        path = f"/v1/eligibility/{transaction_id}/estimate"
+        told: dict[str, Any] = {}
+        for day in (summary["since"], summary["until"], f"{int(summary['until'][:4]) + 1}0105"):
+            told[day] = (await client.post(path, {"lines": [line], "serviceDate": day})).json
+    first, last, after = told.values()
+    assert ("25.00", "25.00") == (first["amount"], last["amount"])
+    assert ("unknown", ["serviceDate"]) == (after["basis"], [n["code"] for n in after["lines"][0]["unknown"]])
+    assert "high" not in after
+
+
+async def test_the_callers_reference_comes_back_with_the_answer(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as (client, _):
+        told = await client.post(ELIGIBILITY, {**eligibility_body(), "submitterTransactionIdentifier": "VISIT-77"})
+        two = {**eligibility_body(), "dependents": [{"firstName": name} for name in ("ROBIN", "SAM")]}
+        refused = await client.post(ELIGIBILITY, two)
+    assert "VISIT-77" == told.json["meta"]["outboundTraceId"]
+    assert (400, ["dependents[1]"]) == (refused.status, [e["field"] for e in refused.json["errors"]])
+
+
 async def test_the_examples_of_the_openapi_document_are_what_the_sandbox_gets(tmp_path: Path) -> None:
     async with in_process(tmp_path) as (client, _):
         transaction_id = await checked(client)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests import synthetic
-from tests.flows.service import NETWORK, Client, claim_body, dental_body, in_process, institutional_body, until
+from tests.flows.service import NETWORK, Answer, Client, claim_body, dental_body, in_process, institutional_body, until
 from x12.documents.acknowledgements import read_999
 from x12.envelope import read
 
@@ -358,3 +358,19 @@ async def test_the_report_of_a_claim_is_the_one_that_names_it_where_a_file_holds
             told = (await client.get(f"{NETWORK}/reports/v2/{reference['correlationId']}/277")).body.decode()
             named = [r["patientControlNumber"] for r in references if r["patientControlNumber"] in told]
             assert [reference["patientControlNumber"]] == named
+
+
+@pytest.mark.parametrize("name", KINDS)
+async def test_an_attachment_that_is_said_to_lie_here_is_refused_and_not_dropped(tmp_path: Path, name: str) -> None:
+    report = {"attachmentReportTypeCode": "DA", "attachmentTransmissionCode": "EL", "attachmentControlNumber": "C1"}
+    body = KINDS[name].body("PAID-1")
+    at = "claimInformation.claimSupplementalInformation.reportInformation"
+    async with in_process(tmp_path) as (client, _):
+        answers: list[Answer] = []
+        for more in ({}, {"attachmentId": "d3b3e3e3"}):
+            supplement = {"reportInformation": {**report, **more}}
+            body["claimInformation"]["claimSupplementalInformation"] = supplement
+            answers.append(await client.post(f"{KINDS[name].path}/validation", body))
+    taken, refused = answers
+    assert (200, True) == (taken.status, "PWK*DA*EL***AC*C1" in taken.json["x12"])
+    assert (400, [f"{at}.attachmentId"]) == (refused.status, [e["field"] for e in refused.json["errors"]])

@@ -166,9 +166,13 @@ class Filler:
                 assert place is not None
                 part = part_at(segment, element, place.component)
                 first = leaf[1].spec.kind in ("start", "groups")
-                if not place.component or part.usage == "R" or first or self.maybe():
+                if leaf[1].spec.kind == "end":
+                    begins = (other[1].spec for other in by_element[element] if other[1].spec.kind == "start")
+                    if any(s.value and s.place == place for s in begins) or self.maybe():
+                        kept.append(leaf)
+                elif not place.component or part.usage == "R" or first or self.maybe():
                     kept.append(leaf)
-        return [k for k in kept if k[1].spec.kind != "end" or self.maybe()]
+        return kept
 
     def field(self, segment: Segment, offset: int, field: Bound, loop: Loop) -> Any:
         spec, place = field.spec, field.spec.place

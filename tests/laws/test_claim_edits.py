@@ -166,6 +166,16 @@ CASES: list[Case] = [
         {CHARGE[D]: "-20", f"{SAID}.claimChargeAmount": "-20"},
         [error("C-2300-006", f"{SAID}.claimChargeAmount"), error("CW115", CHARGE[D])],
     ),
+    *(
+        ("CW119", kind, {CHARGE[kind]: amount, f"{SAID}.claimChargeAmount": total}, [error("CW119", CHARGE[kind])])
+        for kind, amount, total in (
+            (P, "142.505", "142.505"),
+            (I, "20.0001", "40.0001"),
+            (D, "100000000", "100000000"),
+        )
+    ),
+    *(("no number", P, {CHARGE[P]: text}, [error("6", CHARGE[P])]) for text in ("NaN", "-sNaN", "Infinity", "1e9")),
+    ("CW119", P, {CHARGE[P]: "142.500", f"{SAID}.claimChargeAmount": "142.5"}, []),
     (
         "CW118",
         P,

@@ -411,6 +411,8 @@ def test_what_is_missing_or_wrong_is_told_by_its_field() -> None:
     request = asked()
     request.encounter = Encounter(submitted_amount="12,50", beginning_date_of_service="20261301")
     assert {"encounter.submittedAmount", "encounter.beginningDateOfService"} == findings(request)
+    request.encounter = Encounter(end_date_of_service="20260105")
+    assert {"encounter.beginningDateOfService"} == findings(request)
     request = asked()
     request.providers = [Provider(provider_type="Payer", organization_name="X", npi="1760854442")]
     assert {"providers[0].providerType"} == findings(request)

@@ -7,6 +7,7 @@ from random import Random
 from typing import Any, cast
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -175,6 +176,26 @@ def test_a_dependents_member_id_is_a_number_of_its_own() -> None:
     assert told.dependents
     assert told.dependents[0].additional_identification is not None
     assert "MEM1-02" == told.dependents[0].additional_identification.member_identification_number
+
+
+def test_a_second_dependent_is_refused_and_not_dropped() -> None:
+    children = [{"lastName": "ABARA", "firstName": name} for name in ("BEN", "CY", "DEE")]
+    made = write(asked_about(dependents=children))
+    assert ["dependents[1]", "dependents[2]"] == [f.path for f in made.findings]
+    assert not made.accepted
+
+
+@pytest.mark.parametrize(
+    ("said", "missing"),
+    [
+        ({"encounter": {"beginningDateOfService": "20260101"}}, "encounter.endDateOfService"),
+        ({"encounter": {"endDateOfService": "20260101"}}, "encounter.beginningDateOfService"),
+        ({"subscriber": {"lastName": "ABARA", "beginningCardIssueDate": "20260101"}}, "subscriber.endCardIssueDate"),
+        ({"dependents": [{"endPlanIssueDate": "20260101"}]}, "dependents[0].beginningPlanIssueDate"),
+    ],
+)
+def test_the_day_that_a_period_lacks_is_named(said: dict[str, Any], missing: str) -> None:
+    assert [missing] == [f.path for f in write(asked_about(**said)).findings]
 
 
 def test_what_is_asked_of_a_subscriber_is_not_asked_of_a_dependent() -> None:

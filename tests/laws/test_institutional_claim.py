@@ -79,6 +79,7 @@ def claim(**changes: Any) -> InstitutionalClaim:
                         "serviceLineRevenueCode": "0450",
                         "procedureCode": "99283",
                         "lineItemChargeAmount": "28.75",
+                        "measurementUnit": "UN",
                         "serviceUnitCount": "1",
                     },
                 }
@@ -342,7 +343,11 @@ def test_the_inner_lists_are_the_segments() -> None:
                     "occurrenceSpanCodeStartDate": "20260101",
                     "occurrenceSpanCodeEndDate": "20260103",
                 },
-                {"occurrenceSpanCode": "71", "occurrenceSpanCodeStartDate": "20260101"},
+                {
+                    "occurrenceSpanCode": "71",
+                    "occurrenceSpanCodeStartDate": "20260101",
+                    "occurrenceSpanCodeEndDate": "20260101",
+                },
             ]
         ],
         claimInformation__diagnosisRelatedGroupInformation={"drugRelatedGroupCode": "470"},
@@ -366,15 +371,16 @@ def test_the_inner_lists_are_the_segments() -> None:
 @pytest.mark.parametrize(
     ("dates", "written"),
     [
-        ({"statementBeginDate": "20260105"}, "DTP*434*RD8*20260105-20260105"),
-        ({"statementBeginDate": "20260105", "statementEndDate": "20260106"}, "DTP*434*RD8*20260105-20260106"),
-        ({"statementBeginDate": "20260105", "admissionDateAndHour": "202601042315"}, "DTP*435*DT*202601042315"),
-        ({"statementBeginDate": "20260105", "admissionDateAndHour": "20260104"}, "DTP*435*D8*20260104"),
-        ({"statementBeginDate": "20260105", "dischargeHour": "1130"}, "DTP*096*TM*1130"),
+        ({}, "DTP*434*RD8*20260105-20260105"),
+        ({"statementEndDate": "20260106"}, "DTP*434*RD8*20260105-20260106"),
+        ({"admissionDateAndHour": "202601042315"}, "DTP*435*DT*202601042315"),
+        ({"admissionDateAndHour": "20260104"}, "DTP*435*D8*20260104"),
+        ({"dischargeHour": "1130"}, "DTP*096*TM*1130"),
     ],
 )
 def test_dates_choose_their_format(dates: dict[str, str], written: str) -> None:
-    made = claim(claimInformation__claimDateInformation=dates)
+    statement = {"statementBeginDate": "20260105", "statementEndDate": "20260105"}
+    made = claim(claimInformation__claimDateInformation=statement | dates)
     assert written in segments(made)
     assert [normalised(made)] == read_claims(walked(GUIDE, write_claim(made, HEADER)))
 

@@ -29,6 +29,8 @@ from x12.documents.institutional_claim import InstitutionalClaim, write_claim
         "claimInformation.patientControlNumber",
         "claimInformation.placeOfServiceCode",
         "claimInformation.claimDateInformation",
+        "claimInformation.claimDateInformation.statementBeginDate",
+        "claimInformation.claimDateInformation.statementEndDate",
         "claimInformation.claimCodeInformation",
         "claimInformation.claimCodeInformation.patientStatusCode",
         "claimInformation.principalDiagnosis",
@@ -36,6 +38,7 @@ from x12.documents.institutional_claim import InstitutionalClaim, write_claim
         "claimInformation.serviceLines",
         f"{LINES}[0].institutionalService.serviceLineRevenueCode",
         f"{LINES}[0].institutionalService.lineItemChargeAmount",
+        f"{LINES}[0].institutionalService.measurementUnit",
     ],
 )
 def test_what_is_missing_is_told_by_its_field(path: str) -> None:
@@ -44,6 +47,24 @@ def test_what_is_missing_is_told_by_its_field(path: str) -> None:
     said = msgspec.to_builtins(made)
     put(said, path.replace("[", ".").replace("]", "").split("."), None)
     assert any(p and p.startswith(wanted) for p in paths(msgspec.convert(said, InstitutionalClaim)))
+
+
+def test_which_day_a_period_ends_is_nobody_s_guess() -> None:
+    dates = "claimInformation.claimDateInformation.statementEndDate"
+    span = "claimInformation.occurrenceSpanInformations[0][1].occurrenceSpanCodeEndDate"
+    day = {"occurrenceSpanCodeStartDate": "20260101"}
+    made = claim(
+        claimInformation__claimDateInformation={"statementBeginDate": "20260105"},
+        claimInformation__occurrenceSpanInformations=[
+            [
+                {"occurrenceSpanCode": "70", **day, "occurrenceSpanCodeEndDate": "20260103"},
+                {"occurrenceSpanCode": "71", **day},
+            ]
+        ],
+    )
+    told = "is missing: it is the last day of a period, for a single day the same as the first."
+    findings = [(f.path, f.message) for f in write_claim(made, HEADER).findings]
+    assert [(dates, f"{dates} {told}"), (span, f"{span} {told}")] == sorted(findings)
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,7 @@ def claim(**changes: Any) -> ProfessionalClaim:
                     "professionalService": {
                         "procedureCode": "99213",
                         "lineItemChargeAmount": "28.75",
+                        "measurementUnit": "UN",
                         "serviceUnitCount": "1",
                         "compositeDiagnosisCodePointers": {"diagnosisCodePointers": ["1", "2"]},
                     },
@@ -256,7 +257,7 @@ def test_what_the_biller_leaves_out_gets_its_usual_value() -> None:
         subscriber.payment_responsibility_level_code,
         only.assigned_number,
     )
-    assert ("HC", "UN") == (service.procedure_identifier, service.measurement_unit)
+    assert "HC" == service.procedure_identifier
 
 
 def test_what_the_biller_says_stays() -> None:
@@ -500,6 +501,7 @@ def test_not_employed_by_the_hospice_is_said_too() -> None:
         f"{LINES}[0].serviceDate",
         f"{LINES}[0].professionalService.procedureCode",
         f"{LINES}[0].professionalService.lineItemChargeAmount",
+        f"{LINES}[0].professionalService.measurementUnit",
         f"{LINES}[0].professionalService.compositeDiagnosisCodePointers.diagnosisCodePointers",
     ],
 )
@@ -508,6 +510,12 @@ def test_what_is_missing_is_told_by_its_field(path: str) -> None:
     gone = {path.replace("[", "__").replace("]", "").replace(".", "__"): None}
     made = claim(claimInformation__healthCareCodeInformation=typed, **gone)
     assert any(p and p.startswith(path) for p in paths(made))
+
+
+def test_a_line_that_ends_and_never_began_lacks_its_first_day() -> None:
+    lines = "claimInformation__serviceLines__0__"
+    made = claim(**{f"{lines}serviceDate": None, f"{lines}serviceDateEnd": "20260105"})
+    assert [f"{LINES}[0].serviceDate"] == paths(made)
 
 
 @pytest.mark.parametrize(

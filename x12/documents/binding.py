@@ -168,14 +168,17 @@ def coded(place: str, table: Mapping[str, str], default: str = "") -> msgspec.Me
     return _meta(Spec("coded", parse_place(place), table=table, default=default))
 
 
-def start_of(place: str) -> msgspec.Meta:
-    """The first (or only) date of a period: element 1251 behind its 1250, D8 or RD8. `place` is the 1251's."""
-    return _meta(Spec("start", parse_place(place)))
+def start_of(place: str, until: str = "") -> msgspec.Meta:
+    """The first (or only) date of a period: element 1251 behind its 1250, D8 or RD8. `place` is the 1251's.
+
+    Where the guide has periods only, RD8, `until` is the JSON name of the last date: without it the first is refused.
+    """
+    return _meta(Spec("start", parse_place(place), value=until))
 
 
-def end_of(place: str) -> msgspec.Meta:
-    """The last date of the period that a `start_of` field before this one begins."""
-    return _meta(Spec("end", parse_place(place)))
+def end_of(place: str, since: str = "") -> msgspec.Meta:
+    """The last date of the period that a `start_of` field before this one begins; `since` is that field's JSON name."""
+    return _meta(Spec("end", parse_place(place), value=since))
 
 
 def period(place: str) -> msgspec.Meta:
@@ -251,9 +254,12 @@ def inside(*loops: str) -> msgspec.Meta:
     return _meta(Spec("inside", loops=loops))
 
 
-def nowhere() -> msgspec.Meta:
-    """A field for which this place of the guide has no room: it is never read, and writing warns that it was not sent."""
-    return _meta(Spec("nowhere"))
+def nowhere(refused: str = "") -> msgspec.Meta:
+    """A field for which this place of the guide has no room: it is never read, and writing warns that it was not sent.
+
+    Where what is meant would not happen without it, it is refused instead: `refused` says why and what to do.
+    """
+    return _meta(Spec("nowhere", value=refused))
 
 
 def by_hand() -> msgspec.Meta:

@@ -109,12 +109,15 @@ class LineIdentifier(Identifier):
 
 
 class ReportInformation(Document):
-    """PWK: paperwork that supports the claim and how it comes. `attachment_id` is a document that the gateway holds."""
+    """PWK: paperwork that supports the claim and how it comes."""
 
     attachment_report_type_code: Annotated[Text, at("PWK01")] = None
     attachment_transmission_code: Annotated[Text, at("PWK02")] = None
     attachment_control_number: Annotated[Text, at("PWK06 PWK05~AC")] = None
-    attachment_id: Text = None
+    attachment_id: Annotated[
+        Text,
+        nowhere("names an attachment, and none is kept here: send it yourself and give its attachmentControlNumber"),
+    ] = None
 
 
 class AdjustmentDetail(Document):

@@ -204,7 +204,7 @@ class Encounter(Document):
     clearing_house_claim_number: Annotated[Text, at("REF[D9]02")] = None
     submitted_amount: Annotated[Text, at("AMT[T3]02")] = None
     beginning_date_of_service: Annotated[Text, start_of("DTP[472]03")] = None
-    end_date_of_service: Annotated[Text, end_of("DTP[472]03")] = None
+    end_date_of_service: Annotated[Text, end_of("DTP[472]03", since="beginningDateOfService")] = None
 
 
 class RequestLine(Document):
@@ -220,7 +220,7 @@ class RequestLine(Document):
     units_of_service_count: Annotated[Text, at("SVC07")] = None
     line_item_control_number: Annotated[Text, at("REF[FJ]02")] = None
     service_line_date: Annotated[Text, start_of("DTP[472]03")] = None
-    service_line_end_date: Annotated[Text, end_of("DTP[472]03")] = None
+    service_line_end_date: Annotated[Text, end_of("DTP[472]03", since="serviceLineDate")] = None
 
 
 class ClaimStatusRequest(Document):

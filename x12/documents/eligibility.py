@@ -97,7 +97,7 @@ class Identifiers(Document):
 
 
 class PlanInformation(Identifiers):
-    """The plan's identifiers: REF of the patient's loop 2100C or 2100D; `_told_elsewhere` adds what other loops say."""
+    """The plan's identifiers: REF of the patient's loop 2100C or 2100D; what other loops say is added."""
 
     provider_plan_network_id_number: Annotated[Text, at("REF[N5]02")] = None
     plan_network_id_description: Annotated[Text, at("REF[N6]03")] = None
@@ -420,7 +420,7 @@ class Meta(Document):
     biller_id: Text = None
     application_mode: Text = None
     trace_id: Text = None
-    outbound_trace_id: Text = None
+    outbound_trace_id: Annotated[Text, at("271 BHT03")] = None
 
 
 class EligibilityResponse(Document):

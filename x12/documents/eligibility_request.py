@@ -138,8 +138,8 @@ class PlanDates(Document):
     """The day or period that is asked about, where each EQ tells it: DTP*291 of loop 2110C or 2110D."""
 
     plan_issue_date: Annotated[Text, at("DTP[291]03 DTP02=D8")] = None
-    beginning_plan_issue_date: Annotated[Text, start_of("DTP[291]03 DTP02=RD8")] = None
-    end_plan_issue_date: Annotated[Text, end_of("DTP[291]03 DTP02=RD8")] = None
+    beginning_plan_issue_date: Annotated[Text, start_of("DTP[291]03 DTP02=RD8", until="endPlanIssueDate")] = None
+    end_plan_issue_date: Annotated[Text, end_of("DTP[291]03 DTP02=RD8", since="beginningPlanIssueDate")] = None
 
 
 class SpendDown(PlanDates):
@@ -180,8 +180,8 @@ class RequestPerson(Document):
     gender: Annotated[Text, at("DMG03")] = None
     health_care_code_information: Annotated[list[Diagnosis] | None, groups("HI01", 1, 8)] = None
     id_card_issue_date: Annotated[Text, at("DTP[102]03 DTP02=D8")] = None
-    beginning_card_issue_date: Annotated[Text, start_of("DTP[102]03 DTP02=RD8")] = None
-    end_card_issue_date: Annotated[Text, end_of("DTP[102]03 DTP02=RD8")] = None
+    beginning_card_issue_date: Annotated[Text, start_of("DTP[102]03 DTP02=RD8", until="endCardIssueDate")] = None
+    end_card_issue_date: Annotated[Text, end_of("DTP[102]03 DTP02=RD8", since="beginningCardIssueDate")] = None
     plan_issue_date: Text = None
     beginning_plan_issue_date: Text = None
     end_plan_issue_date: Text = None
@@ -228,8 +228,12 @@ class Encounter(RequestProcedure):
     reference_identification_qualifier: Annotated[Text, at("REF[9F,G1]01")] = None
     prior_authorization_or_referral_number: Annotated[Text, at("REF[9F,G1]02")] = None
     date_of_service: Annotated[Text, at("2100C|2100D DTP[291]03 DTP02=D8")] = None
-    beginning_date_of_service: Annotated[Text, start_of("2100C|2100D DTP[291]03 DTP02=RD8")] = None
-    end_date_of_service: Annotated[Text, end_of("2100C|2100D DTP[291]03 DTP02=RD8")] = None
+    beginning_date_of_service: Annotated[
+        Text, start_of("2100C|2100D DTP[291]03 DTP02=RD8", until="endDateOfService")
+    ] = None
+    end_date_of_service: Annotated[Text, end_of("2100C|2100D DTP[291]03 DTP02=RD8", since="beginningDateOfService")] = (
+        None
+    )
     medical_procedures: list[RequestProcedure] | None = None
 
 
@@ -361,6 +365,10 @@ def write_request(request: EligibilityRequest, header: Header, trace: tuple[str,
     if made.dependents:
         patient, name, asks, path = level.near(["2100C"]).near(["2000D"]), "2100D", "2110D", "dependents[0]"
         writer.write(made.dependents[0], patient.near([name], path), path)
+        for index in range(1, len(made.dependents)):
+            writer.refuse(
+                "3", "does not fit: a check is about one patient, so ask about each", ("dependents", f"[{index}]")
+            )
     for number, value in ((2, trace[0]), (3, trace[1])):
         patient.put(f"TRN{number:02d}", value)
     patient.put("TRN01", "1")

@@ -155,8 +155,8 @@ class OccurrenceSpan(Document):
     """One composite of HI*BI."""
 
     occurrence_span_code: Annotated[Text, at("@01-2")] = None
-    occurrence_span_code_start_date: Annotated[Text, start_of("@01-4")] = None
-    occurrence_span_code_end_date: Annotated[Text, end_of("@01-4")] = None
+    occurrence_span_code_start_date: Annotated[Text, start_of("@01-4", until="occurrenceSpanCodeEndDate")] = None
+    occurrence_span_code_end_date: Annotated[Text, end_of("@01-4", since="occurrenceSpanCodeStartDate")] = None
 
 
 class Occurrence(Document):
@@ -194,8 +194,8 @@ class ClaimDates(Document):
     """DTP of a claim: the hour of discharge is HHMM, the admission a date or CCYYMMDDHHMM."""
 
     discharge_hour: Annotated[Text, at("DTP[096]03 DTP02~TM")] = None
-    statement_begin_date: Annotated[Text, start_of("DTP[434]03")] = None
-    statement_end_date: Annotated[Text, end_of("DTP[434]03")] = None
+    statement_begin_date: Annotated[Text, start_of("DTP[434]03", until="statementEndDate")] = None
+    statement_end_date: Annotated[Text, end_of("DTP[434]03", since="statementBeginDate")] = None
     admission_date_and_hour: Annotated[Text, period("DTP[435]03")] = None
     repricer_received_date: Annotated[Text, at("DTP[050]03 DTP02~D8")] = None
 
@@ -353,9 +353,8 @@ def read_claim(loop: Instance) -> InstitutionalClaim:
 def normalised(claim: InstitutionalClaim) -> InstitutionalClaim:
     """The claim in the one form that reading gives; the argument stays as it is.
 
-    Blank fields go, providers and numbers get their places, codes lose their dots, a statement of one day becomes a period,
-    and what a biller leaves to the clearinghouse gets its usual value: CH, P, HC, UN, the ICD-10 qualifiers, the numbers of
-    the lines.
+    Blank fields go, providers and numbers get their places, codes lose their dots, and what a biller leaves to the
+    clearinghouse gets its usual value: CH, P, HC, the ICD-10 qualifiers, the numbers of the lines.
     """
     return _canonical(claim)[0]
 
@@ -394,7 +393,6 @@ def _normalise_parties(claim: InstitutionalClaim, aliases: Aliases) -> None:
 
 def _normalise_information(information: InstitutionalInformation, aliases: Aliases) -> None:
     _normalise_notes(information, aliases)
-    _normalise_dates(information)
     _normalise_codes(information)
     list_report(information.claim_supplemental_information, aliases.renamed)
     if information.service_facility_location is not None:
@@ -420,15 +418,6 @@ def _normalise_notes(information: InstitutionalInformation, aliases: Aliases) ->
         referral = information.epsdt_referral = information.epsdt_referral or Epsdt()
         path = f"{_INFORMATION}.epsdtReferral"
         aliases.move(information, "condition_codes", _INFORMATION, referral, "condition_codes", path)
-
-
-def _normalise_dates(information: InstitutionalInformation) -> None:
-    """Statement dates and occurrence spans are periods, those of one day too."""
-    dates = information.claim_date_information
-    if dates is not None:
-        dates.statement_end_date = dates.statement_end_date or dates.statement_begin_date
-    for span in (one for listed in information.occurrence_span_informations or () for one in listed):
-        span.occurrence_span_code_end_date = span.occurrence_span_code_end_date or span.occurrence_span_code_start_date
 
 
 def _normalise_codes(information: InstitutionalInformation) -> None:

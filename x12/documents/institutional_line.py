@@ -233,7 +233,7 @@ class InstitutionalLine(Document):
     service_line_supplemental_information: Annotated[ReportInformation | None, by_hand()] = None
     line_supplement_information: LineSupplement | None = None
     service_date: Annotated[Text, start_of("DTP[472]03")] = None
-    service_date_end: Annotated[Text, end_of("DTP[472]03")] = None
+    service_date_end: Annotated[Text, end_of("DTP[472]03", since="serviceDate")] = None
     service_line_date_information: LineDates | None = None
     line_item_control_number: Annotated[Text, at("REF[6R]02")] = None
     repriced_line_item_reference_number: Annotated[Text, at("REF[9B]02")] = None
@@ -275,10 +275,8 @@ def normalise_line(line: InstitutionalLine, number: int, aliases: Aliases) -> No
     path = f"claimInformation.serviceLines[{number - 1}]"
     line.assigned_number = line.assigned_number or str(number)
     service = line.institutional_service
-    if service is not None:
-        if service.procedure_code:
-            service.procedure_identifier = service.procedure_identifier or "HC"
-        service.measurement_unit = service.measurement_unit or "UN"
+    if service is not None and service.procedure_code:
+        service.procedure_identifier = service.procedure_identifier or "HC"
     _normalise_paperwork(line, path, aliases)
     _normalise_numbers(line, path, aliases)
     _normalise_pricing(line, path, aliases)

@@ -280,7 +280,7 @@ def normalised(claim: ProfessionalClaim) -> ProfessionalClaim:
     """The claim in the one form that reading gives; the argument stays as it is.
 
     Blank fields go, providers get their places, codes lose their dots, and what a biller leaves to the clearinghouse gets
-    its usual value: CH, P, HC, UN, ABK and ABF, and the numbers of the lines.
+    its usual value: CH, P, HC, ABK and ABF, and the numbers of the lines.
     """
     return _canonical(claim)[0]
 

@@ -350,7 +350,7 @@ class ServiceLine(Document):
     hospice_employee_indicator: Annotated[bool | None, yes_no("CRC[70]02")] = None
     condition_indicator_durable_medical_equipment: EquipmentCondition | None = None
     service_date: Annotated[Text, start_of("DTP[472]03")] = None
-    service_date_end: Annotated[Text, end_of("DTP[472]03")] = None
+    service_date_end: Annotated[Text, end_of("DTP[472]03", since="serviceDate")] = None
     service_line_date_information: LineDates | None = None
     ambulance_patient_count: Annotated[int | None, at("QTY[PT]02")] = None
     obstetric_anesthesia_additional_units: Annotated[int | None, at("QTY[FL]02")] = None
@@ -385,7 +385,6 @@ def normalise_line(line: ServiceLine, number: int, renamed: Renamed) -> None:
     service = line.professional_service
     if service is not None:
         service.procedure_identifier = service.procedure_identifier or "HC"
-        service.measurement_unit = service.measurement_unit or "UN"
     for name, json in _PROVIDERS.items():
         provider: LineProvider | None = getattr(line, name)
         if provider is not None:

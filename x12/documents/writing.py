@@ -59,6 +59,8 @@ class Writer:
         self.control_number = control_number
         self.findings: list[Finding] = []
         self._plans: dict[tuple[Plan, str, str], None] = {}
+        # Periods that have begun and must end, with the field that says when.
+        self.begun: dict[tuple[int, int, int], tuple[DraftSegment, tuple[str, str]]] = {}
 
     def write(self, document: Document, loop: DraftLoop, path: str = "") -> None:
         """Write a document's fields, `loop` being the one that its type is bound to; `path` is its own JSON path."""
@@ -69,6 +71,7 @@ class Writer:
     def finish(self, manner: Manner | None = None) -> Written:
         """The segments from ST to SE, in the guide's order, with their findings: of syntax and guide, or judged in a manner."""
         self.root.put("ST02", self.control_number)
+        self._end_periods()
         lines = lines_of(self.root)
         texts = [text for text, _, _ in lines]
         e = CANONICAL.element
@@ -80,6 +83,14 @@ class Writer:
                 f if f.path else msgspec.structs.replace(f, path=path_of(f, lines, index, self.guide)) for f in judged
             ]
         return Written(texts, self.findings + found)
+
+    def _end_periods(self) -> None:
+        """Refuse each period without an end: which day that is nobody but the caller knows. It ends as it began, so that it is told once."""
+        for (_, element, component), (segment, path) in self.begun.items():
+            day = segment.get(element, component)
+            segment.set(element, component, 0, f"{day}-{day}")
+            segment.set(*_before(element, component), 0, "RD8")
+            self.refuse("1", "is missing: it is the last day of a period, for a single day the same as the first", path)
 
     def put(
         self, segment: DraftSegment, element: int, component: int, repetition: int, value: str, path: tuple[str, str]
@@ -105,9 +116,12 @@ class Writer:
         else:
             elements[element] = value
 
-    def unsent(self, path: str, value: object) -> None:
-        """A field that has no place here was given: it is told."""
+    def unsent(self, path: str, value: object, refused: str) -> None:
+        """A field that has no place here was given: it is told, or refused where there are words for that."""
         if value is False:
+            return
+        if refused:
+            self.refuse("7", refused, ("", path))
             return
         message = f"{path} has no place in {self.guide.set_id} {self.guide.id}: it was not sent."
         self.findings.append(Finding(2, "element", "I10", message, "warning", path=path))
@@ -195,7 +209,7 @@ def _into_loop(field: Bound, loop: Loop) -> _IntoLoop:
     """The step of a field of a struct that is bound to a loop."""
     kind, json = field.spec.kind, field.json
     if kind == "nowhere":
-        return lambda writer, value, _, prefix: writer.unsent(prefix + json, value)
+        return lambda writer, value, _, prefix: writer.unsent(prefix + json, value, field.spec.value)
     if kind == "part":
         assert field.plan is not None
         inner, inside = _in_loop(field.plan, loop), f"{json}."
@@ -310,7 +324,7 @@ def _into_segment(field: Bound) -> _IntoSegment:
     """The step of a field whose place is in a segment at hand."""
     kind, json = field.spec.kind, field.json
     if kind == "nowhere":
-        return lambda writer, value, _segment, prefix, _: writer.unsent(prefix + json, value)
+        return lambda writer, value, _segment, prefix, _: writer.unsent(prefix + json, value, field.spec.value)
     if kind == "part":
         assert field.plan is not None
         inner, inside = _in_segment(field.plan), f"{json}."
@@ -410,19 +424,27 @@ def _period(field: Bound, json: str) -> _IntoSegment:
 
 def _start(field: Bound, json: str) -> _IntoSegment:
     element, component = _place(field)
+    until = field.spec.value
 
     def start(writer: Writer, value: Any, segment: DraftSegment, prefix: str, offset: int) -> None:
         writer.put(segment, element + offset, component, 0, value, (prefix, json))
         segment.fill(*_before(element + offset, component), "D8")
+        if until:
+            writer.begun[id(segment), element + offset, component] = segment, (prefix, until)
 
     return start
 
 
 def _end(field: Bound, json: str) -> _IntoSegment:
     element, component = _place(field)
+    since = field.spec.value
 
     def end(writer: Writer, value: Any, segment: DraftSegment, prefix: str, offset: int) -> None:
+        writer.begun.pop((id(segment), element + offset, component), None)
         begun = segment.get(element + offset, component)
+        if since and not begun:
+            writer.refuse("1", "is missing: it is the first day of a period", (prefix, since))
+            begun = value
         began = segment.paths.pop((element + offset, component, 0), None)
         writer.put(segment, element + offset, component, 0, f"{begun}-{value}", (prefix, json))
         if began is not None and not _is_day(begun):
