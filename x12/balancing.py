@@ -5,7 +5,7 @@ amount that is required and missing, or is no number, is not a number (NaN) here
 equation is not judged, the walk has found the amount already. No finding tells an amount.
 
 Sources: 005010X221A1 section 1.10.2.1 (835); 005010X222A1, X223A2 and X224A2 section 1.4.4 and X12's interpretations
-1115 and 1294 (837).
+1115 and 1294 (837); the guides' note at 2430 SVD01, which payer decided.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ _ADJUSTMENTS = (3, 6, 9, 12, 15, 18)
 _SERVICE = ("if sums.line_charge.is_nan(): sums.line_charge = Decimal({0})",)
 _PATTERN_CODE = "I12"
 _MONETARY_AMOUNT = "782"
+_IDENTIFICATION_CODE = "67"
 
 Found = Callable[[Finding], None]
 
@@ -91,8 +92,15 @@ class Ledger:
     def __init__(self, found: Found) -> None:
         self.found = found
 
-    def tell(self, place: tuple[str, str, int], position: int, message: str, severity: Severity = "error") -> None:
-        """What does not balance, at the element that the equation is solved for."""
+    def tell(
+        self,
+        place: tuple[str, str, int],
+        position: int,
+        message: str,
+        severity: Severity = "error",
+        data: str = _MONETARY_AMOUNT,
+    ) -> None:
+        """What does not balance, at the element that the equation is solved for; `data` is that of this element."""
         loop, segment, element = place
         self.found(
             Finding(
@@ -105,7 +113,7 @@ class Ledger:
                 segment=segment,
                 position=position,
                 element=element,
-                data=_MONETARY_AMOUNT,
+                data=data,
             )
         )
 
@@ -237,6 +245,8 @@ class ClaimLedger(Ledger):
     """The charges of each claim of an 837, then what each other payer paid and adjusted.
 
     A payer that adjudicated the claim as a whole, without lines, is only warned about: the guides ask for no balance there.
+    What was decided for a line belongs to the payer whose number (2330B NM109) SVD01 repeats. Of payers with one number it cannot
+    be told whose it is, and their lines are not judged.
     """
 
     def __init__(self, found: Found) -> None:
@@ -251,6 +261,8 @@ class ClaimLedger(Ledger):
         # Payer -> the sum of what it paid for lines, and the positions of lines that do not balance.
         self.line_payments: dict[str, Decimal] = {}
         self.unbalanced: list[tuple[str, int]] = []
+        # Who decided lines, and where.
+        self.deciders: list[tuple[str, int]] = []
         self.begin_line()
 
     def begin_line(self) -> None:
@@ -316,6 +328,7 @@ class ClaimLedger(Ledger):
         self.lines += 1
         self.line_charges += self.line_charge
         for number, decided in self.decided.items():
+            self.deciders.append((number, decided.position))
             self.line_payments[number] = self.line_payments.get(number, _ZERO) + decided.paid
             if _differ(decided.paid, self.line_charge - decided.adjusted):
                 self.unbalanced.append((number, decided.position))
@@ -326,24 +339,38 @@ class ClaimLedger(Ledger):
         if self.lines and _differ(self.charge, self.line_charges):
             message = "CLM02 must be the sum of the charges of its service lines."
             self.tell(("2300", "CLM", 2), self.position, message)
+        numbers = [payer.number for payer in self.payers]
+        # Where a payer has no number, the walk has found that, and any line may be its.
+        unnamed = (
+            [at for who, at in self.deciders if who and who not in numbers] if self.payers and all(numbers) else []
+        )
+        for position in unnamed:
+            message = (
+                "SVD01 names no payer of the claim: send the number that the payer has in NM109 of its loop 2330B."
+            )
+            self.tell(("2430", "SVD", 1), position, message, data=_IDENTIFICATION_CODE)
         for payer in self.payers:
-            self._balance(payer)
+            self._balance(payer, shared=numbers.count(payer.number) > 1, whole=not unnamed)
         self.begin_claim()
 
-    def _balance(self, payer: _Payer) -> None:
+    def _balance(self, payer: _Payer, *, shared: bool, whole: bool) -> None:
+        """One payer. `shared` tells that another one has its number, `whole` that no line may be its without naming it."""
+        lines = payer.number in self.line_payments
+        if shared and lines:
+            return
         for number, position in self.unbalanced:
             if number and number == payer.number:
                 message = "SVD02 must be the line's charge less this payer's adjustments (CAS) of the line."
                 self.tell(("2430", "SVD", 2), position, message)
         place = ("2320", "AMT", 2)
-        if payer.number and payer.number in self.line_payments:
+        if payer.number and lines:
             if _differ(payer.paid, self.line_payments[payer.number] - payer.adjusted):
                 message = (
                     "AMT02 (payer paid amount) must be the sum of this payer's line payments (SVD02) less its claim"
                     " level adjustments (CAS)."
                 )
                 self.tell(place, payer.position, message)
-        elif payer.adjusts and _differ(payer.paid, self.charge - payer.adjusted):
+        elif whole and payer.adjusts and _differ(payer.paid, self.charge - payer.adjusted):
             message = "AMT02 (payer paid amount) is not the charge (CLM02) less this payer's adjustments (CAS)."
             self.tell(place, payer.position, message, "warning")
 

@@ -206,7 +206,8 @@ class _Comparison:
         if one is None or other is None:
             present = one or other
             sets = len(present.sets) if present is not None else 0
-            yield Difference("removed" if one else "added", "", "ISA", f"Interchange with {sets} transaction sets")
+            counted = "1 transaction set" if sets == 1 else f"{sets} transaction sets"
+            yield Difference("removed" if one else "added", "", "ISA", f"Interchange with {counted}")
             return
         where = "Interchange"
         yield from self.control("ISA", one, one.elements, other, other.elements, where)

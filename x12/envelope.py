@@ -325,6 +325,8 @@ class _Reader:
         self.walk: Walk | _Skim | None = None
         self.seen_groups: set[str] = set()
         self.seen_sets: set[str] = set()
+        # Whether the segment before belonged to nothing either: of a run of such segments one finding is enough.
+        self.strayed = False
         # An ST whose following segment has not come yet: that one may have to choose the table.
         self.begun: str | None = None
 
@@ -373,6 +375,10 @@ class _Reader:
                     interchange.acknowledgements.append(tuple(parts[1:]))
                 case _:
                     self.stray(interchange)
+                    at += len(segments[index]) + 1
+                    index += 1
+                    continue
+            self.strayed = False
             at += len(segments[index]) + 1
             index += 1
 
@@ -441,6 +447,7 @@ class _Reader:
     def begin_set(self, first: str, delimiters: Delimiters, second: str) -> None:
         """A set begins with its ST; `second` is the segment behind it, "" where the interchange ends."""
         interchange, group = self.interchange, self.group
+        self.strayed = False
         if group is None and interchange is not None:
             interchange.findings.append(
                 _interchange(
@@ -563,12 +570,16 @@ class _Reader:
         interchange.complete = True
 
     def stray(self, interchange: Interchange) -> None:
+        """A segment that belongs to nothing. Only the first of a run is told: a file may have no GS at all."""
+        if self.strayed:
+            return
+        self.strayed = True
         if self.group is not None:
-            self.group.findings.append(
-                _group("22", "GS", "A segment stands between transaction sets: it belongs to none.")
-            )
+            message = "One or more segments stand between transaction sets: they belong to none."
+            self.group.findings.append(_group("22", "GS", message))
         else:
-            interchange.findings.append(_interchange("024", "", "A segment stands outside any functional group."))
+            message = "One or more segments stand outside any functional group: a GS must precede them."
+            interchange.findings.append(_interchange("024", "", message))
 
 
 def _order(finding: Finding) -> tuple[int, int, str]:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import msgspec
 
 from x12.discreet import Discreet
-from x12.syntax import ISA_ELEMENTS, Delimiters, declared, number_of
+from x12.syntax import ISA_ELEMENTS, OUTSIDE_BLANK, Delimiters, declared, number_of
 
 __all__ = ["Change", "Fixed", "fix"]
 
@@ -177,9 +177,10 @@ class _Fixer:
 
     def outside(self, text: str, *, first: bool) -> str:
         """What stands before, between and after interchanges: one line break stays, other white space goes, the rest is told."""
-        bare = text.strip(_BLANK)
+        bare = text.strip(OUTSIDE_BLANK)
         if bare:
-            self.leave("noise", "file", f"{len(bare)} characters that belong to no interchange were left.")
+            left = "1 character that belongs" if len(bare) == 1 else f"{len(bare)} characters that belong"
+            self.leave("noise", "file", f"{left} to no interchange stayed.")
             return text
         newline = "\r\n" if "\r\n" in text else "\n" if "\n" in text or "\r" in text else ""
         kept = "" if first else newline

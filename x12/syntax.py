@@ -73,6 +73,8 @@ BINARY = "BIN"
 BINARY_BYTES_MAX = 64 << 20
 _BINARY_HEAD_MAX = 64
 _BLANK = " \t\r\n\x00\x0b\x0c"
+# What carries nothing outside interchanges: also what DOS ends a text with (Control-Z).
+OUTSIDE_BLANK = _BLANK + "\x1a"
 _BOMS = ("\xef\xbb\xbf", "\ufeff")
 
 
@@ -276,7 +278,7 @@ class _Scanner:
         stripped = lead
         for bom in _BOMS:
             stripped = stripped.replace(bom, "")
-        self.noise += len(stripped.strip(_BLANK))
+        self.noise += len(stripped.strip(OUTSIDE_BLANK))
         if len(self.lead) < CHUNK:
             self.lead += lead
         self.at = to
@@ -382,9 +384,8 @@ def runs(pieces: Iterable[bytes] | bytes) -> Iterator[Run]:
     yield from _drain(scanner, final=True)
     findings: list[Finding] = []
     if scanner.noise:
-        message = (
-            f"{scanner.noise} characters belong to no interchange: an interchange begins with ISA and ends with IEA."
-        )
+        counted = "1 character belongs" if scanner.noise == 1 else f"{scanner.noise} characters belong"
+        message = f"{counted} to no interchange: an interchange begins with ISA and ends with IEA."
         findings.append(Finding(1, "file", "", message))
     if scanner.lead:
         yield Run(STANDARD, [], findings=findings, lead=scanner.lead)

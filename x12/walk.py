@@ -401,7 +401,7 @@ class Walk:
 
     def _nowhere(self, segment_id: str) -> None:
         if segment_id in self.table.ids:
-            message = f"{segment_id} with this qualifier has no place in or after loop {self.scope.loop.id}."
+            message = f"{segment_id} has no place in or after loop {self.scope.loop.id}, or not with this qualifier."
             self.find_segment("2", message, segment_id)
         elif segment_id in guides.standard().segments:
             message = f"{segment_id} is not part of {self.table.guide.set_id} {self.table.guide.id}."
@@ -493,11 +493,12 @@ class Walk:
         child = step.child
         if count > child.repeat:
             payer = child.narrowed if child.narrowed and count <= child.narrowed.before.repeat else None
+            times = "once" if child.repeat == 1 else f"{child.repeat} times"
             if isinstance(child, Loop):
-                message = f"Loop {child.id} ({child.name}) may occur {child.repeat} times; this is one more."
+                message = f"Loop {child.id} ({child.name}) may occur {times}; this is one more."
                 self.find_segment("4", message, step.node.segment, payer)
             else:
-                message = f"{child.id} ({child.name}) may occur {child.repeat} times here; this is one more."
+                message = f"{child.id} ({child.name}) may occur {times} here; this is one more."
                 self.find_segment("5", message, child, payer)
 
     def _judge(self, node: Node, raw: str) -> None:

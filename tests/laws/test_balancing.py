@@ -273,8 +273,23 @@ def test_a_line_that_another_payer_left_unbalanced_is_found() -> None:
     assert [("2430", "SVD02")] == [(f.loop, f"{f.segment}{f.element:02d}") for f in found]
 
 
-def test_lines_of_a_third_payer_do_not_count() -> None:
-    assert [] == professional(10000, [10000], claim_level=[], paid=6000, decided=[("P3", 1, [9999])])
+def test_what_a_payer_decided_whom_the_claim_does_not_name_is_told_and_does_not_count() -> None:
+    """Without the lines that may be its own the payer's sums are not judged: the number is what is wrong."""
+    for claim_level in ([], [1000]):
+        found = professional(10000, [10000], claim_level=claim_level, paid=6000, decided=[("P3", 1, [9999])])
+        assert [("2430", "SVD01", "67")] == [(f.loop, f"{f.segment}{f.element:02d}", f.data) for f in found]
+
+
+def test_lines_of_payers_that_share_a_number_are_not_judged() -> None:
+    """Somebody insured twice with one payer: SVD01 does not tell which of the two decided."""
+    body = [*CLAIM_HEAD, "CLM*A*100***11:B:1*Y*A*Y*Y", "HI*ABK:I10"]
+    for place, paid in (("P", "75"), ("T", "20")):
+        body += [f"SBR*{place}*18*******CI", f"AMT*D*{paid}", "OI***Y***Y", "NM1*IL*1*DOE*J****MI*M1"]
+        body += ["NM1*PR*2*FIRST*****PI*P1"]
+    body += ["LX*1", "SV1*HC:1*100*UN*1***1", "DTP*472*D8*20260101", "SVD*P1*75*HC:1**1", "CAS*PR*1*25"]
+    body += ["DTP*573*D8*20260102", "SVD*P1*20*HC:1**1", "CAS*OA*23*75", "CAS*PR*1*5", "DTP*573*D8*20260103"]
+    body.append(f"SE*{len(body) + 1}*0001")
+    assert [] == balance_837(tree_of(body, "HC", "005010X222A1"))
 
 
 def test_a_claim_decided_as_a_whole_is_only_warned_about() -> None:

@@ -97,7 +97,7 @@ def test_the_same_patch_is_the_same_guide_so_that_it_is_compiled_once() -> None:
         ("2300 REF[G1] R  Always", "3", "2300 REF", "missing before this place (Medicare Part B: Always)"),
         ("loop 2310A R", "3", "2310A NM1", "missing before this place (Medicare Part B)"),
         ("2000A PRV N", "I4", "2000A PRV", "is not used for this payer (Medicare Part B)"),
-        ("loop 2400 x1", "4", "2400 LX", "may occur 1 times"),
+        ("loop 2400 x1", "4", "2400 LX", "may occur once"),
         ("2400 SV101-3 N", "I10", "2400 SV101-3", "(Medicare Part B)"),
         # The qualifier of a segment: the segment keeps its place.
         ("2400 DTP[472]02 = RD8", "7", "2400 DTP02", "(Medicare Part B)"),

@@ -108,11 +108,32 @@ def test_an_interchange_without_iea_ends_where_the_next_begins() -> None:
     assert SEGMENTS == read[1].segments
 
 
+@pytest.mark.parametrize("keep", [True, False])
+def test_segments_that_belong_to_nothing_are_told_once_a_run(keep: bool) -> None:
+    """A file without its GS is all such segments: what is said of it must not grow with it."""
+    astray = b"NM1*1~" * 3
+    without = CLAIMS.replace(b"GS*", b"gs*").replace(b"ST*", b"st*")
+    between = CLAIMS.replace(b"ST*", astray + b"ST*").replace(b"GE*", astray + b"GE*")
+    for data, codes in ((without, ["024", "022"]), (between, [])):
+        *_, interchange = x12.stream([data[:500], data[500:]], keep=keep)
+        assert isinstance(interchange, x12.Interchange)
+        assert codes == [f.code for f in interchange.findings if f.code in ("024", "022")]
+        assert ([] if codes else ["22", "22"]) == [f.code for g in interchange.groups for f in g.findings]
+
+
 def test_noise_is_reported_and_ends_nothing() -> None:
     noise = Random(7).randbytes(5_000_000).replace(b"ISA", b"IXA")
     read = list(runs(noise + CLAIMS + noise))
     assert SEGMENTS == [s for r in read for s in r.segments if r.isa][: len(SEGMENTS)]
     assert 2 == sum(len([f for f in r.findings if f.scope == "file"]) for r in read)
+
+
+@pytest.mark.parametrize("end", ["\x1a", "\r\n\x1a", "\x00\x1a\x1a\n"])
+def test_the_end_of_text_of_dos_behind_an_interchange_carries_nothing(end: str) -> None:
+    (interchange,) = x12.read(CLAIMS + end.encode())
+    assert interchange.accepted
+    assert CLAIMS + end.encode() == interchange.text().encode("latin-1")
+    assert CLAIMS == x12.fix(CLAIMS + end.encode()).data.rstrip()
 
 
 @given(st.binary(max_size=3000))
