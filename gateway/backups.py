@@ -33,6 +33,7 @@ from gateway.runtime import DATABASE_FILE, TENANT, migrations, open_runtime
 from gateway.sealed_files import NotOpened, Opening, Sealing
 from gateway.world import World, to_micros
 from queues.database import DatabaseFull, SQLite, Transaction
+from queues.moving import moved_at
 from queues.numbers import GUARD, NumbersUsedUp
 from queues.snapshots import damages, snapshot
 
@@ -237,6 +238,11 @@ async def _manifest(copy: Path, made_at: datetime, report: Report, beside: dict[
     database = SQLite(copy)
 
     async def body(tx: Transaction) -> tuple[list[str], dict[str, int]]:
+        if await moved_at(tx) is not None:
+            raise BackupError(
+                "this installation was moved to PostgreSQL, or that was begun: what goes on is not in this folder. Back the server up with"
+                " its own tools; a move that was not finished is given up with claimwire migrate --from sqlite --abandon"
+            )
         names = [row[0] for row in await tx.fetch("SELECT name FROM migration ORDER BY name")]
         return names, await audit.numbers_next(tx)
 

@@ -17,14 +17,14 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.backups import BackupError, back_up, restore, verify_backup, verify_database
-from gateway.cli import app
+from gateway.cli import app, main
 from gateway.ledger import restorations
 from gateway.ledger.interchanges import Interchange
 from gateway.runtime import DATABASE_FILE, TENANT
 from gateway.serving import SANDBOX_KEY_FILE
 from gateway.world import SystemWorld
-from queues import work
-from queues.database import DatabaseFull, Transaction
+from queues import moving, work
+from queues.database import DatabaseFull, SQLite, Transaction, Unreachable
 from queues.numbers import GUARD
 from tests.flows.doubtful import Doubtful, doubtful, ta1
 from tests.flows.service import Client, claim_body, eligibility_body, in_process, until
@@ -350,7 +350,7 @@ def test_the_commands(tmp_path: Path) -> None:
 
     said = run("backup", str(kept), "--data", str(data))
     (file,) = kept.iterdir()
-    assert said.startswith(f"{file}: 2 transactions")
+    assert said.startswith(f"{file}: ")
     assert "Keep master.key apart" in said
     assert "sound: " in run("verify", str(file), "--key", str(data / "master.key"))
     assert "sound: " in run("verify", "--data", str(data))
@@ -429,3 +429,27 @@ async def test_a_full_disk_is_named(folder: Path, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("gateway.backups.snapshot", full_as_well)
     with pytest.raises(BackupError, match=f"in {folder}: is its disk full"):
         await back_up(folder, tmp_path / "other.backup", SystemWorld())
+
+
+async def test_a_folder_that_was_moved_away_is_not_backed_up_any_more(folder: Path, tmp_path: Path) -> None:
+    database = SQLite(folder / DATABASE_FILE)
+    await database.write(lambda tx: moving.begin(tx, NOW, "a move"))
+    await database.close()
+    with pytest.raises(BackupError, match="was moved to PostgreSQL"):
+        await back_up(folder, tmp_path / "one.backup", SystemWorld())
+    assert not {tmp_path / "one.backup"} & inside(tmp_path)
+
+
+@pytest.mark.parametrize(("error", "code"), [(Unreachable("it is away"), 75), (DatabaseFull("it is full"), 1)])
+def test_a_command_without_its_database_says_so_in_a_line(
+    error: Exception, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails() -> None:
+        raise error
+
+    monkeypatch.setattr("gateway.cli.app", fails)
+    monkeypatch.setattr("os.umask", int)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert code == ended.value.code
+    assert f"{error}\n" == capsys.readouterr().err
