@@ -6,6 +6,8 @@ The master key is not in it: who has the file without the key has nothing.
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import io
 import os
@@ -13,7 +15,7 @@ import shutil
 import tarfile
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -30,7 +32,8 @@ from gateway.restoring import go_on
 from gateway.runtime import DATABASE_FILE, TENANT, migrations, open_runtime
 from gateway.sealed_files import NotOpened, Opening, Sealing
 from gateway.world import World, to_micros
-from queues.database import SQLite, Transaction
+from queues.database import DatabaseFull, SQLite, Transaction
+from queues.moving import moved_at
 from queues.numbers import GUARD, NumbersUsedUp
 from queues.snapshots import damages, snapshot
 
@@ -39,6 +42,7 @@ __all__ = [
     "Manifest",
     "Report",
     "back_up",
+    "file_for",
     "restore",
     "verify_backup",
     "verify_database",
@@ -51,6 +55,8 @@ _CONFIGURATION = "claimwire.toml"
 _FOLDERS = ("payers", "companions", "codes")
 _FORMAT = 1
 _BLOCK = 1 << 20
+# What a folder is called that has a copy of a database for a while: in the data folder, and beside a backup that is looked into.
+_WORK, _WORK_BESIDE = ".backup-", ".verify-"
 _MANIFEST_MAX = 1 << 20
 
 
@@ -141,11 +147,16 @@ async def back_up(data: Path, target: Path, world: World, configuration: Path | 
     if not source.exists():
         raise BackupError(_nothing_in(data))
     made_at = world.now()
-    target = _target(target, made_at)
+    target = file_for(target, made_at)
     master = _key(data / "master.key")
-    with tempfile.TemporaryDirectory(prefix=".backup-", dir=data) as work:
-        copy = Path(work) / DATABASE_FILE
-        snapshot(source, copy)
+    with _work_in(data, _WORK) as work:
+        copy = work / DATABASE_FILE
+        try:
+            snapshot(source, copy)
+        except DatabaseFull as error:
+            raise BackupError(
+                f"no copy of the database can be made in {data}: is its disk full, or read-only? Nothing was kept ({error})"
+            ) from error
         report = await verify_database(copy, master, to_micros(made_at))
         if not report.sound:
             raise BackupError("the database is not sound, nothing was written:\n" + "\n".join(report.told))
@@ -153,7 +164,7 @@ async def back_up(data: Path, target: Path, world: World, configuration: Path | 
         manifest = await _manifest(copy, made_at, report, beside)
         part = target.with_name(target.name + ".part")
         try:
-            with _new(part) as file:
+            with _room_for(target.parent), _new(part) as file:
                 _write(file, master, manifest, copy, beside)
             with part.open("rb") as file:
                 _read_back(file, master, manifest)
@@ -165,8 +176,46 @@ async def back_up(data: Path, target: Path, world: World, configuration: Path | 
     return manifest
 
 
-def _target(target: Path, made_at: datetime) -> Path:
-    """The file to be; BackupError where it is there already."""
+@contextmanager
+def _work_in(folder: Path, prefix: str) -> Generator[Path]:
+    """A folder in another one, gone afterwards. What was left there by one that was killed goes, too: it is as large as the database, and
+    out of a backup it is unsealed.
+
+    Who works in one has its lock, which ends with the process.
+    """
+    for left in folder.glob(f"{prefix}*"):
+        with suppress(OSError), _locked(left):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=folder) as work, _locked(Path(work)):
+        yield Path(work)
+
+
+@contextmanager
+def _locked(folder: Path) -> Generator[None]:
+    """Have the lock of a folder. OSError where somebody else has it."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _room_for(folder: Path) -> Generator[None]:
+    """BackupError, which says where, when the disk of a folder is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise BackupError(
+            f"the disk of {folder} is full: make room there, or name another place; nothing was kept"
+        ) from error
+
+
+def file_for(target: Path, made_at: datetime) -> Path:
+    """The file that a backup will be; BackupError where it is there already."""
     if target.is_dir():
         target = target / f"claimwire-{made_at:%Y%m%dT%H%M%SZ}.backup"
     if target.exists():
@@ -189,6 +238,11 @@ async def _manifest(copy: Path, made_at: datetime, report: Report, beside: dict[
     database = SQLite(copy)
 
     async def body(tx: Transaction) -> tuple[list[str], dict[str, int]]:
+        if await moved_at(tx) is not None:
+            raise BackupError(
+                "this installation was moved to PostgreSQL, or that was begun: what goes on is not in this folder. Back the server up with"
+                " its own tools; a move that was not finished is given up with claimwire migrate --from sqlite --abandon"
+            )
         names = [row[0] for row in await tx.fetch("SELECT name FROM migration ORDER BY name")]
         return names, await audit.numbers_next(tx)
 
@@ -302,9 +356,9 @@ def _unpack(file: IO[bytes], master: bytes, folder: Path) -> Manifest:
 async def verify_backup(file: Path, key: Path, world: World) -> tuple[Manifest, Report]:
     """Open a backup whole, and look into its database as `verify_database` does. BackupError where it is not sound."""
     master = _key(key)
-    with _reading(file) as content, tempfile.TemporaryDirectory(prefix=".verify-", dir=file.parent) as work:
-        manifest = _unpack(content, master, Path(work))
-        return manifest, await _brought_up(Path(work) / DATABASE_FILE, master, manifest, world)
+    with _reading(file) as content, _room_for(file.parent), _work_in(file.parent, _WORK_BESIDE) as work:
+        manifest = _unpack(content, master, work)
+        return manifest, await _brought_up(work / DATABASE_FILE, master, manifest, world)
 
 
 @contextmanager
@@ -337,6 +391,21 @@ async def restore(
     """
     master = _key(key)
     making = _making(data)
+    try:
+        with _room_for(data.parent):
+            made, done = await _restored(file, making, master, world, nothing_since, numbers_ahead)
+            _becomes(making, data)
+    except BaseException:
+        # It holds what was unsealed, and is no data folder.
+        shutil.rmtree(making, ignore_errors=True)
+        raise
+    return made, done
+
+
+async def _restored(
+    file: Path, making: Path, master: bytes, world: World, nothing_since: bool, numbers_ahead: int
+) -> tuple[Manifest, Restoration | None]:
+    """Fill the folder that will become the data folder."""
     with _reading(file) as content:
         manifest = _unpack(content, master, making)
     if manifest.made_at > world.now():
@@ -356,7 +425,6 @@ async def restore(
         raise BackupError(f"{error}: skip fewer, with --numbers-ahead") from error
     finally:
         await runtime.close()
-    _becomes(making, data)
     return manifest, done
 
 

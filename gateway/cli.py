@@ -65,7 +65,15 @@ def main() -> None:
         )
     # What is made here holds keys and sealed data: it is for its owner only.
     os.umask(0o077)
-    app()
+    try:
+        app()
+    except Exception as error:
+        from queues.database import DatabaseError, Unreachable
+
+        if not isinstance(error, DatabaseError):
+            raise
+        sys.stderr.write(f"{error}\n")
+        sys.exit(os.EX_TEMPFAIL if isinstance(error, Unreachable) else 1)
 
 
 def foreign_packages() -> list[str]:

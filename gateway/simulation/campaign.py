@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import suppress
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 
 import msgspec
 
@@ -96,14 +101,33 @@ def _lived(plan: Plan, told: bool) -> Lived:
 
 
 def campaign(plans: Sequence[Plan], processes: int, *, told: bool = False) -> Iterator[Lived]:
-    """Live through every plan, so many at a time; each as it ends."""
+    """Live through every plan, so many at a time; each as it ends. Its processes end with whoever goes through it, however that ends."""
     if processes == 1:
         yield from (_lived(plan, told) for plan in plans)
         return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        asked = [pool.submit(_lived, plan, told) for plan in plans]
+    context = get_context("spawn")
+    # Nobody writes to it. Only this process has the end to write to, so it closes with the process, too.
+    watched, held = context.Pipe(duplex=False)
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with, initargs=(watched,)) as pool:
         try:
-            for future in as_completed(asked):
+            for future in as_completed([pool.submit(_lived, plan, told) for plan in plans]):
                 yield future.result()
-        finally:
+        except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            held.close()
+            raise
+    held.close()
+    watched.close()
+
+
+def _end_with(watched: Connection) -> None:
+    """End this process, whatever it is at, once the other end of a pipe is closed."""
+    # Whoever presses Ctrl-C means the campaign, which ends this process.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        with suppress(EOFError, OSError):
+            watched.recv_bytes()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="claimwire-campaign", daemon=True).start()

@@ -12,6 +12,7 @@ import apsw
 import pytest
 
 from queues.database import SQLite, Transaction
+from queues.snapshots import damages, snapshot
 
 COPIED_PAGES, LOG_PAGES_MAX = 10, 40
 _PAGE, _FRAME = 4_096, 4_120
@@ -111,3 +112,79 @@ async def test_a_disk_that_cannot_take_a_copy_keeps_the_log(embedded: SQLite, di
     for n in range(LOG_PAGES_MAX):
         await add(embedded, 2 * LOG_PAGES_MAX + n)
     assert (tmp_path / "test.db").stat().st_size > 2 * LOG_PAGES_MAX * _PAGE
+
+
+async def test_a_database_that_is_closed_while_its_log_is_copied_keeps_all(
+    embedded: SQLite, disk: SlowDisk, tmp_path: Path
+) -> None:
+    disk.goes_on.clear()
+    done = 0
+    while not disk.asked.is_set():
+        await add(embedded, done)
+        done += 1
+    later = threading.Timer(0.05, disk.goes_on.set)
+    later.start()
+    await embedded.close()
+    later.join()
+    # Whoever closes it last copies what is left: nothing stays in a log.
+    assert not (tmp_path / "test.db-wal").exists()
+    again = SQLite(tmp_path / "test.db", vfs=disk.name)
+    assert done == await rows(again)
+    await again.close()
+
+
+async def test_a_database_that_is_closed_on_a_broken_disk_keeps_its_log(
+    embedded: SQLite, disk: SlowDisk, tmp_path: Path
+) -> None:
+    disk.broken = True
+    for n in range(2 * COPIED_PAGES):
+        await add(embedded, n)
+    await embedded.close()
+    disk.broken = False
+    again = SQLite(tmp_path / "test.db", vfs=disk.name)
+    assert 2 * COPIED_PAGES == await rows(again)
+    await again.close()
+    assert [] == damages(tmp_path / "test.db")
+
+
+async def test_a_command_that_writes_beside_a_server_and_leaves_takes_nothing_along(
+    embedded: SQLite, disk: SlowDisk, tmp_path: Path
+) -> None:
+    for n in range(0, 4 * LOG_PAGES_MAX, 2):
+        await add(embedded, n)
+        if n % LOG_PAGES_MAX == 0:
+            beside = SQLite(tmp_path / "test.db", vfs=disk.name)
+            await asyncio.gather(*(add(beside, n + 1_001 + k) for k in range(COPIED_PAGES)), add(embedded, n + 1))
+            await beside.close()
+    assert 2 * LOG_PAGES_MAX + 4 * (COPIED_PAGES + 1) == await rows(embedded)
+    assert (tmp_path / "test.db-wal").stat().st_size < 3 * LOG_PAGES_MAX * _FRAME
+    await embedded.close()
+    assert [] == damages(tmp_path / "test.db")
+
+
+async def test_a_copy_made_while_the_log_is_copied_is_of_one_moment(
+    embedded: SQLite, disk: SlowDisk, tmp_path: Path
+) -> None:
+    disk.goes_on.clear()
+    done = 0
+    while not disk.asked.is_set():
+        await add(embedded, done)
+        done += 1
+    snapshot(tmp_path / "test.db", tmp_path / "copy.db")
+    disk.goes_on.set()
+    await add(embedded, done)
+    assert [] == damages(tmp_path / "copy.db")
+    copy = SQLite(tmp_path / "copy.db")
+    assert done == await rows(copy)
+    await copy.close()
+
+
+async def test_a_database_in_memory_has_no_log_to_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queues.database, "_COPIED_PAGES", COPIED_PAGES)
+    database = SQLite(None)
+    await database.write(lambda tx: tx.execute("CREATE TABLE t (n INTEGER PRIMARY KEY, filler BLOB)"))
+    for n in range(2 * COPIED_PAGES):
+        await add(database, n)
+    assert 2 * COPIED_PAGES == await rows(database)
+    await database.close()
+    await database.close()

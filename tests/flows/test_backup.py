@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import fcntl
+import os
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,14 +17,14 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.backups import BackupError, back_up, restore, verify_backup, verify_database
-from gateway.cli import app
+from gateway.cli import app, main
 from gateway.ledger import restorations
 from gateway.ledger.interchanges import Interchange
-from gateway.runtime import TENANT
+from gateway.runtime import DATABASE_FILE, TENANT
 from gateway.serving import SANDBOX_KEY_FILE
 from gateway.world import SystemWorld
-from queues import work
-from queues.database import Transaction
+from queues import moving, work
+from queues.database import DatabaseFull, SQLite, Transaction, Unreachable
 from queues.numbers import GUARD
 from tests.flows.doubtful import Doubtful, doubtful, ta1
 from tests.flows.service import Client, claim_body, eligibility_body, in_process, until
@@ -275,6 +278,11 @@ async def test_a_series_without_room_is_refused_with_what_to_do(folder: Path, tm
     await restore(file, tmp_path / "again", folder / "master.key", SystemWorld(), numbers_ahead=5)
 
 
+def inside(*folders: Path) -> set[Path]:
+    """What is in them."""
+    return {path for folder in folders for path in folder.iterdir()}
+
+
 def names(folder: Path) -> list[str]:
     """What there is beside the data folder."""
     return sorted(path.name for path in folder.iterdir() if path.name != "data")
@@ -340,8 +348,10 @@ def test_the_commands(tmp_path: Path) -> None:
         assert code == done.exit_code, done.output
         return done.output
 
-    assert "Keep master.key apart" in run("backup", str(kept), "--data", str(data))
+    said = run("backup", str(kept), "--data", str(data))
     (file,) = kept.iterdir()
+    assert said.startswith(f"{file}: ")
+    assert "Keep master.key apart" in said
     assert "sound: " in run("verify", str(file), "--key", str(data / "master.key"))
     assert "sound: " in run("verify", "--data", str(data))
     told = msgspec.json.decode(run("verify", "--data", str(data), "--json"))
@@ -362,3 +372,84 @@ async def test_a_backup_of_other_tables_is_refused(folder: Path, tmp_path: Path)
     changed(folder, "INSERT INTO migration (name) VALUES ('ledger/9999_to_come')")
     with pytest.raises(BackupError, match="another version"):
         await back_up(folder, tmp_path / "one.backup", SystemWorld())
+
+
+async def test_a_copy_that_was_left_by_one_that_was_killed_goes_with_the_next(folder: Path, tmp_path: Path) -> None:
+    lefts = [folder / ".backup-left", tmp_path / ".verify-left"]
+    used = [folder / ".backup-used", tmp_path / ".verify-used"]
+    for work_folder in (*lefts, *used):
+        work_folder.mkdir()
+        (work_folder / DATABASE_FILE).write_bytes(bytes(1_000))
+    others = [os.open(each, os.O_RDONLY) for each in used]
+    for other in others:
+        fcntl.flock(other, fcntl.LOCK_EX)
+    await back_up(folder, tmp_path / "one.backup", SystemWorld())
+    await verify_backup(tmp_path / "one.backup", folder / "master.key", SystemWorld())
+    for other in others:
+        os.close(other)
+    assert not {*lefts} & inside(folder, tmp_path)
+    assert all((each / DATABASE_FILE).exists() for each in used)
+
+
+@pytest.mark.parametrize("where", [0.5, 0.99])
+async def test_nothing_of_a_backup_that_was_changed_stays_on_the_disk(
+    folder: Path, tmp_path: Path, where: float
+) -> None:
+    backup, after = tmp_path / "one.backup", tmp_path / "after"
+    await back_up(folder, backup, SystemWorld())
+    changed_bytes = bytearray(backup.read_bytes())
+    changed_bytes[int(len(changed_bytes) * where)] ^= 1
+    backup.write_bytes(changed_bytes)
+    before = inside(tmp_path)
+    with pytest.raises(BackupError):
+        await restore(backup, after, folder / "master.key", SystemWorld())
+    assert before == inside(tmp_path)
+
+
+async def test_a_full_disk_is_named(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backup, after = tmp_path / "one.backup", tmp_path / "after"
+    await back_up(folder, backup, SystemWorld())
+    before = inside(tmp_path)
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("gateway.backups.os.fsync", full)
+    with pytest.raises(BackupError, match="is full: make room"):
+        await restore(backup, after, folder / "master.key", SystemWorld())
+    # The copy in the data folder has a sync of its own, and room.
+    monkeypatch.setattr("gateway.backups.snapshot", shutil.copy)
+    with pytest.raises(BackupError, match="is full: make room"):
+        await back_up(folder, tmp_path / "other.backup", SystemWorld())
+    assert before == inside(tmp_path)
+
+    def full_as_well(source: Path, target: Path) -> None:
+        raise DatabaseFull("the database cannot write: FullError")
+
+    monkeypatch.setattr("gateway.backups.snapshot", full_as_well)
+    with pytest.raises(BackupError, match=f"in {folder}: is its disk full"):
+        await back_up(folder, tmp_path / "other.backup", SystemWorld())
+
+
+async def test_a_folder_that_was_moved_away_is_not_backed_up_any_more(folder: Path, tmp_path: Path) -> None:
+    database = SQLite(folder / DATABASE_FILE)
+    await database.write(lambda tx: moving.begin(tx, NOW, "a move"))
+    await database.close()
+    with pytest.raises(BackupError, match="was moved to PostgreSQL"):
+        await back_up(folder, tmp_path / "one.backup", SystemWorld())
+    assert not {tmp_path / "one.backup"} & inside(tmp_path)
+
+
+@pytest.mark.parametrize(("error", "code"), [(Unreachable("it is away"), 75), (DatabaseFull("it is full"), 1)])
+def test_a_command_without_its_database_says_so_in_a_line(
+    error: Exception, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails() -> None:
+        raise error
+
+    monkeypatch.setattr("gateway.cli.app", fails)
+    monkeypatch.setattr("os.umask", int)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert code == ended.value.code
+    assert f"{error}\n" == capsys.readouterr().err

@@ -6,6 +6,10 @@ That the checks bite is shown by defects that are planted, one at a time (`defec
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from random import Random
 
 import msgspec
@@ -72,3 +76,28 @@ def test_the_command_tells_what_came_of_each_seed() -> None:
     assert [1, 2] == [one.seed for one in lives]
     assert (2, []) == (total.lives, total.failed)
     assert sum(one.claims for one in lives) == total.claims
+
+
+# One seed is lived at once, the others for longer than anybody waits.
+ENDED = """
+import sys
+from gateway.simulation.campaign import campaign, plan_of
+
+if __name__ == "__main__":
+    for one in campaign([plan_of(1, 1), *(plan_of(seed, 100_000) for seed in range(2, 5))], 2):
+        print(one.seed, flush=True)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_its_processes_end_with_a_campaign_that_is_ended(how: signal.Signals, tmp_path: Path) -> None:
+    script = tmp_path / "campaign.py"
+    script.write_text(ENDED)
+    # All its processes have our end of its standard error: it is at its end once the last one is gone.
+    begun = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert begun.stdout is not None
+    assert "1\n" == begun.stdout.readline()
+    begun.send_signal(how)
+    _, told = begun.communicate(timeout=60)
+    assert begun.returncode
+    assert "BrokenProcessPool" not in told
