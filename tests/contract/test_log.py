@@ -179,9 +179,8 @@ async def test_a_copy_made_while_the_log_is_copied_is_of_one_moment(
     await copy.close()
 
 
-async def test_a_database_in_memory_has_no_log_to_copy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queues.database, "_COPIED_PAGES", COPIED_PAGES)
-    database = SQLite(None)
+async def test_a_database_in_memory_has_no_log_to_copy() -> None:
+    database = Often(None)
     await database.write(lambda tx: tx.execute("CREATE TABLE t (n INTEGER PRIMARY KEY, filler BLOB)"))
     for n in range(2 * COPIED_PAGES):
         await add(database, n)
