@@ -6,9 +6,11 @@ That the checks bite is shown by defects that are planted, one at a time (`defec
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -80,10 +82,12 @@ def test_the_command_tells_what_came_of_each_seed() -> None:
 
 # One seed is lived at once, the others for longer than anybody waits.
 ENDED = """
-import sys
+import signal
 from gateway.simulation.campaign import campaign, plan_of
 
 if __name__ == "__main__":
+    # What begins a process in the background has it ignore this.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for one in campaign([plan_of(1, 1), *(plan_of(seed, 100_000) for seed in range(2, 5))], 2):
         print(one.seed, flush=True)
 """
@@ -94,10 +98,16 @@ def test_its_processes_end_with_a_campaign_that_is_ended(how: signal.Signals, tm
     script = tmp_path / "campaign.py"
     script.write_text(ENDED)
     # All its processes have our end of its standard error: it is at its end once the last one is gone.
-    begun = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert begun.stdout is not None
-    assert "1\n" == begun.stdout.readline()
-    begun.send_signal(how)
-    _, told = begun.communicate(timeout=60)
-    assert begun.returncode
-    assert "BrokenProcessPool" not in told
+    words = [sys.executable, str(script)]
+    begun = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        assert begun.stdout is not None
+        assert "1\n" == begun.stdout.readline()
+        begun.send_signal(how)
+        _, told = begun.communicate(timeout=60)
+        assert begun.returncode
+        assert "BrokenProcessPool" not in told
+    finally:
+        # Where the law does not hold they would go on for days.
+        with suppress(ProcessLookupError):
+            os.killpg(begun.pid, signal.SIGKILL)
