@@ -74,20 +74,15 @@ def backup(
     as_json: JsonOption = False,
 ) -> None:
     """A sealed backup of the data folder, also while it is served; read back before it counts. The master key is not in it."""
-    file, made = _run(_backed_up(_folder(config, data), target, config))
+    from gateway.backups import back_up, file_for
+    from gateway.world import SystemWorld
+
+    made = _run(back_up(_folder(config, data), target, SystemWorld(), config))
+    file = file_for(target, made.made_at)
     if as_json:
         _print_json({"file": str(file), **msgspec.to_builtins(made)})
         return
     typer.echo(f"{file}: {_told(made)}. Keep master.key apart: without it this opens for nobody.")
-
-
-async def _backed_up(folder: Path, target: Path, config: Path | None) -> tuple[Path, Manifest]:
-    from gateway.backups import back_up, file_for
-    from gateway.world import SystemWorld
-
-    world = SystemWorld()
-    file = file_for(target, world.now())
-    return file, await back_up(folder, file, world, config)
 
 
 def _told(made: Manifest) -> str:

@@ -164,9 +164,7 @@ class Rehearsing(SQLite):
 
 
 class StoredHere(Rehearsing):
-    """The embedded database on a simulated machine's disk. Its log is copied often, so that the power goes there too."""
-
-    copied_after, log_pages_max = 40, 200
+    """The embedded database on a simulated machine's disk. Its log is copied as seldom as elsewhere: a short one would never fill the disk."""
 
     def __init__(self, path: Path, machine: Machine, *, exclusive: bool) -> None:
         self._machine = machine
