@@ -335,7 +335,7 @@ class SQLite(GroupCommit):
     # The log is copied into the database, beside the commits, whenever it has grown by so many pages; at so many a COMMIT copies what is
     # left itself, and the log begins anew.
     copied_after: ClassVar[int] = 1_000
-    log_pages_max: ClassVar[int] = 16_000
+    log_pages_max: ClassVar[int] = 4_000
 
     def __init__(self, path: Path | None, *, exclusive: bool = False, vfs: str | None = None) -> None:
         super().__init__(_BATCH_MAX)
