@@ -148,7 +148,8 @@ async def back_up(data: Path, target: Path, world: World, configuration: Path | 
         raise BackupError(_nothing_in(data))
     made_at = world.now()
     target = file_for(target, made_at)
-    _not_there(target)
+    if target.exists():
+        raise BackupError(f"{target.name} is there already: backups are never written over")
     master = _key(data / "master.key")
     with _work_in(data, _WORK) as work:
         copy = work / DATABASE_FILE
@@ -218,12 +219,6 @@ def _room_for(folder: Path) -> Generator[None]:
 def file_for(target: Path, made_at: datetime) -> Path:
     """The file that a backup is: in a folder it is named by its time."""
     return target / f"claimwire-{made_at:%Y%m%dT%H%M%SZ}.backup" if target.is_dir() else target
-
-
-def _not_there(target: Path) -> None:
-    """BackupError where a file is there already."""
-    if target.exists():
-        raise BackupError(f"{target.name} is there already: backups are never written over")
 
 
 def _beside(data: Path, configuration: Path | None) -> dict[str, Path]:

@@ -75,16 +75,22 @@ async def add(embedded: SQLite, n: int) -> None:
     await embedded.write(body)
 
 
-async def rows(embedded: SQLite) -> int:
-    return (await embedded.read(lambda tx: tx.fetch("SELECT count(*) FROM t")))[0][0]
-
-
-async def test_no_commit_waits_for_the_log_to_be_copied(embedded: SQLite, disk: SlowDisk) -> None:
+async def added_until_copied(embedded: SQLite, disk: SlowDisk) -> int:
+    """Rows until the log is being copied, which goes on for as long as the disk is not told to; how many there are."""
     disk.goes_on.clear()
     done = 0
     while not disk.asked.is_set():
         await add(embedded, done)
         done += 1
+    return done
+
+
+async def rows(embedded: SQLite) -> int:
+    return (await embedded.read(lambda tx: tx.fetch("SELECT count(*) FROM t")))[0][0]
+
+
+async def test_no_commit_waits_for_the_log_to_be_copied(embedded: SQLite, disk: SlowDisk) -> None:
+    done = await added_until_copied(embedded, disk)
     for n in range(COPIED_PAGES):
         async with asyncio.timeout(_SLOW_SECONDS / 2):
             await add(embedded, done + n)
@@ -117,11 +123,7 @@ async def test_a_disk_that_cannot_take_a_copy_keeps_the_log(embedded: SQLite, di
 async def test_a_database_that_is_closed_while_its_log_is_copied_keeps_all(
     embedded: SQLite, disk: SlowDisk, tmp_path: Path
 ) -> None:
-    disk.goes_on.clear()
-    done = 0
-    while not disk.asked.is_set():
-        await add(embedded, done)
-        done += 1
+    done = await added_until_copied(embedded, disk)
     later = threading.Timer(0.05, disk.goes_on.set)
     later.start()
     await embedded.close()
@@ -165,11 +167,7 @@ async def test_a_command_that_writes_beside_a_server_and_leaves_takes_nothing_al
 async def test_a_copy_made_while_the_log_is_copied_is_of_one_moment(
     embedded: SQLite, disk: SlowDisk, tmp_path: Path
 ) -> None:
-    disk.goes_on.clear()
-    done = 0
-    while not disk.asked.is_set():
-        await add(embedded, done)
-        done += 1
+    done = await added_until_copied(embedded, disk)
     snapshot(tmp_path / "test.db", tmp_path / "copy.db")
     disk.goes_on.set()
     await add(embedded, done)
