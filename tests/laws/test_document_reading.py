@@ -30,6 +30,7 @@ from x12.documents import compiled
 from x12.documents.binding import Document, plan_of
 from x12.documents.lenient import OneOf
 from x12.documents.reading import Reader
+from x12.documents.remittance import read_remittance
 from x12.envelope import TransactionSet
 from x12.envelope import read as read_file
 from x12.transactions import KINDS, documents_of, kind_of, write
@@ -153,6 +154,31 @@ def test_no_document_can_hold_itself_and_so_none_is_the_collectors() -> None:
     for cls in set(types()) - {OneOf}:
         assert not gc.is_tracked(one_of(cls))
         assert set(cls.__struct_fields__) >= {f.name for f in plan_of(cls).fields}
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_the_collector_rests_while_a_document_is_read_and_is_then_as_before(collecting: bool) -> None:
+    """A remittance has a list for each of many things: counting them, it would look at everything else again and again."""
+    root = next(s.tree() for i in read_file(synthetic.remittance_835(500).encode()) for s in i.sets)
+    looked: list[int] = []
+
+    def look(phase: str, info: dict[str, int]) -> None:
+        looked.append(info["generation"])
+
+    threshold, before = gc.get_threshold(), gc.isenabled()
+    gc.set_threshold(10)
+    gc.callbacks.append(look)
+    try:
+        gc.enable() if collecting else gc.disable()
+        looked.clear()
+        read_remittance(root)
+        # What is made after that may be looked at, as before.
+        assert len(looked) <= 2
+        assert gc.isenabled() is collecting
+    finally:
+        gc.callbacks.remove(look)
+        gc.set_threshold(*threshold)
+        gc.enable() if before else gc.disable()
 
 
 def test_a_field_that_is_absent_is_none() -> None:

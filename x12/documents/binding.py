@@ -15,6 +15,7 @@ the other way.
 
 from __future__ import annotations
 
+import gc
 import re
 import typing
 from collections.abc import Mapping
@@ -336,7 +337,14 @@ def _unwrap(hint: Any) -> tuple[Spec | None, type[Document] | None, bool, bool]:
 
 def read(cls: type[D], instance: Instance) -> D:
     """The document that a loop and what is in its scope hold. Never raises on content: what is not there is absent."""
-    found = plan_of(cls).reader.read(instance)
+    # What is made has no cycles, and a remittance has a hundred thousand lists: looking for some meanwhile finds nothing.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        found = plan_of(cls).reader.read(instance)
+    finally:
+        if collecting:
+            gc.enable()
     return found if isinstance(found, cls) else cls()
 
 
