@@ -175,7 +175,9 @@ async def open_runtime(
     """
     world = world or SystemWorld()
     if not exclusive and not await world.offload((data / "master.key").exists):
-        raise KeyMissing(f"nothing was ever served from {data}: name the folder by --data, or by --config the file that names it")
+        raise KeyMissing(
+            f"nothing was ever served from {data}: name the folder by --data, or by --config the file that names it"
+        )
     await world.offload(lambda: data.mkdir(mode=0o700, parents=True, exist_ok=True))
     codes = data / "codes"
     lists = await world.offload(lambda: code_files.use(codes))
