@@ -84,6 +84,7 @@ def described(kind: type[msgspec.Struct]) -> list[Setting]:
     found: list[Setting] = []
     for field in msgspec.structs.fields(kind):
         default = "" if field.default in (msgspec.NODEFAULT, None, "") else str(field.default)
+        default = default.lower() if isinstance(field.default, bool) else default
         hint = _hints(kind)[field.name]
         found.append(Setting(field.name, field.required, default, _description(hint)))
     return found

@@ -77,7 +77,7 @@ def new(
         path = folder / place
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, "utf-8")
-    typer.echo(f"{folder} has an adapter that passes the contract: pip install -e {folder} && pytest {folder}")
+    typer.echo(f"{folder} has an adapter that passes the contract: cd {folder} && pip install '.[test]' && pytest")
     typer.echo(f"Yours to fill in: claimwire_{name}/README.md (the exchange), claimwire_{name}/__init__.py (its code),")
     typer.echo("tests/test_contract.py (the payer as it behaves). Then: docs/adding-a-payer.md, from 3.")
 

@@ -9,7 +9,7 @@ from gateway.views import moment
 from queues.database import Transaction
 from x12.documents.binding import Document, Text
 
-__all__ = ["AlarmPage", "AlarmView", "Alarms", "NoAlarm", "words"]
+__all__ = ["KINDS", "AlarmPage", "AlarmView", "Alarms", "NoAlarm", "words"]
 
 # Kind -> what is so, and what to do next. What stands in braces are fields of the alarm.
 _WORDS: dict[str, tuple[str, str]] = {
@@ -74,6 +74,8 @@ _WORDS: dict[str, tuple[str, str]] = {
         "Look for `step failed` in the log, and report it: nothing is lost, and it goes on once it is mended.",
     ),
 }
+
+KINDS = tuple(_WORDS)
 
 
 def words(alarm: Alarm) -> tuple[str, str]:

@@ -55,7 +55,7 @@ def beside(config: Path | None, data: Path | None, act: Callable[[Runtime], Awai
     from gateway.inboxes import NotInDoubt, NotThere
     from gateway.lanes import NoRoute
     from gateway.payers_cli import read_payers
-    from gateway.runtime import open_runtime
+    from gateway.runtime import KeyMissing, open_runtime
     from observability import log
 
     try:
@@ -75,7 +75,7 @@ def beside(config: Path | None, data: Path | None, act: Callable[[Runtime], Awai
 
     try:
         return asyncio.run(run())
-    except (NotThere, NotInDoubt, NoRoute, NoAlarm, NoClaim, NotListed, NotOpen, ValueError) as error:
+    except (KeyMissing, NotThere, NotInDoubt, NoRoute, NoAlarm, NoClaim, NotListed, NotOpen, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from adapters import registry
 from gateway.payers import Payer, Route
-from gateway.tables import read_table
+from gateway.tables import read_table, read_texts
 
 __all__ = ["PayerFile", "content_of", "from_content", "read_file", "read_folder", "shown", "signature", "template"]
 
@@ -89,15 +89,18 @@ class _Adapted(msgspec.Struct):
     """What of a route is the affair of its adapter."""
 
     adapter: str
-    settings: dict[str, str] = {}
-    secrets: dict[str, str] = {}
+    settings: dict[str, Any] = {}
+    secrets: dict[str, Any] = {}
 
 
 def _adapter_faults(raw: dict[str, Any], where: str) -> list[str]:
     """What the adapter of a route says of its settings and secrets, also where other keys are wrong."""
     try:
         said = msgspec.convert(raw, _Adapted)
-        return [f"{where}.{fault}" for fault in registry.problems(said.adapter, said.settings, said.secrets)]
+        faults: list[str] = []
+        settings, secrets = read_texts(said.settings, "settings", faults), read_texts(said.secrets, "secrets", faults)
+        # What is no text is told where the route is read.
+        return [] if faults else [f"{where}.{fault}" for fault in registry.problems(said.adapter, settings, secrets)]
     except msgspec.ValidationError:
         return []
     except registry.UnknownAdapter as error:

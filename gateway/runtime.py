@@ -61,7 +61,7 @@ _UNFINISHED_FOR = timedelta(hours=1) // timedelta(microseconds=1)
 
 
 class KeyMissing(Exception):
-    """The database has data that this folder's master key does not open."""
+    """This folder's master key is not there, or does not open what the database has."""
 
 
 @dataclass
@@ -168,11 +168,16 @@ async def open_runtime(
     exclusive: bool = True,
     opened: Callable[..., Awaitable[Database]] = open_database,
 ) -> Runtime:
-    """Open the data folder, made if it is not there, and the database, by `opened`. `exclusive` is for those who serve.
+    """Open the data folder and the database, by `opened`. `exclusive` is for those who serve: they make the folder if it is not there.
 
-    On PostgreSQL any number of nodes serve. InUse when another process serves from the folder's own database.
+    On PostgreSQL any number of nodes serve. InUse when another process serves from the folder's own database. KeyMissing for those who only
+    look where nobody has served yet: an empty installation, or a key of one, would be an answer about the wrong folder.
     """
     world = world or SystemWorld()
+    if not exclusive and not await world.offload((data / "master.key").exists):
+        raise KeyMissing(
+            f"nothing was ever served from {data}: name the folder by --data, or by --config the file that names it"
+        )
     await world.offload(lambda: data.mkdir(mode=0o700, parents=True, exist_ok=True))
     codes = data / "codes"
     lists = await world.offload(lambda: code_files.use(codes))

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-__all__ = ["read_table"]
+__all__ = ["read_table", "read_texts"]
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -31,6 +31,19 @@ def read_table(raw: dict[str, Any], kind: type[S], where: str = "") -> tuple[S |
         return kind(**values), []
     except ValueError as error:
         return None, [_said(where, str(error))]
+
+
+def read_texts(raw: dict[str, Any], where: str, faults: list[str]) -> dict[str, str]:
+    """A table of texts, such as what an adapter is told. TOML writes a number or a truth value without quotes: here it is that text."""
+    texts: dict[str, str] = {}
+    for key, value in raw.items():
+        if isinstance(value, str):
+            texts[key] = value
+        elif isinstance(value, bool | int | float):
+            texts[key] = str(value).lower()
+        else:
+            faults.append(f"{_at(where, key)}: this is no text, no number, and neither true nor false")
+    return texts
 
 
 def _said(where: str, text: str) -> str:
@@ -58,6 +71,8 @@ def _value(value: Any, hint: Any, where: str, faults: list[str]) -> Any:
         made, found = read_table(value, inner, where)  # pyright: ignore[reportUnknownArgumentType]
         faults += found
         return made
+    if _bare(hint) == dict[str, str] and isinstance(value, dict):
+        return read_texts(value, where, faults)  # pyright: ignore[reportUnknownArgumentType]
     if inner is None and typing.get_origin(_bare(hint)) is list and isinstance(value, list):
         (of,) = typing.get_args(_bare(hint))
         if _struct_in(of) is not None:

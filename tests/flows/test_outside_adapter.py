@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from adapters.contract.samples import answer, question_or_claims
 from gateway.adapters_cli import written
 from gateway.cli import app
 from gateway.config import load
+from gateway.payer_files import read_file
 from tests.contract.peers import RestPeer
 from tests.flows.service import claim_body, in_process, until
 from tests.tidy.tree import ROOT, blocks, files, text
@@ -80,6 +82,9 @@ def test_a_new_adapter_made_by_the_document_passes_the_contract(tmp_path: Path) 
     (toml,) = blocks(DOCUMENT, "toml")
     (tmp_path / "claimwire.toml").write_text(toml, "utf-8")
     assert "can be used" in follow(tmp_path, checking)
+    # What its author changes is what is tried, before it is installed again.
+    (package / "claimwire_birch" / "__init__.py").write_text("raise LookupError('changed')\n", "utf-8")
+    assert "LookupError: changed" in follow(package, "pytest --collect-only || true")
     assert before == the_tree()
 
 
@@ -114,6 +119,14 @@ async def test_a_new_payer_behind_a_new_adapter_is_looked_at_live_and_gets_its_c
         assert b"*BIRCHHP" in sent
         assert b"~CLM*" in sent
     assert before == the_tree()
+
+
+def test_what_the_new_package_is_tried_with_is_installed_with_it() -> None:
+    """Claimwire itself needs no pytest, so an environment that has just Claimwire has none."""
+    making, _ = blocks(DOCUMENT, "")
+    (installed,) = re.findall(r'pip install "\.\[(\w+)\]"', making)
+    project = tomllib.loads(written("birch")["pyproject.toml"])["project"]
+    assert ["pytest", "pytest-asyncio"] == [one.split(">=")[0] for one in project["optional-dependencies"][installed]]
 
 
 def test_what_is_written_is_named_after_it() -> None:
@@ -193,3 +206,30 @@ async def test_a_payer_that_is_there_can_be_trusted_and_keeps_what_it_has(tmp_pa
     assert ["settings", "outbox", "probe", "question"] == [r["step"] for r in rows]
     assert ["a.835"] == list(payer.files)
     assert 1 == len(payer.taken)
+
+
+def test_a_setting_may_be_written_as_toml_writes_numbers_and_truth_values(tmp_path: Path) -> None:
+    """The tables of docs/adapters.md have `true` and `22`: so may a configuration and a payer's file, with quotes or without."""
+    settings = (
+        'url = "https://x.example", sender_id = "A", receiver_id = "B", mtom = {}, acknowledges = {}, soap_version = {}'
+    )
+    route = (
+        '[[routes]]\nid = "one"\nadapter = "core"\nusage = "T"\nsender_id = "ALDERFP"\nreceiver_id = "BIRCHHP"\n'
+        'settings = {{ {} }}\nsecrets = {{ user = "u", password = 12345 }}\n'
+    )
+    payer = 'id = "BIRCH"\nname = "BIRCH HEALTH PLAN"\n'
+    path, own = tmp_path / "claimwire.toml", tmp_path / "birch.toml"
+    read: list[dict[str, str]] = []
+    for values in (("true", "false", "1.2"), ('"true"', '"false"', '"1.2"')):
+        made = route.format(settings.format(*values))
+        path.write_text(f'{made}[[payers]]\n{payer}routes = ["one"]\n', "utf-8")
+        own.write_text(f"{payer}{made}", "utf-8")
+        file = read_file(own)
+        assert [] == file.faults
+        read += [load(path).routes[0].settings, file.routes[0].settings]
+        assert "12345" == load(path).routes[0].secrets["password"]
+    assert [read[0]] * 4 == read
+    own.write_text(payer + route.format(settings.format("true", "[1]", "1.2")), "utf-8")
+    assert ["routes[0].settings.acknowledges: this is no text, no number, and neither true nor false"] == read_file(
+        own
+    ).faults

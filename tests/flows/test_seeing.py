@@ -20,7 +20,9 @@ from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from typer.testing import CliRunner
 
+from gateway.cli import app
 from observability import log, tracing
 from observability.log import ALLOWED
 from tests.flows.service import (
@@ -357,6 +359,22 @@ async def keys_are_made_listed_and_revoked(client: Client, data: Path) -> None:
         assert (2, False) == (code, "Traceback" in out + err)
     finally:
         await desk.close()
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize(
+    "command",
+    ["keys create desk", "keys list", "keys revoke x", "trace x", "in-doubt list", "unmatched list", "lanes list", "alarms list", "follow-up show"],
+)  # fmt: skip
+def test_a_command_makes_no_installation_where_there_is_none(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty list, or a key that opens nothing, would be an answer about the wrong folder."""
+    monkeypatch.setenv("COLUMNS", "220")
+    told = CliRunner().invoke(app, [*command.split(), "--data", str(tmp_path / "elsewhere")])
+    assert 2 == told.exit_code, told.output
+    assert "nothing was ever served from" in re.sub(r"[\s│]+", " ", told.output)
+    assert [] == list(tmp_path.iterdir())
 
 
 async def a_second_service_is_refused(data: Path) -> None:

@@ -6,8 +6,9 @@ import inspect
 import re
 import shlex
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 import pytest
@@ -15,14 +16,16 @@ import typer
 from typer.main import get_command
 
 from adapters.protocol import Adapter, Capabilities, Outcome
-from gateway import cli
+from gateway import alarms, cli, lifecycle
 from gateway.api import v1
 from gateway.api.server import OPERATIONS
-from gateway.config import Config, load
+from gateway.config import Config, DatabaseServer, Mail, Tls, load
+from gateway.hours import CutOff, Maintenance
 from gateway.ledger.api_keys import SCOPES
 from gateway.limits import Limits
 from gateway.payer_files import read_file
-from gateway.payers import Payer, Route
+from gateway.payers import Expects, Payer, Route
+from gateway.retry_rules import RetryRule
 from observability.metrics import Metrics
 from tests.tidy.tree import DOCUMENTS, PACKAGES, ROOT, blocks, files, text
 from x12.documents.binding import Document
@@ -131,6 +134,20 @@ def test_commands_that_documents_name_are_seen() -> None:
     assert {("serve",), ("demo",), ("trace",), ("keys", "create")} <= set(_commands())
 
 
+def test_extras_that_documents_name_exist() -> None:
+    there = set(tomllib.loads(text("pyproject.toml"))["project"]["optional-dependencies"])
+    installing = text("docs/operations.md").split("## Installing", 1)[1].split("##", 1)[0]
+    assert there == set(re.findall(r"`(\w+)`\s\(", installing))
+    named = {
+        e
+        for n in DOCUMENTS
+        for said in re.findall(r"(?:claimwire|pip install [^\s]*\.)\[([\w,]+)\]", text(n))
+        for e in said.split(",")
+    }
+    # `test` is of the package that `claimwire adapters new` writes.
+    assert set() == named - there - {"test"}
+
+
 # --- tables --------------------------------------------------------------------------------------------------------------
 
 
@@ -143,27 +160,68 @@ def _rows(name: str, heading: str) -> dict[str, tuple[str, ...]]:
     return {row[0]: tuple(row[1:]) for row in cells}
 
 
-@pytest.mark.parametrize(
-    ("heading", "kind"),
-    [
-        ("## Configuration", Config),
-        ("The limits of a key", Limits),
-        ("A payer:", Payer),
-        ("A route:", Route),
-    ],
-)
-def test_the_table_of_settings_is_that_of_the_code(heading: str, kind: type[msgspec.Struct]) -> None:
+TABLES: list[tuple[str, str, type[msgspec.Struct]]] = [
+    ("docs/operations.md", "## Configuration", Config),
+    ("docs/operations.md", "The limits of a key", Limits),
+    ("docs/operations.md", "A payer:", Payer),
+    ("docs/operations.md", "A route:", Route),
+    ("docs/operations.md", "### TLS of its own", Tls),
+    ("docs/operations.md", "During `maintenance`", Maintenance),
+    ("docs/operations.md", "A batch leaves before a cut-off", CutOff),
+    ("docs/operations.md", "## PostgreSQL and more nodes", DatabaseServer),
+    ("docs/operations.md", "What a payer is expected to say", Expects),
+    ("docs/operations.md", "Who is written to:", Mail),
+    ("docs/batch-eligibility.md", "A payer may have rules of its own", RetryRule),
+]
+
+
+@pytest.mark.parametrize(("name", "heading", "kind"), TABLES)
+def test_the_table_of_settings_is_that_of_the_code(name: str, heading: str, kind: type[msgspec.Struct]) -> None:
     expected: dict[str, str] = {}
     for field in msgspec.structs.fields(kind):
         default = field.default if field.default is not msgspec.NODEFAULT else None
         if field.default_factory is not msgspec.NODEFAULT:
             default = field.default_factory()
         expected[field.encode_name] = "required" if field.required else msgspec.json.encode(default).decode()
-    assert expected == {key: row[0] for key, row in _rows("docs/operations.md", heading).items()}
+    assert expected == {key: row[0] for key, row in _rows(name, heading).items()}
+
+
+def _structs(kind: Any) -> Iterator[type[msgspec.Struct]]:
+    """The tables that may stand in a table, and itself."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        yield kind
+        for hint in get_type_hints(kind, include_extras=True).values():
+            yield from _structs(hint)
+    for inner in get_args(kind):
+        yield from _structs(inner)
+
+
+def test_every_key_of_the_configuration_is_in_a_document() -> None:
+    tabled = {kind for _, _, kind in TABLES}
+    said = set(re.findall(r"`(\w+)`", text("docs/operations.md")))
+    assert (
+        set() == {f.encode_name for kind in {*_structs(Config)} - tabled for f in msgspec.structs.fields(kind)} - said
+    )
 
 
 def test_the_table_of_scopes_is_that_of_the_code() -> None:
-    assert set(SCOPES) == set(_rows("docs/operations.md", "## Keys of callers"))
+    found: dict[str, set[str]] = {scope: set() for scope in SCOPES}
+    for one in (*OPERATIONS, v1.CLOCK):
+        if one.scope:
+            found[one.scope].add(one.tag)
+    told = _rows("docs/operations.md", "## Keys of callers")
+    assert found == {scope: set(row[0].split(", ")) for scope, row in told.items()}
+
+
+def test_the_table_of_alarms_is_that_of_the_code() -> None:
+    assert list(alarms.KINDS) == list(_rows("docs/operations.md", "## Alarms"))
+
+
+def test_stories_are_told_in_the_words_of_the_code() -> None:
+    """What a trace ends in, by the table for troubleshooting, is a fact of the life of a transaction, or its first event."""
+    told = {re.match(r"\w+", row) for row in _rows("docs/operations.md", "## Troubleshooting")}
+    facts = {n[0].lower() + n[1:] for n in lifecycle.__all__ if isinstance(getattr(lifecycle, n), type)}
+    assert set() == {found[0] for found in told if found} - facts - {"accepted", "conflict"}
 
 
 def test_the_table_of_metrics_is_that_of_the_code() -> None:
@@ -219,7 +277,7 @@ def test_configurations_in_a_document_load(name: str, tmp_path: Path) -> None:
             assert [] == read_file(path).faults
             continue
         loaded = load(path)
-        assert loaded.directory.payers or loaded.tls
+        assert loaded.directory.payers or loaded.tls or loaded.database
 
 
 def test_the_adapter_in_the_walk_through_is_one() -> None:
