@@ -45,6 +45,10 @@ TIMEOUT_SECONDS = 15.0
 _RETRY_AFTER_MAX = 24 * 3600
 _PORTS = (443, 8443)
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# Global unicast (RFC 4291, 2.5.4): what is outside, such as site-local or translated addresses, stays within a network.
+_GLOBAL_6 = ipaddress.ip_network("2000::/3")
+# IETF assignments, in which a cloud has its metadata: `ipaddress` calls most of them global.
+_ASSIGNED_4 = ipaddress.ip_network("192.0.0.0/24")
 _RESPONSE_BYTES_MAX = 64 << 10
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -114,11 +118,17 @@ def _meant(address: Address) -> Address:
 
 def _may_reach(address: Address, allowed: Sequence[Network]) -> bool:
     meant = _meant(address)
-    return any(meant in network for network in allowed) or (meant.is_global and not meant.is_multicast)
+    if any(meant in network for network in allowed):
+        return True
+    is_public = meant in _GLOBAL_6 if meant.version == 6 else meant not in _ASSIGNED_4
+    return is_public and meant.is_global and not meant.is_multicast
 
 
 def check_url(url: str, allowed: Sequence[Network]) -> None:
     """Refused, where a URL cannot be one that webhooks go to, whatever its name resolves to."""
+    if not (url.isascii() and url.isprintable()) or "\\" in url:
+        # Clients make plain digits of such characters, and so an address of what looks like a name here.
+        raise Refused("must be plain ASCII without a backslash: write a name with other letters in its xn-- form")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
@@ -173,7 +183,16 @@ class _Resolver(AbstractResolver):
 
 def open_webhooks(allowed: Sequence[Network]) -> aiohttp.ClientSession:
     """A session that reaches only what webhooks may go to."""
-    connector = aiohttp.TCPConnector(resolver=_Resolver(allowed), use_dns_cache=False, force_close=True)
+
+    def socket_for(to: tuple[int, int, int, str, tuple[Any, ...]]) -> socket.socket:
+        # The last look, at the very address: what the client takes for one by itself never comes to the resolver.
+        if not _may_reach(ipaddress.ip_address(str(to[4][0]).partition("%")[0]), allowed):
+            raise OSError("the address is inside a private or local network")
+        return socket.socket(*to[:3])
+
+    connector = aiohttp.TCPConnector(
+        resolver=_Resolver(allowed), use_dns_cache=False, force_close=True, socket_factory=socket_for
+    )
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     return aiohttp.ClientSession(
         connector=connector,

@@ -11,6 +11,7 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
@@ -188,9 +189,14 @@ async def _synced(up: Running) -> None:
     assert all(isinstance(one, Destination) for one in found)
 
 
+# Written as clients understand them and `ipaddress` does not: full-width and circled digits, ideographic stops.
+DISGUISED = ["\uff11\uff12\uff17.0.0.1", "127\u30020\u30020\u30021", "\u2460\u2461\u2466.\u24ea.\u24ea.\u2460"]
 INSIDE = [
     *("127.0.0.1", "0.0.0.0", "[::1]", "[::]", "localhost", "127.1", "2130706433", "0x7f000001", "017700000001"),
     *("[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[fe80::1]", "[fc00::1]", "[ff02::1]"),
+    # IPv4-compatible, translated, NAT64 of a network of one's own, site-local; the metadata of a cloud.
+    *("[::7f00:1]", "[::ffff:0:7f00:1]", "[64:ff9b:1::7f00:1]", "[fec0::1]", "192.0.0.192", "169.254.169.254"),
+    *DISGUISED,
 ]
 
 
@@ -206,6 +212,18 @@ async def test_nothing_is_sent_inside_unless_it_is_configured(host: str) -> None
         assert [] == receiver.got
 
 
+@pytest.mark.parametrize("host", INSIDE)
+async def test_no_connection_is_even_begun_inside(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is one where the look at the URL lets it pass: the client makes addresses of hosts in its own way."""
+    begun: list[Any] = []
+    monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", lambda _, to: begun.append(to))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    async with webhooks.open_webhooks([]) as session:
+        assert not (await webhooks.post(session, f"https://{host}/hook", b"{}", {}, [])).delivered
+        with pytest.raises((aiohttp.ClientError, ValueError)):
+            await session.post(f"https://{host}/hook", data=b"{}")
+    assert [] == begun
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -217,6 +235,11 @@ async def test_nothing_is_sent_inside_unless_it_is_configured(host: str) -> None
             f"https://a:{'b'}@billing.example.com/",
         ),
         *("http://billing.example.com/hook", "https://billing.example.com:22/", "https://[::1", "javascript:alert(1)"),
+        *(
+            "https://billing.example.com\\.inside/",
+            "https://billing.example.com/\thook",
+            *(f"https://{h}/" for h in DISGUISED),
+        ),
     ],
 )
 def test_addresses_that_are_none_are_refused(url: str) -> None:
