@@ -23,16 +23,24 @@ _HOUR_MINUTE = re.compile(r"(?:[01]\d|2[0-3])[0-5]\d")
 _MESSAGES = {
     "1": "is required here and missing",
     "3": "has no place: the segment has fewer elements",
-    "4": "is shorter than {min} characters",
-    "5": "is longer than {max} characters",
+    "4": "is shorter than {min}",
+    "5": "is longer than {max}",
     "6": "contains a character outside the X12 basic and extended character sets",
     "7": "is not one of the codes that the guide allows here{codes}",
     "8": "is not a valid date or date range in the format its qualifier names",
     "9": "is not a valid time",
-    "12": "repeats more than {repeat} times",
+    "12": "repeats more than {repeat}",
     "13": "has more components than its composite",
     "I10": "is not used in this guide: leave it empty",
 }
+
+
+# What is measured in characters; a number in digits, without sign and point (X12.6).
+_TEXTUAL = frozenset(("AN", "ID", "DT", "TM", "B", "C"))
+
+
+def _counted(count: int, unit: str) -> str:
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
 
 
 def _is_date(text: str) -> bool:
@@ -100,7 +108,13 @@ class _Judge:
         segment, narrowed = self.segment, part.narrowed
         place = f"{segment.id}{element:02d}" + (f"-{component}" if component else "")
         codes = f" ({', '.join(sorted(part.codes))})" if part.codes and len(part.codes) <= 12 else ""
-        text = message or _MESSAGES[code].format(min=part.min, max=part.max, repeat=part.repeat, codes=codes)
+        unit = "character" if part.data.type in _TEXTUAL else "digit"
+        text = message or _MESSAGES[code].format(
+            min=_counted(part.min, unit),
+            max=_counted(part.max, unit),
+            repeat=_counted(part.repeat, "time"),
+            codes=codes,
+        )
         level = 1 if code in ("3", "4", "5", "6", "8", "9", "12", "13") else 2
         if narrowed is not None and allowed is not None and allowed(narrowed.before):
             level, text = 7, f"{text} ({narrowed.by})"

@@ -618,6 +618,9 @@ def _judge_isa(interchange: Interchange) -> list[Finding]:
     for position, code, name in ((6, "006", "sender"), (8, "008", "receiver")):
         if not elements[position - 1].strip():
             found.append(_interchange(code, "ISA", f"ISA{position:02d} must name the {name}.", position))
+    if not interchange.delimiters.repetition and elements[10].isalnum() | elements[10].isspace():
+        message = "ISA11 must declare the repetition separator, such as ^: without it no element can repeat."
+        found.append(_interchange("024", "ISA", message, 11, "warning"))
     if not period_is_valid("D6", elements[8]):
         found.append(_interchange("014", "ISA", "ISA09 must be a date as YYMMDD.", 9))
     if not period_is_valid("TM", elements[9]):

@@ -215,6 +215,19 @@ def test_each_fault_is_found_once_at_its_place_with_its_code(
         assert [expected] == found
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"NM1*85": "NM1*85*22*A NAME"}, "is longer than 1 character."),
+        ({"BHT": "BHT*0019*000*1*20251201*1200*CH"}, "is longer than 2 characters."),
+        ({"SV1": "SV1*HC:99213*12345678901.50*UN*1***1"}, "is longer than 10 digits."),
+    ],
+)
+def test_a_length_is_told_in_what_it_counts(change: Mapping[str, str | list[str]], told: str) -> None:
+    found = [f.message for f in claim_with(change) if f.code == "5"]
+    assert [told] == [message[message.index("is longer") :] for message in found]
+
+
 def test_wrong_counts_and_numbers_of_the_trailers_have_their_codes() -> None:
     text = synthetic.claims_837p(1)
     segments = len(set_segments(text))
