@@ -14,7 +14,7 @@ from x12.guides import Component, Element, Note, Segment
 from x12.patterns import element_pattern
 from x12.syntax import BINARY, Delimiters, split_segment
 
-__all__ = ["judge_segment", "period_is_valid"]
+__all__ = ["judge_segment", "period_is_valid", "time_is_valid"]
 
 _DECIMAL = re.compile(r"-?(?:\d+\.?\d*|\.\d+)")
 _INTEGER = re.compile(r"-?\d+")
@@ -72,6 +72,11 @@ def period_is_valid(qualifier: str, text: str) -> bool:
     if qualifier == "TM":
         return bool(_HOUR_MINUTE.fullmatch(text))
     return True
+
+
+def time_is_valid(text: str) -> bool:
+    """Whether a text is a time of X12: HHMM, with seconds and their tenths or hundredths or without."""
+    return bool(_TIME.fullmatch(text))
 
 
 def _used(part: Component) -> bool:
@@ -176,7 +181,7 @@ class _Judge:
                 self.find(part, "7", *here, allowed=lambda guide: _takes(guide, text))
         elif kind == "DT" and not _is_date(text):
             self.find(part, "8", *here)
-        elif kind == "TM" and not _TIME.fullmatch(text):
+        elif kind == "TM" and not time_is_valid(text):
             self.find(part, "9", *here)
         elif part.data.number == "1251" and qualifier is not None and not period_is_valid(qualifier, text):
             self.find(part, "8", *here)

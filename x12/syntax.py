@@ -151,10 +151,11 @@ def _declared(text: str, start: int, final: bool) -> tuple[Delimiters, int, list
         )
     end = _terminator(text, last + 2, start + _ISA_LENGTH_MAX, element)
     component, segment = text[last + 1 : last + 2], text[end : end + 1]
-    if end != last + 2 or segment in " \t":
-        message = "The segment terminator must follow ISA16 at once, as character 106, and be no blank."
+    if end != last + 2:
+        message = "The segment terminator must follow ISA16 at once, as character 106."
         findings.append(_envelope("004", "ISA", message))
-    if not segment or segment.isalnum() or component.isalnum() or segment == element:
+    # A blank, with which an ISA's fields are padded, cannot end it.
+    if not segment or segment.isalnum() or segment == " " or component.isalnum() or segment == element:
         return None
     fields = text[start:last].split(element)
     repetition = fields[11] if len(fields[11]) == 1 and not fields[11].isalnum() and fields[11] != " " else ""

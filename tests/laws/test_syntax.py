@@ -161,6 +161,7 @@ def test_blanks_before_a_line_break_that_ends_the_isa_are_told() -> None:
     [
         (CLAIMS.replace(b"*:~", b"~", 1), "an ISA without its separators"),
         (CLAIMS.replace(b"*:~", b"*:*X~", 1), "an ISA without its separators"),
+        (CLAIMS.replace(b"*:~", b"*: ", 1), "an ISA without its separators"),
         (CLAIMS.decode().encode("utf-16"), "this is UTF-16"),
         (CLAIMS.decode().encode("utf-16-be"), "this is UTF-16"),
         (b"CLM*1*2~", "begins with ISA and ends with IEA"),

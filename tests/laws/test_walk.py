@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from tests import synthetic
 from x12 import guides
+from x12.acknowledge import answer_ta1
 from x12.elements import judge_segment
 from x12.envelope import read
 from x12.finding import Finding
 from x12.patterns import segment_pattern
-from x12.syntax import STANDARD
+from x12.syntax import CANONICAL, STANDARD
 from x12.table import Table
 from x12.walk import Walk, compiled, tree
 
@@ -262,6 +263,60 @@ def test_repeated_control_numbers_are_found() -> None:
     interchange = read(("~".join([text, *group, *group, "IEA*2*000000001"]) + "~").encode())[0]
     assert [[f.code for f in g.findings] for g in interchange.groups] == [[], ["19"]]
     assert [[f.code for f in s.findings] for s in interchange.groups[0].sets] == [[], ["23"]]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "element"),
+    [
+        ("GS*HC*SYNTHSEND*", "GS*HC**", 2),
+        ("*SYNTHRECV*20260105", "*R*20260105", 3),
+        ("*SYNTHRECV*20260105", "*" + "R" * 16 + "*20260105", 3),
+        ("*20260105*0930*1*X*", "*20261305*0930*1*X*", 4),
+        ("*20260105*0930*1*X*", "*260105*0930*1*X*", 4),
+        ("*20260105*0930*1*X*", "*20260105*2530*1*X*", 5),
+        ("*20260105*0930*1*X*", "*20260105*0930*1*T*", 7),
+    ],
+)
+def test_a_wrong_gs_is_refused_with_its_interchange(old: str, new: str, element: int) -> None:
+    (interchange,) = read(synthetic.claims_837p(1).replace(old, new, 1).encode())
+    assert [("024", "GS", element)] == [(f.code, f.segment, f.element) for f in interchange.findings]
+    assert "*R*024" in answer_ta1(interchange).replace(CANONICAL.element, "*")
+
+
+@pytest.mark.parametrize("time", ["0930", "093015", "0930151", "09301500"])
+def test_the_time_of_a_gs_may_have_seconds_and_parts_of_them(time: str) -> None:
+    (interchange,) = read(synthetic.claims_837p(1).replace("*20260105*0930*1*X*", f"*20260105*{time}*1*X*", 1).encode())
+    assert interchange.accepted
+
+
+@pytest.mark.parametrize("version", ["004010X098A1", "005010X279", ""])
+def test_a_gs08_of_another_guide_than_its_sets_is_refused(version: str) -> None:
+    text = synthetic.claims_837p(1).replace("*X*005010X222A1~", f"*X*{version}~")
+    ((group,),) = [i.groups for i in read(text.encode())]
+    assert ["2"] == [f.code for f in group.findings]
+
+
+@pytest.mark.parametrize(
+    ("told", "elements", "severity"),
+    [
+        ("TA1*000000005*260101*1200*A*000", [], None),
+        ("TA1*5*260101*1200*A*000", [1], "error"),
+        ("TA1*000000005*261301*1200*A*000", [2], "error"),
+        ("TA1*000000005*260101*1200*X*000", [4], "error"),
+        ("TA1*000000005*260101*1200*R*999", [5], "error"),
+    ],
+)
+def test_a_ta1_is_judged(told: str, elements: list[int], severity: str | None) -> None:
+    (interchange,) = read(synthetic.claims_837p(1).replace("~GS*", f"~{told}~GS*", 1).encode())
+    assert [("TA1", e, severity) for e in elements] == [
+        (f.segment, f.element, f.severity) for f in interchange.findings
+    ]
+
+
+def test_a_ta1_behind_a_group_is_warned_of() -> None:
+    text = synthetic.claims_837p(1).replace("~IEA*", "~TA1*000000005*260101*1200*A*000~IEA*")
+    (interchange,) = read(text.encode())
+    assert [("TA1", None, "warning")] == [(f.segment, f.element, f.severity) for f in interchange.findings]
 
 
 def test_a_guide_that_is_not_known_is_refused_as_a_group_and_as_a_set() -> None:
