@@ -19,7 +19,7 @@ from x12.headers import interchange_finding, judge_gs, judge_isa, judge_ta1
 from x12.judging import LEVELS, Judgement, judgement_of
 from x12.syntax import Delimiters, Run, number_of, runs
 from x12.units import Units
-from x12.walk import Instance, Node, Table, Walk, compiled, tree
+from x12.walk import FINDINGS_MAX, Instance, Node, Table, Walk, compiled, tree
 
 __all__ = ["Group", "Interchange", "TransactionSet", "read", "stream"]
 
@@ -361,7 +361,7 @@ class _Reader:
                     self.end_interchange(interchange, parts[1:])
                 case "TA1":
                     interchange.acknowledgements.append(tuple(parts[1:]))
-                    interchange.findings += judge_ta1(segments[index], run.delimiters, late=bool(interchange.groups))
+                    _tell(interchange, judge_ta1(segments[index], run.delimiters, late=bool(interchange.groups)))
                 case _:
                     self.stray(interchange)
                     at += len(segments[index]) + 1
@@ -424,7 +424,8 @@ class _Reader:
             self.group.sets = _Passed()
         self.seen_sets = set()
         interchange.groups.append(self.group)
-        interchange.findings += judge_gs(self.group.elements) if elements else []
+        if elements:
+            _tell(interchange, judge_gs(self.group.elements))
         number = self.group.control_number
         if number_of(number) is None:
             self.group.findings.append(_group("6", "GS", "GS06 must be a number of one to nine digits."))
@@ -592,6 +593,12 @@ def _day(group: Group | None, second: Sequence[str]) -> str:
     at = _DAY_AT.get(second[0], len(second))
     told = (*second[at : at + 1], group.elements[3] if group is not None else "")
     return next((day for day in told if period_is_valid("D8", day)), "")
+
+
+def _tell(interchange: Interchange, found: Sequence[Finding]) -> None:
+    """What is wrong with one of many headers, unless so much is told of them that more would help nobody."""
+    if len(interchange.findings) < FINDINGS_MAX:
+        interchange.findings += found
 
 
 def _group(code: str, segment: str, message: str) -> Finding:

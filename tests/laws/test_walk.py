@@ -18,7 +18,7 @@ from x12.finding import Finding
 from x12.patterns import segment_pattern
 from x12.syntax import CANONICAL, STANDARD
 from x12.table import Table
-from x12.walk import Walk, compiled, tree
+from x12.walk import FINDINGS_MAX, Walk, compiled, tree
 
 FILES = {
     ("005010X222A1", "837"): synthetic.claims_837p(4),
@@ -311,6 +311,12 @@ def test_a_ta1_is_judged(told: str, elements: list[int], severity: str | None) -
     assert [("TA1", e, severity) for e in elements] == [
         (f.segment, f.element, f.severity) for f in interchange.findings
     ]
+
+
+@pytest.mark.parametrize("header", ["GS*HC", "TA1*1"])
+def test_a_file_of_wrong_headers_alone_is_told_its_first_errors(header: str) -> None:
+    (interchange,) = read((synthetic.claims_837p(1)[:106] + f"{header}~" * 6_000).encode())
+    assert FINDINGS_MAX <= len(interchange.findings) < FINDINGS_MAX + 10
 
 
 def test_a_ta1_behind_a_group_is_warned_of() -> None:
