@@ -160,6 +160,9 @@ class _Judge:
             self.find(part, "6", *here)
             return
         bare = text.rstrip(" ")
+        if not bare:
+            self.find(part, "6", *here, message="consists of spaces: send a value, or leave it empty")
+            return
         if bare != text and len(bare) >= part.min:
             self.find(part, "6", *here, message="ends in spaces, which X12 leaves out", severity="warning")
             text = bare

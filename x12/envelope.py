@@ -325,7 +325,8 @@ class _Reader:
         interchange = self.interchange
         if interchange is None:
             return
-        interchange.findings += run.findings
+        if not run.isa:
+            interchange.findings += run.findings
         if not run.segments:
             interchange.trail = run.lead
             return
@@ -413,7 +414,8 @@ class _Reader:
         elements = run.segments[0].split(run.delimiters.element)[1:]
         self.interchange = Interchange(elements, run.delimiters)
         self.interchange.lead = run.lead
-        self.interchange.findings += judge_isa(self.interchange.elements, run.delimiters)
+        # The form first: of an ISA that is broken, the values are.
+        self.interchange.findings += [*run.findings, *judge_isa(self.interchange.elements, run.delimiters)]
         self.seen_groups = set()
 
     def begin_group(self, interchange: Interchange, elements: Sequence[str]) -> None:

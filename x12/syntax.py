@@ -146,9 +146,13 @@ def _declared(text: str, start: int, final: bool) -> tuple[Delimiters, int, list
             last = text.find(element, last + 1, start + _ISA_LENGTH_MAX)
             if last < 0:
                 return None
-        findings.append(
-            _envelope("022", "ISA", "The ISA segment is not 106 characters long: pad each field to its fixed length.")
+        broken = any(b in text[start:last] for b in "\r\n")
+        message = (
+            "A line break stands inside the ISA: `fix` puts a file together that was broken into lines of one width."
+            if broken
+            else "The ISA segment is not 106 characters long: pad each field to its fixed length."
         )
+        findings.append(_envelope("022", "ISA", message))
     end = _terminator(text, last + 2, start + _ISA_LENGTH_MAX, element)
     component, segment = text[last + 1 : last + 2], text[end : end + 1]
     if end != last + 2:

@@ -149,6 +149,16 @@ def test_blanks_before_the_terminator_of_the_isa_are_told_and_taken_away(blanks:
     assert (CLAIMS, ["white space"]) == (made.data, [c.kind for c in made.changes])
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_file_that_was_broken_into_lines_is_told_so_first(newline: str) -> None:
+    text = CLAIMS.decode()
+    wrapped = newline.join(text[i : i + 80] for i in range(0, len(text), 80)).encode()
+    (interchange,) = x12.read(wrapped)
+    assert "022" == interchange.findings[0].code
+    assert "line break stands inside the ISA" in interchange.findings[0].message
+    assert CLAIMS == x12.fix(wrapped).data
+
+
 def test_blanks_before_a_line_break_that_ends_the_isa_are_told() -> None:
     data = CLAIMS.replace(b"~", b"  \n", 1).replace(b"~", b"\n")
     (interchange,) = x12.read(data)

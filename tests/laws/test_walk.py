@@ -184,6 +184,7 @@ ONE_FAULT: list[tuple[str, dict[str, str | list[str]], tuple[str, str]]] = [
     ("not a date range", {"DTP*472": "DTP*472*RD8*20251201-2025120"}, ("8", "2400 DTP03")),
     ("not a time", {"BHT*": "BHT*0019*00*X*20260105*2530*CH"}, ("9", "837 BHT05")),
     ("not a number", {"SV1*": "SV1*HC:99213*1O0*UN*1***1"}, ("6", "2400 SV102")),
+    ("spaces alone", {"NM1*IL": "NM1*IL*1* *A****MI*1234"}, ("6", "2010BA NM103")),
     ("character outside the sets", {"N3*12": "N3*12 ÄLDER"}, ("6", "2010AA N301")),
     ("element not used", {"N4*PORTLAND": "N4*PORTLAND*OR*972010000**XX"}, ("I10", "2010AA N405")),
     ("paired element missing", {"PER*": "PER*IC*DESK*TE*5035550100*EM"}, ("2", "1000A PER06")),
