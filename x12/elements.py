@@ -35,6 +35,8 @@ _MESSAGES = {
 }
 
 
+# What senders part components by, whatever their ISA16 says.
+_SEPARATING = ":><^|\\"
 # What is measured in characters; a number in digits, without sign and point (X12.6).
 _TEXTUAL = frozenset(("AN", "ID", "DT", "TM", "B", "C"))
 
@@ -189,12 +191,19 @@ class _Judge:
         elif part.data.number == "1251" and qualifier is not None and not period_is_valid(qualifier, text):
             self.find(part, "8", *here)
 
+    def undivided(self, text: str) -> str:
+        """What is said of components that are missing from a text which seems to part them by another character than ISA16 names; else ""."""
+        if not any(c in text and c not in self.delimiters for c in _SEPARATING):
+            return ""
+        return f"{_MESSAGES['1']}: the one before it seems to hold all, parted by another character than ISA16 names"
+
     def composite(self, element: Element, text: str, repeat: int | None) -> None:
         parts = text.split(self.delimiters.component)
         if len(parts) > len(element.components):
             if any(parts[len(element.components) :]):
                 self.find(element, "13", element.position, len(element.components) + 1, repeat)
             parts = parts[: len(element.components)]
+        missing = self.undivided(text) if len(parts) == 1 else ""
         qualifier: str | None = None
         for component in element.components:
             value = parts[component.position - 1] if component.position <= len(parts) else ""
@@ -204,7 +213,8 @@ class _Judge:
                 else:
                     self.value(component, value, qualifier, element.position, component.position, repeat)
             elif component.usage == "R":
-                self.find(component, "1", element.position, component.position, repeat, allowed=_optional)
+                here = (element.position, component.position, repeat)
+                self.find(component, "1", *here, message=missing, allowed=_optional)
             qualifier = value if component.data.number == "1250" else qualifier
         self.notes(element.notes, parts, element.components, element.position)
 

@@ -230,6 +230,13 @@ def test_a_length_is_told_in_what_it_counts(change: Mapping[str, str | list[str]
     assert [told] == [message[message.index("is longer") :] for message in found]
 
 
+def test_components_that_another_character_parts_are_told_so() -> None:
+    found = claim_with({"CLM*": "CLM*A*100***11>B>1*Y*A*Y*Y", "SV1*": "SV1*HC*100*UN*1***1"})
+    told = {f.place: f.message for f in found if f.code == "1"}
+    assert "another character than ISA16 names" in told["2300 CLM05-2"]
+    assert "ISA16" not in told["2400 SV101-2"]
+
+
 def test_wrong_counts_and_numbers_of_the_trailers_have_their_codes() -> None:
     text = synthetic.claims_837p(1)
     segments = len(set_segments(text))
