@@ -15,7 +15,7 @@ import shutil
 import tarfile
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -55,8 +55,11 @@ _CONFIGURATION = "claimwire.toml"
 _FOLDERS = ("payers", "companions", "codes")
 _FORMAT = 1
 _BLOCK = 1 << 20
-# What a folder is called that has a copy of a database for a while: in the data folder, and beside a backup that is looked into.
-_WORK, _WORK_BESIDE = ".backup-", ".verify-"
+# What a folder is called that has a copy of a database for a while: in the data folder, beside a backup that is looked into, and among
+# temporary files, which others have too.
+_WORK, _WORK_BESIDE, _WORK_ELSEWHERE = ".backup-", ".verify-", ".claimwire-verify-"
+# What keeps a folder from being written into, whatever room it has.
+_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 _MANIFEST_MAX = 1 << 20
 
 
@@ -190,6 +193,31 @@ def _work_in(folder: Path, prefix: str) -> Generator[Path]:
             shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=prefix, dir=folder) as work, _locked(Path(work)):
         yield Path(work)
+
+
+@contextmanager
+def _work_for(file: Path) -> Generator[Path]:
+    """A folder for what is in a backup, which is unsealed there, readable by its owner only: beside it; among temporary files where nothing can
+    be written beside it, as on a read-only medium.
+    """
+    with ExitStack() as stack:
+        try:
+            work = stack.enter_context(_work_in(file.parent, _WORK_BESIDE))
+        except OSError as error:
+            if error.errno not in _READ_ONLY:
+                raise
+            work = stack.enter_context(_work_in(_temporary(file), _WORK_ELSEWHERE))
+        with _room_for(work.parent):
+            yield work
+
+
+def _temporary(file: Path) -> Path:
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError as error:
+        raise BackupError(
+            f"nothing can be written beside {file.name}, nor among temporary files: name a folder with room for the database in TMPDIR"
+        ) from error
 
 
 @contextmanager
@@ -354,7 +382,7 @@ def _unpack(file: IO[bytes], master: bytes, folder: Path) -> Manifest:
 async def verify_backup(file: Path, key: Path, world: World) -> tuple[Manifest, Report]:
     """Open a backup whole, and look into its database as `verify_database` does. BackupError where it is not sound."""
     master = _key(key)
-    with _reading(file) as content, _room_for(file.parent), _work_in(file.parent, _WORK_BESIDE) as work:
+    with _reading(file) as content, _work_for(file) as work:
         manifest = _unpack(content, master, work)
         return manifest, await _brought_up(work / DATABASE_FILE, master, manifest, world)
 

@@ -388,6 +388,9 @@ def write(
         console = console_of(errors=True)
         if made.anonymous and made.accepted:
             typer.echo(f"{shown_name(name)}: nobody said who sends or receives: say --sender and --receiver.", err=True)
+        if made.renewed and made.accepted:
+            message = "control numbers, dates and times are new: those that the JSON tells are not used again."
+            typer.echo(f"{shown_name(name)}: {message}", err=True)
         for finding in made.findings:
             for line in finding_lines(finding, ""):
                 put_line(console, line)

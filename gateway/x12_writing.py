@@ -2,7 +2,8 @@
 
 The JSON is an object, a list of objects, an object a line, or what `read --json` prints. Each object says `transactionType` and `documents` (or one
 `document`), and may say `interchange` and `group` as `read` does; options go before what it says. Objects that follow each
-other with the same sender, receiver and usage share an interchange, those of one type a group.
+other with the same sender, receiver and usage share an interchange, those of one type a group. What `read` found in interchanges, groups and
+sets of their own, which their control numbers tell, goes into such again; those numbers, dates and times are not used again.
 """
 
 from __future__ import annotations
@@ -45,11 +46,14 @@ class Given(msgspec.Struct, frozen=True):
 
 
 class Made(Discreet):
-    """The interchanges of one source, all or none, and what is wrong. `anonymous`: somebody's id is a placeholder."""
+    """The interchanges of one source, all or none, and what is wrong. `anonymous`: somebody's id is a placeholder. `renewed`: the JSON told
+    control numbers, and what is written has others.
+    """
 
     texts: list[str]
     findings: list[Finding]
     anonymous: bool = False
+    renewed: bool = False
 
     @property
     def accepted(self) -> bool:
@@ -66,10 +70,16 @@ class _Envelope(msgspec.Struct, frozen=True):
     usage: str
 
 
+# What tells an interchange, or a group, from another one of the same parties, as far as the JSON says it.
+_Origin = tuple[str, ...]
+
+
 class _Load(Discreet):
-    """An interchange on its way."""
+    """An interchange on its way; `groups` says where each of its parcels is from."""
 
     envelope: _Envelope
+    origin: _Origin
+    groups: list[_Origin] = msgspec.field(default_factory=list[_Origin])
     parcels: list[Parcel] = msgspec.field(default_factory=list[Parcel])
     acknowledgements: list[InterchangeAcknowledgement] = msgspec.field(default_factory=list[InterchangeAcknowledgement])
 
@@ -82,7 +92,9 @@ def interchanges(data: bytes, given: Given) -> Made:
         _load(path, entry, given, loads, findings)
     if not loads and not findings:
         raise Unreadable("holds nothing to write: an object with transactionType and documents is expected")
-    made = Made([], findings, any(_is_anonymous(load.envelope) for load in loads))
+    made = Made(
+        [], findings, any(_is_anonymous(load.envelope) for load in loads), any(any(load.origin) for load in loads)
+    )
     now = SystemWorld().now()
     for number, load in enumerate(loads, given.control_number):
         sealed = _sealed(load, number, f"{now:%y%m%d}", f"{now:%H%M}", given.gap)
@@ -192,21 +204,32 @@ def _bodies(said: dict[str, Any], prefix: str) -> list[tuple[str, Any]]:
 def _take(
     kind_name: str, documents: Sequence[tuple[str, Document]], said: dict[str, Any], given: Given, loads: list[_Load]
 ) -> None:
-    envelope = _envelope(said, given)
-    if not loads or loads[-1].envelope != envelope:
-        loads.append(_Load(envelope))
+    envelope, origin = _envelope(said, given), _origin(said, "interchange")
+    if not loads or (loads[-1].envelope, loads[-1].origin) != (envelope, origin):
+        loads.append(_Load(envelope, origin))
     load = loads[-1]
     if kind_name == _TA1:
         load.acknowledgements += [d for _, d in documents if isinstance(d, InterchangeAcknowledgement)]
         return
-    kind, group = KINDS[kind_name], _part(said, "group")
+    kind, group, from_group = KINDS[kind_name], _part(said, "group"), _origin(said, "group")
     sender, receiver = (given.sender or _text(group, "sender"), given.receiver or _text(group, "receiver"))
     last = load.parcels[-1] if load.parcels else None
-    if last is None or last.kind is not kind or (last.sender, last.receiver) != (sender, receiver):
+    parties = (sender, receiver, from_group)
+    if last is None or last.kind is not kind or (last.sender, last.receiver, load.groups[-1]) != parties:
         last = Parcel([], kind, sender, receiver, reference=given.reference)
         load.parcels.append(last)
+        load.groups.append(from_group)
+    if any(from_group) and last.documents:
+        last.begins.append(len(last.documents))
     last.documents += [document for _, document in documents]
     last.paths += [place for place, _ in documents]
+
+
+def _origin(said: dict[str, Any], name: str) -> _Origin:
+    """Where an object says that it is from: the numbers and the time of this part of its envelope."""
+    part = _part(said, name)
+    told = tuple(_text(part, key) for key in ("controlNumber", "date", "time"))
+    return (_text(said, "file"), *told) if any(told) else ()
 
 
 def _envelope(said: dict[str, Any], given: Given) -> _Envelope:

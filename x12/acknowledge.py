@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from x12 import codes
 from x12.elements import period_is_valid
-from x12.envelope import ID_QUALIFIERS, Group, Interchange, TransactionSet
+from x12.envelope import Group, Interchange, TransactionSet
 from x12.finding import Finding
+from x12.headers import ID_QUALIFIERS
 from x12.syntax import (
     BINARY,
     CANONICAL,

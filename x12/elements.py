@@ -14,7 +14,7 @@ from x12.guides import Component, Element, Note, Segment
 from x12.patterns import element_pattern
 from x12.syntax import BINARY, Delimiters, split_segment
 
-__all__ = ["judge_segment", "period_is_valid"]
+__all__ = ["judge_segment", "period_is_valid", "time_is_valid"]
 
 _DECIMAL = re.compile(r"-?(?:\d+\.?\d*|\.\d+)")
 _INTEGER = re.compile(r"-?\d+")
@@ -23,16 +23,26 @@ _HOUR_MINUTE = re.compile(r"(?:[01]\d|2[0-3])[0-5]\d")
 _MESSAGES = {
     "1": "is required here and missing",
     "3": "has no place: the segment has fewer elements",
-    "4": "is shorter than {min} characters",
-    "5": "is longer than {max} characters",
+    "4": "is shorter than {min}",
+    "5": "is longer than {max}",
     "6": "contains a character outside the X12 basic and extended character sets",
     "7": "is not one of the codes that the guide allows here{codes}",
     "8": "is not a valid date or date range in the format its qualifier names",
     "9": "is not a valid time",
-    "12": "repeats more than {repeat} times",
+    "12": "repeats more than {repeat}",
     "13": "has more components than its composite",
     "I10": "is not used in this guide: leave it empty",
 }
+
+
+# What senders part components by, whatever their ISA16 says.
+_SEPARATING = ":><^|\\"
+# What is measured in characters; a number in digits, without sign and point (X12.6).
+_TEXTUAL = frozenset(("AN", "ID", "DT", "TM", "B", "C"))
+
+
+def _counted(count: int, unit: str) -> str:
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
 
 
 def _is_date(text: str) -> bool:
@@ -64,6 +74,11 @@ def period_is_valid(qualifier: str, text: str) -> bool:
     if qualifier == "TM":
         return bool(_HOUR_MINUTE.fullmatch(text))
     return True
+
+
+def time_is_valid(text: str) -> bool:
+    """Whether a text is a time of X12: HHMM, with seconds and their tenths or hundredths or without."""
+    return bool(_TIME.fullmatch(text))
 
 
 def _used(part: Component) -> bool:
@@ -100,7 +115,13 @@ class _Judge:
         segment, narrowed = self.segment, part.narrowed
         place = f"{segment.id}{element:02d}" + (f"-{component}" if component else "")
         codes = f" ({', '.join(sorted(part.codes))})" if part.codes and len(part.codes) <= 12 else ""
-        text = message or _MESSAGES[code].format(min=part.min, max=part.max, repeat=part.repeat, codes=codes)
+        unit = "character" if part.data.type in _TEXTUAL else "digit"
+        text = message or _MESSAGES[code].format(
+            min=_counted(part.min, unit),
+            max=_counted(part.max, unit),
+            repeat=_counted(part.repeat, "time"),
+            codes=codes,
+        )
         level = 1 if code in ("3", "4", "5", "6", "8", "9", "12", "13") else 2
         if narrowed is not None and allowed is not None and allowed(narrowed.before):
             level, text = 7, f"{text} ({narrowed.by})"
@@ -141,6 +162,9 @@ class _Judge:
             self.find(part, "6", *here)
             return
         bare = text.rstrip(" ")
+        if not bare:
+            self.find(part, "6", *here, message="consists of spaces: send a value, or leave it empty")
+            return
         if bare != text and len(bare) >= part.min:
             self.find(part, "6", *here, message="ends in spaces, which X12 leaves out", severity="warning")
             text = bare
@@ -162,10 +186,16 @@ class _Judge:
                 self.find(part, "7", *here, allowed=lambda guide: _takes(guide, text))
         elif kind == "DT" and not _is_date(text):
             self.find(part, "8", *here)
-        elif kind == "TM" and not _TIME.fullmatch(text):
+        elif kind == "TM" and not time_is_valid(text):
             self.find(part, "9", *here)
         elif part.data.number == "1251" and qualifier is not None and not period_is_valid(qualifier, text):
             self.find(part, "8", *here)
+
+    def undivided(self, text: str) -> str:
+        """What is said of components that are missing from a text which seems to part them by another character than ISA16 names; else ""."""
+        if not any(c in text and c not in self.delimiters for c in _SEPARATING):
+            return ""
+        return f"{_MESSAGES['1']}: the one before it seems to hold all, parted by another character than ISA16 names"
 
     def composite(self, element: Element, text: str, repeat: int | None) -> None:
         parts = text.split(self.delimiters.component)
@@ -173,6 +203,7 @@ class _Judge:
             if any(parts[len(element.components) :]):
                 self.find(element, "13", element.position, len(element.components) + 1, repeat)
             parts = parts[: len(element.components)]
+        missing = self.undivided(text) if len(parts) == 1 else ""
         qualifier: str | None = None
         for component in element.components:
             value = parts[component.position - 1] if component.position <= len(parts) else ""
@@ -182,7 +213,8 @@ class _Judge:
                 else:
                     self.value(component, value, qualifier, element.position, component.position, repeat)
             elif component.usage == "R":
-                self.find(component, "1", element.position, component.position, repeat, allowed=_optional)
+                here = (element.position, component.position, repeat)
+                self.find(component, "1", *here, message=missing, allowed=_optional)
             qualifier = value if component.data.number == "1250" else qualifier
         self.notes(element.notes, parts, element.components, element.position)
 

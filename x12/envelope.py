@@ -13,27 +13,15 @@ from typing import overload
 from x12 import guides
 from x12.codes.lists import Lists
 from x12.elements import period_is_valid
-from x12.finding import Finding, Severity
+from x12.finding import Finding
 from x12.guides import Guide
+from x12.headers import interchange_finding, judge_gs, judge_isa, judge_ta1
 from x12.judging import LEVELS, Judgement, judgement_of
 from x12.syntax import Delimiters, Run, number_of, runs
 from x12.units import Units
-from x12.walk import Instance, Node, Table, Walk, compiled, tree
+from x12.walk import FINDINGS_MAX, Instance, Node, Table, Walk, compiled, tree
 
-__all__ = ["ID_QUALIFIERS", "Group", "Interchange", "TransactionSet", "read", "stream"]
-
-# What ISA05 and ISA07 may say of the ids behind them.
-ID_QUALIFIERS = ("01", "14", "20", "27", "28", "29", "30", "33", "ZZ")
-# ISA element -> (TA105 code, allowed values, what to do).
-_ISA_CODES: dict[int, tuple[str, tuple[str, ...], str]] = {
-    1: ("010", ("00", "03"), "send 00 or 03"),
-    3: ("012", ("00", "01"), "send 00 or 01"),
-    5: ("005", ID_QUALIFIERS, "send a sender id qualifier of the guides, such as ZZ or 30"),
-    7: ("007", ID_QUALIFIERS, "send a receiver id qualifier of the guides, such as ZZ or 30"),
-    12: ("017", ("00501",), "send version 00501"),
-    14: ("019", ("0", "1"), "send 0 or 1"),
-    15: ("020", ("T", "P"), "send T for test or P for production"),
-}
+__all__ = ["Group", "Interchange", "TransactionSet", "read", "stream"]
 
 
 class TransactionSet:
@@ -337,7 +325,8 @@ class _Reader:
         interchange = self.interchange
         if interchange is None:
             return
-        interchange.findings += run.findings
+        if not run.isa:
+            interchange.findings += run.findings
         if not run.segments:
             interchange.trail = run.lead
             return
@@ -373,6 +362,7 @@ class _Reader:
                     self.end_interchange(interchange, parts[1:])
                 case "TA1":
                     interchange.acknowledgements.append(tuple(parts[1:]))
+                    _tell(interchange, judge_ta1(segments[index], run.delimiters, late=bool(interchange.groups)))
                 case _:
                     self.stray(interchange)
                     at += len(segments[index]) + 1
@@ -415,7 +405,7 @@ class _Reader:
             self.group = None
         if not interchange.complete:
             interchange.findings.append(
-                _interchange("023", "IEA", "The interchange ends without its IEA trailer: it was cut off.")
+                interchange_finding("023", "IEA", "The interchange ends without its IEA trailer: it was cut off.")
             )
         self.interchange = None
         yield interchange
@@ -424,7 +414,8 @@ class _Reader:
         elements = run.segments[0].split(run.delimiters.element)[1:]
         self.interchange = Interchange(elements, run.delimiters)
         self.interchange.lead = run.lead
-        self.interchange.findings += _judge_isa(self.interchange)
+        # The form first: of an ISA that is broken, the values are.
+        self.interchange.findings += [*run.findings, *judge_isa(self.interchange.elements, run.delimiters)]
         self.seen_groups = set()
 
     def begin_group(self, interchange: Interchange, elements: Sequence[str]) -> None:
@@ -435,6 +426,8 @@ class _Reader:
             self.group.sets = _Passed()
         self.seen_sets = set()
         interchange.groups.append(self.group)
+        if elements:
+            _tell(interchange, judge_gs(self.group.elements))
         number = self.group.control_number
         if number_of(number) is None:
             self.group.findings.append(_group("6", "GS", "GS06 must be a number of one to nine digits."))
@@ -450,7 +443,7 @@ class _Reader:
         self.strayed = False
         if group is None and interchange is not None:
             interchange.findings.append(
-                _interchange(
+                interchange_finding(
                     "024", "GS", "A transaction set stands outside any functional group: a GS must precede it."
                 )
             )
@@ -466,12 +459,14 @@ class _Reader:
         if isinstance(group.sets, list):
             group.sets.append(made)
         found = self.walk.found
+        if (table is None or group.version not in table.guide.editions) and not any(
+            f.code == "2" for f in group.findings
+        ):
+            group.findings.append(
+                _group("2", "GS", "The version in GS08 is not one that is supported with this functional group.")
+            )
         if table is None:
             found(Finding(1, "set", "1", "This transaction set and GS08 version are not supported here.", position=1))
-            if not any(f.code == "2" for f in group.findings):
-                group.findings.append(
-                    _group("2", "GS", "The version in GS08 is not one that is supported with this functional group.")
-                )
         elif group.functional_id != table.guide.group_id:
             message = f"GS01 must be {table.guide.group_id} for a group of {made.set_id}."
             found(Finding(1, "set", "18", message, "warning", position=1))
@@ -533,7 +528,9 @@ class _Reader:
     def end_group(self, interchange: Interchange, elements: Sequence[str]) -> None:
         group = self.group
         if group is None:
-            interchange.findings.append(_interchange("022", "GE", "A GE stands where no functional group is open."))
+            interchange.findings.append(
+                interchange_finding("022", "GE", "A GE stands where no functional group is open.")
+            )
             return
         group.trailer = tuple(elements)
         count, number = (*elements, "", "")[:2]
@@ -562,10 +559,12 @@ class _Reader:
             message = f"IEA01 must be the number of functional groups: {groups} were received."
             # Who sends a TA1 alone often counts it as a group.
             alone = counted == 1 and not groups and interchange.acknowledgements
-            interchange.findings.append(_interchange("021", "IEA", message, severity="warning" if alone else "error"))
+            interchange.findings.append(
+                interchange_finding("021", "IEA", message, severity="warning" if alone else "error")
+            )
         if number != interchange.control_number:
             interchange.findings.append(
-                _interchange("001", "IEA", "IEA02 must repeat the interchange control number in ISA13.")
+                interchange_finding("001", "IEA", "IEA02 must repeat the interchange control number in ISA13.")
             )
         interchange.complete = True
 
@@ -579,7 +578,7 @@ class _Reader:
             self.group.findings.append(_group("22", "GS", message))
         else:
             message = "One or more segments stand outside any functional group: a GS must precede them."
-            interchange.findings.append(_interchange("024", "", message))
+            interchange.findings.append(interchange_finding("024", "", message))
 
 
 def _order(finding: Finding) -> tuple[int, int, str]:
@@ -598,33 +597,14 @@ def _day(group: Group | None, second: Sequence[str]) -> str:
     return next((day for day in told if period_is_valid("D8", day)), "")
 
 
+def _tell(interchange: Interchange, found: Sequence[Finding]) -> None:
+    """What is wrong with one of many headers, unless so much is told of them that more would help nobody."""
+    if len(interchange.findings) < FINDINGS_MAX:
+        interchange.findings += found
+
+
 def _group(code: str, segment: str, message: str) -> Finding:
     return Finding(1, "group", code, message, segment=segment)
-
-
-def _interchange(
-    code: str, segment: str, message: str, element: int | None = None, severity: Severity = "error"
-) -> Finding:
-    return Finding(1, "interchange", code, message, severity, segment=segment or None, element=element)
-
-
-def _judge_isa(interchange: Interchange) -> list[Finding]:
-    elements, found = interchange.elements, list[Finding]()
-    for position, (code, allowed, advice) in _ISA_CODES.items():
-        if elements[position - 1] not in allowed:
-            found.append(
-                _interchange(code, "ISA", f"ISA{position:02d} has a value that is not allowed: {advice}.", position)
-            )
-    for position, code, name in ((6, "006", "sender"), (8, "008", "receiver")):
-        if not elements[position - 1].strip():
-            found.append(_interchange(code, "ISA", f"ISA{position:02d} must name the {name}.", position))
-    if not period_is_valid("D6", elements[8]):
-        found.append(_interchange("014", "ISA", "ISA09 must be a date as YYMMDD.", 9))
-    if not period_is_valid("TM", elements[9]):
-        found.append(_interchange("015", "ISA", "ISA10 must be a time as HHMM.", 10))
-    if number_of(elements[12]) is None or len(elements[12]) != 9:
-        found.append(_interchange("018", "ISA", "ISA13 must be a number of nine digits.", 13))
-    return found
 
 
 def stream(

@@ -104,16 +104,22 @@ def _segments(text: str, start: int, delimiters: Delimiters) -> tuple[list[_Piec
         if body.startswith(f"ISA{e}") and pieces:
             break
         if end < 0:
-            if body.strip(blank):
-                bare = body.rstrip(blank)
-                pieces.append(_Piece(raw[: len(raw) - len(body)], bare, ended=False))
-                at = len(text) - len(body) + len(bare)
+            if bare := body.rstrip(blank):
+                # Of what was cut off, blanks at the end may be data.
+                kept = bare if _is_trailer(bare, e) else body
+                pieces.append(_Piece(raw[: len(raw) - len(body)], kept, ended=False))
+                at = len(text) - len(body) + len(kept)
             break
         pieces.append(_Piece(raw[: len(raw) - len(body)], body, binary=binary is not None))
         at = end + 1
         if body.startswith(f"IEA{e}"):
             break
     return pieces, at
+
+
+def _is_trailer(text: str, element: str) -> bool:
+    """Whether a segment is the last of its interchange: all that can follow it is its terminator."""
+    return text.split(element, 1)[0] == "IEA"
 
 
 def _binary_end(text: str, at: int, delimiters: Delimiters) -> int | None:
@@ -197,6 +203,10 @@ class _Fixer:
         envelope = _Envelope(self, delimiters)
         for piece in pieces:
             self.segment += 1
+            if not piece.ended and not _is_trailer(piece.text, delimiters.element):
+                # Where it was cut must show: what looks empty at its end, or like a number, may be half of what was there.
+                texts.append(piece.text)
+                continue
             text = piece.text if piece.binary else self.bare(piece, delimiters)
             if text:
                 texts.append(envelope.segment(text))
@@ -205,7 +215,7 @@ class _Fixer:
         envelope.end()
         terminator = delimiters.segment
         ended = pieces[-1].ended
-        if not ended and pieces[-1].text.split(delimiters.element, 1)[0] == "IEA":
+        if not ended and _is_trailer(pieces[-1].text, delimiters.element):
             self.change("terminator", "IEA", "The terminator behind the last segment was missing: it was added.")
             ended = True
         elif not ended:
@@ -304,6 +314,9 @@ class _Envelope:
         if len(parts) <= ISA_ELEMENTS:
             self.fixer.leave("ISA length", "ISA", "The ISA has fewer than 16 elements.")
             return self.join(parts)
+        if len(parts) == ISA_ELEMENTS + 1 and parts[-1][1:] and not parts[-1][1:].strip(_BLANK):
+            parts[-1] = parts[-1][:1]
+            self.fixer.change("white space", "ISA", "White space before the terminator was removed.")
         was = list(parts)
         for number, width in enumerate(_WIDTHS, 1):
             value = parts[number]

@@ -73,8 +73,14 @@ BINARY = "BIN"
 BINARY_BYTES_MAX = 64 << 20
 _BINARY_HEAD_MAX = 64
 _BLANK = " \t\r\n\x00\x0b\x0c"
+_BLANKS = tuple(_BLANK)
+# The segments that may follow an ISA.
+_AFTER_ISA = ("GS", "TA1", "IEA")
 # What carries nothing outside interchanges: also what DOS ends a text with (Control-Z).
 OUTSIDE_BLANK = _BLANK + "\x1a"
+# How a text of two bytes a character looks as Latin-1.
+_WIDE = ("\xff\xfe", "\xfe\xff")
+_WIDE_ISA = ("I\x00S\x00A\x00", "\x00I\x00S\x00A")
 _BOMS = ("\xef\xbb\xbf", "\ufeff")
 
 
@@ -140,11 +146,20 @@ def _declared(text: str, start: int, final: bool) -> tuple[Delimiters, int, list
             last = text.find(element, last + 1, start + _ISA_LENGTH_MAX)
             if last < 0:
                 return None
-        findings.append(
-            _envelope("022", "ISA", "The ISA segment is not 106 characters long: pad each field to its fixed length.")
+        broken = any(b in text[start:last] for b in "\r\n")
+        message = (
+            "A line break stands inside the ISA: `fix` puts a file together that was broken into lines of one width."
+            if broken
+            else "The ISA segment is not 106 characters long: pad each field to its fixed length."
         )
-    component, segment = text[last + 1 : last + 2], text[last + 2 : last + 3]
-    if not segment or segment.isalnum() or component.isalnum() or segment == element:
+        findings.append(_envelope("022", "ISA", message))
+    end = _terminator(text, last + 2, start + _ISA_LENGTH_MAX, element)
+    component, segment = text[last + 1 : last + 2], text[end : end + 1]
+    if end != last + 2:
+        message = "The segment terminator must follow ISA16 at once, as character 106."
+        findings.append(_envelope("004", "ISA", message))
+    # A blank, with which an ISA's fields are padded, cannot end it.
+    if not segment or segment.isalnum() or segment == " " or component.isalnum() or segment == element:
         return None
     fields = text[start:last].split(element)
     repetition = fields[11] if len(fields[11]) == 1 and not fields[11].isalnum() and fields[11] != " " else ""
@@ -157,7 +172,23 @@ def _declared(text: str, start: int, final: bool) -> tuple[Delimiters, int, list
         component = (
             next(c for c in _NOWHERE if c not in (element, segment)) if component in (element, segment) else component
         )
-    return Delimiters(element, component, repetition, segment), last + 2, findings
+    return Delimiters(element, component, repetition, segment), end, findings
+
+
+def _terminator(text: str, at: int, end: int, element: str) -> int:
+    """Where the terminator of an ISA is. It should be here; where blanks are, it is behind them if a segment that may follow begins there."""
+    behind = at
+    while behind < end and text[behind : behind + 1] in _BLANKS:
+        behind += 1
+
+    def next_begins(at: int) -> bool:
+        follows = text[at:end].lstrip(_BLANK)
+        return any(follows.startswith(name + element) for name in _AFTER_ISA)
+
+    if behind > at and next_begins(behind):
+        # A line break may be the terminator itself.
+        return next((k for k in range(at, behind) if text[k] in "\r\n"), at)
+    return behind if next_begins(behind + 1) else at
 
 
 def declared(text: str, start: int) -> tuple[Delimiters, int] | None:
@@ -231,6 +262,8 @@ class _Scanner:
         self.fresh = False
         self.pending: list[Finding] = []
         self.noise = 0
+        # An ISA was met that does not tell its separators.
+        self.unclear = False
         # Pieces that wait until, with what is left of the text, so many characters are there: the rest of a BIN.
         self.waiting: list[str] = []
         self.awaited = 0
@@ -266,6 +299,7 @@ class _Scanner:
             if declared is None:
                 self.skip(found + 3)
                 self.noise += 3
+                self.unclear = True
                 continue
             self.skip(found)
             self.delimiters, _, findings = declared
@@ -353,15 +387,9 @@ class _Scanner:
         if self.fresh:
             run.isa, run.lead = True, self.lead
             if self.noise:
-                self.pending.append(
-                    Finding(
-                        1,
-                        "file",
-                        "",
-                        f"{self.noise} characters before the ISA belong to no interchange and were skipped.",
-                        severity="warning",
-                    )
-                )
+                counted = "1 character" if self.noise == 1 else f"{self.noise} characters"
+                message = f"Before the ISA, {counted} that belong to no interchange were skipped."
+                self.pending.append(Finding(1, "file", "", message, "warning"))
             self.fresh, self.lead, self.noise = False, "", 0
         run.findings, self.pending = self.pending, []
         run.cut = cut and not terminated
@@ -385,10 +413,18 @@ def runs(pieces: Iterable[bytes] | bytes) -> Iterator[Run]:
     findings: list[Finding] = []
     if scanner.noise:
         counted = "1 character belongs" if scanner.noise == 1 else f"{scanner.noise} characters belong"
-        message = f"{counted} to no interchange: an interchange begins with ISA and ends with IEA."
-        findings.append(Finding(1, "file", "", message))
+        findings.append(Finding(1, "file", "", f"{counted} to no interchange: {_why_none(scanner)}."))
     if scanner.lead:
         yield Run(STANDARD, [], findings=findings, lead=scanner.lead)
+
+
+def _why_none(scanner: _Scanner) -> str:
+    """Why what was skipped is no interchange, and what to do."""
+    if scanner.lead.startswith(_WIDE) or any(mark in scanner.lead for mark in _WIDE_ISA):
+        return "this is UTF-16, which `fix` makes ASCII"
+    if scanner.unclear:
+        return "there is an ISA without its separators, which must have 16 elements and 106 characters, ISA16 and the terminator the last two"
+    return "an interchange begins with ISA and ends with IEA"
 
 
 def _drain(scanner: _Scanner, final: bool) -> Iterator[Run]:

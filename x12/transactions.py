@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -183,7 +184,7 @@ class Parcel(Discreet):
     """Documents that go into one functional group, and what its envelope says. A blank sender or receiver is the interchange's.
 
     `reference` is BHT03, with a number appended where several sets are made. `paths` are what findings call the documents;
-    `documents[N]` where they are left out.
+    `documents[N]` where they are left out. `begins` are the indexes of claims that begin another set: without it as many as may share one.
     """
 
     documents: list[Document]
@@ -193,6 +194,7 @@ class Parcel(Discreet):
     control_number: int = 1
     reference: str = "1"
     paths: list[str] = msgspec.field(default_factory=list[str])
+    begins: list[int] = msgspec.field(default_factory=list[int])
 
 
 class Sealed(Discreet):
@@ -286,7 +288,11 @@ def _sets(parcel: Parcel, header: InterchangeHeader, findings: list[Finding]) ->
         findings += [msgspec.structs.replace(f, path=f"{path}.{f.path}" if f.path else path) for f in written.findings]
         made.append(written.segments)
     if parcel.kind.set_id == "837" and not any(f.severity == "error" for f in findings):
-        return [segments for segments, _ in assemble(made, parcel.reference, date, time)]
+        claims, made = made, []
+        for start, end in pairwise((0, *parcel.begins, len(claims))):
+            reference = f"{parcel.reference}{len(made) or ''}"
+            assembled = assemble(claims[start:end], reference, date, time, len(made) + 1)
+            made += [segments for segments, _ in assembled]
     return made
 
 

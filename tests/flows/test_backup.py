@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import shutil
+import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -389,6 +390,49 @@ async def test_a_copy_that_was_left_by_one_that_was_killed_goes_with_the_next(fo
         os.close(other)
     assert not {*lefts} & inside(folder, tmp_path)
     assert all((each / DATABASE_FILE).exists() for each in used)
+
+
+@pytest.mark.parametrize("kept_from", [errno.EROFS, errno.EACCES])
+async def test_a_backup_on_a_read_only_medium_is_looked_into(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept_from: int
+) -> None:
+    shelf, elsewhere = tmp_path / "shelf", tmp_path / "elsewhere"
+    for each in (shelf, elsewhere):
+        each.mkdir()
+    left = elsewhere / ".claimwire-verify-left"
+    left.mkdir()
+    await back_up(folder, shelf / "one.backup", SystemWorld())
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    make, made = tempfile.mkdtemp, list[tuple[Path, int]]()
+
+    def mkdtemp(suffix: str | None = None, prefix: str | None = None, dir: Path | None = None) -> str:  # noqa: A002
+        if dir == shelf:
+            raise OSError(kept_from, os.strerror(kept_from))
+        work = make(suffix, prefix, dir)
+        made.append((Path(work).parent, Path(work).stat().st_mode & 0o777))
+        return work
+
+    monkeypatch.setattr(tempfile, "mkdtemp", mkdtemp)
+    _, report = await verify_backup(shelf / "one.backup", folder / "master.key", SystemWorld())
+    assert report.sound
+    assert [(elsewhere, 0o700)] == made
+    assert {shelf / "one.backup"} == inside(shelf, elsewhere)
+
+
+async def test_a_backup_is_not_looked_into_where_nothing_can_be_written_at_all(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mkdtemp(*_: object, **__: object) -> str:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    def gettempdir() -> str:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    await back_up(folder, tmp_path / "one.backup", SystemWorld())
+    monkeypatch.setattr(tempfile, "mkdtemp", mkdtemp)
+    monkeypatch.setattr(tempfile, "gettempdir", gettempdir)
+    with pytest.raises(BackupError, match="with room for the database in TMPDIR"):
+        await verify_backup(tmp_path / "one.backup", folder / "master.key", SystemWorld())
 
 
 @pytest.mark.parametrize("where", [0.5, 0.99])

@@ -102,6 +102,18 @@ def test_a_file_that_is_cut_off_is_not_made_to_look_whole() -> None:
     assert not made.data.endswith(b"~")
 
 
+@pytest.mark.parametrize(
+    "end",
+    ["NM1*IL*1*DOE*", "NM1*IL*1*DOE***", "NM1*IL*1*DOE:", "NTE*ADD*SEEN  ", "NM1*IL*1*DOE*\r\n", "SE*1", "SE*999*00"],
+)
+def test_where_a_file_was_cut_off_stays_to_be_seen(end: str) -> None:
+    """Separators and blanks at the end of its last segment tell how far it came; half a count is no count."""
+    cut = (CLEAN.partition("~NM1*IL")[0] + f"~{end}").encode()
+    made = fix(cut)
+    assert (cut, []) == (made.data, made.changes)
+    assert "cut off" in {c.kind for c in made.left}
+
+
 def test_bytes_that_are_no_ascii_stay() -> None:
     data = CLEAN.encode().replace(b"SYNTHETIC BILLING", b"S\xc3\xa9\xe9 \xff BILLING").replace(b"~SE*", b"~SE*9")
     made = fix(data)

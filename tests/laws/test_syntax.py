@@ -136,6 +136,59 @@ def test_the_end_of_text_of_dos_behind_an_interchange_carries_nothing(end: str) 
     assert CLAIMS == x12.fix(CLAIMS + end.encode()).data.rstrip()
 
 
+@pytest.mark.parametrize("blanks", [" ", "     ", "\t", "\n", " \r\n"])
+def test_blanks_before_the_terminator_of_the_isa_are_told_and_taken_away(blanks: str) -> None:
+    data = CLAIMS.replace(b"~", blanks.encode() + b"~", 1)
+    (interchange,) = x12.read(data)
+    assert ["004"] == [f.code for f in interchange.findings]
+    assert [True] == [s.accepted for s in interchange.sets]
+    assert data == interchange.text().encode()
+    header = x12.addressed(interchange, "260105", "0930", 1)
+    assert "TA1*000000001*260105*0930*R*004~" in x12.acknowledgement(interchange, header, 1)
+    made = x12.fix(data)
+    assert (CLAIMS, ["white space"]) == (made.data, [c.kind for c in made.changes])
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_file_that_was_broken_into_lines_is_told_so_first(newline: str) -> None:
+    text = CLAIMS.decode()
+    wrapped = newline.join(text[i : i + 80] for i in range(0, len(text), 80)).encode()
+    (interchange,) = x12.read(wrapped)
+    assert "022" == interchange.findings[0].code
+    assert "line break stands inside the ISA" in interchange.findings[0].message
+    assert CLAIMS == x12.fix(wrapped).data
+
+
+def test_blanks_before_a_line_break_that_ends_the_isa_are_told() -> None:
+    data = CLAIMS.replace(b"~", b"  \n", 1).replace(b"~", b"\n")
+    (interchange,) = x12.read(data)
+    assert ("\n", ["004"]) == (interchange.delimiters.segment, [f.code for f in interchange.findings])
+    assert [True] == [s.accepted for s in interchange.sets]
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (CLAIMS.replace(b"*:~", b"~", 1), "an ISA without its separators"),
+        (CLAIMS.replace(b"*:~", b"*:*X~", 1), "an ISA without its separators"),
+        (CLAIMS.replace(b"*:~", b"*: ", 1), "an ISA without its separators"),
+        (CLAIMS.decode().encode("utf-16"), "this is UTF-16"),
+        (CLAIMS.decode().encode("utf-16-be"), "this is UTF-16"),
+        (b"CLM*1*2~", "begins with ISA and ends with IEA"),
+    ],
+)
+def test_what_is_no_interchange_is_told_why(data: bytes, told: str) -> None:
+    (nothing,) = x12.read(data)
+    assert [told in f.message for f in nothing.findings] == [True]
+    assert all("to no interchange" in f.message for f in nothing.findings)
+
+
+@pytest.mark.parametrize("declared", [b"U", b" "])
+def test_an_isa_without_a_repetition_separator_is_warned_of(declared: bytes) -> None:
+    (interchange,) = x12.read(CLAIMS.replace(b"*^*00501", b"*" + declared + b"*00501"))
+    assert [("warning", 11)] == [(f.severity, f.element) for f in interchange.findings]
+
+
 @given(st.binary(max_size=3000))
 def test_nothing_in_a_file_raises(data: bytes) -> None:
     for content in (data, b"ISA*" + data, CLAIMS[:400] + data + CLAIMS[500:]):

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from tests import synthetic
 from x12 import guides
+from x12.acknowledge import answer_ta1
 from x12.elements import judge_segment
 from x12.envelope import read
 from x12.finding import Finding
 from x12.patterns import segment_pattern
-from x12.syntax import STANDARD
+from x12.syntax import CANONICAL, STANDARD
 from x12.table import Table
-from x12.walk import Walk, compiled, tree
+from x12.walk import FINDINGS_MAX, Walk, compiled, tree
 
 FILES = {
     ("005010X222A1", "837"): synthetic.claims_837p(4),
@@ -183,6 +184,7 @@ ONE_FAULT: list[tuple[str, dict[str, str | list[str]], tuple[str, str]]] = [
     ("not a date range", {"DTP*472": "DTP*472*RD8*20251201-2025120"}, ("8", "2400 DTP03")),
     ("not a time", {"BHT*": "BHT*0019*00*X*20260105*2530*CH"}, ("9", "837 BHT05")),
     ("not a number", {"SV1*": "SV1*HC:99213*1O0*UN*1***1"}, ("6", "2400 SV102")),
+    ("spaces alone", {"NM1*IL": "NM1*IL*1* *A****MI*1234"}, ("6", "2010BA NM103")),
     ("character outside the sets", {"N3*12": "N3*12 ÄLDER"}, ("6", "2010AA N301")),
     ("element not used", {"N4*PORTLAND": "N4*PORTLAND*OR*972010000**XX"}, ("I10", "2010AA N405")),
     ("paired element missing", {"PER*": "PER*IC*DESK*TE*5035550100*EM"}, ("2", "1000A PER06")),
@@ -213,6 +215,26 @@ def test_each_fault_is_found_once_at_its_place_with_its_code(
     assert expected in found
     if expected[0] not in ("3", "2", "6", "1", "7"):
         assert [expected] == found
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"NM1*85": "NM1*85*22*A NAME"}, "is longer than 1 character."),
+        ({"BHT": "BHT*0019*000*1*20251201*1200*CH"}, "is longer than 2 characters."),
+        ({"SV1": "SV1*HC:99213*12345678901.50*UN*1***1"}, "is longer than 10 digits."),
+    ],
+)
+def test_a_length_is_told_in_what_it_counts(change: Mapping[str, str | list[str]], told: str) -> None:
+    found = [f.message for f in claim_with(change) if f.code == "5"]
+    assert [told] == [message[message.index("is longer") :] for message in found]
+
+
+def test_components_that_another_character_parts_are_told_so() -> None:
+    found = claim_with({"CLM*": "CLM*A*100***11>B>1*Y*A*Y*Y", "SV1*": "SV1*HC*100*UN*1***1"})
+    told = {f.place: f.message for f in found if f.code == "1"}
+    assert "another character than ISA16 names" in told["2300 CLM05-2"]
+    assert "ISA16" not in told["2400 SV101-2"]
 
 
 def test_wrong_counts_and_numbers_of_the_trailers_have_their_codes() -> None:
@@ -249,6 +271,66 @@ def test_repeated_control_numbers_are_found() -> None:
     interchange = read(("~".join([text, *group, *group, "IEA*2*000000001"]) + "~").encode())[0]
     assert [[f.code for f in g.findings] for g in interchange.groups] == [[], ["19"]]
     assert [[f.code for f in s.findings] for s in interchange.groups[0].sets] == [[], ["23"]]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "element"),
+    [
+        ("GS*HC*SYNTHSEND*", "GS*HC**", 2),
+        ("*SYNTHRECV*20260105", "*R*20260105", 3),
+        ("*SYNTHRECV*20260105", "*" + "R" * 16 + "*20260105", 3),
+        ("*20260105*0930*1*X*", "*20261305*0930*1*X*", 4),
+        ("*20260105*0930*1*X*", "*260105*0930*1*X*", 4),
+        ("*20260105*0930*1*X*", "*20260105*2530*1*X*", 5),
+        ("*20260105*0930*1*X*", "*20260105*0930*1*T*", 7),
+    ],
+)
+def test_a_wrong_gs_is_refused_with_its_interchange(old: str, new: str, element: int) -> None:
+    (interchange,) = read(synthetic.claims_837p(1).replace(old, new, 1).encode())
+    assert [("024", "GS", element)] == [(f.code, f.segment, f.element) for f in interchange.findings]
+    assert "*R*024" in answer_ta1(interchange).replace(CANONICAL.element, "*")
+
+
+@pytest.mark.parametrize("time", ["0930", "093015", "0930151", "09301500"])
+def test_the_time_of_a_gs_may_have_seconds_and_parts_of_them(time: str) -> None:
+    (interchange,) = read(synthetic.claims_837p(1).replace("*20260105*0930*1*X*", f"*20260105*{time}*1*X*", 1).encode())
+    assert interchange.accepted
+
+
+@pytest.mark.parametrize("version", ["004010X098A1", "005010X279", ""])
+def test_a_gs08_of_another_guide_than_its_sets_is_refused(version: str) -> None:
+    text = synthetic.claims_837p(1).replace("*X*005010X222A1~", f"*X*{version}~")
+    ((group,),) = [i.groups for i in read(text.encode())]
+    assert ["2"] == [f.code for f in group.findings]
+
+
+@pytest.mark.parametrize(
+    ("told", "elements", "severity"),
+    [
+        ("TA1*000000005*260101*1200*A*000", [], None),
+        ("TA1*5*260101*1200*A*000", [1], "error"),
+        ("TA1*000000005*261301*1200*A*000", [2], "error"),
+        ("TA1*000000005*260101*1200*X*000", [4], "error"),
+        ("TA1*000000005*260101*1200*R*999", [5], "error"),
+    ],
+)
+def test_a_ta1_is_judged(told: str, elements: list[int], severity: str | None) -> None:
+    (interchange,) = read(synthetic.claims_837p(1).replace("~GS*", f"~{told}~GS*", 1).encode())
+    assert [("TA1", e, severity) for e in elements] == [
+        (f.segment, f.element, f.severity) for f in interchange.findings
+    ]
+
+
+@pytest.mark.parametrize("header", ["GS*HC", "TA1*1"])
+def test_a_file_of_wrong_headers_alone_is_told_its_first_errors(header: str) -> None:
+    (interchange,) = read((synthetic.claims_837p(1)[:106] + f"{header}~" * 6_000).encode())
+    assert FINDINGS_MAX <= len(interchange.findings) < FINDINGS_MAX + 10
+
+
+def test_a_ta1_behind_a_group_is_warned_of() -> None:
+    text = synthetic.claims_837p(1).replace("~IEA*", "~TA1*000000005*260101*1200*A*000~IEA*")
+    (interchange,) = read(text.encode())
+    assert [("TA1", None, "warning")] == [(f.segment, f.element, f.severity) for f in interchange.findings]
 
 
 def test_a_guide_that_is_not_known_is_refused_as_a_group_and_as_a_set() -> None:
