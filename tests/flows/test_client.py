@@ -267,7 +267,7 @@ async def test_the_directory_and_the_shapes_of_the_official_sdk_through_the_clie
     async with served(tmp_path, webhook_networks=["127.0.0.0/8"]) as (client, _, _key):
         (found, *_) = (await client.search_payers("sandbx", eligibility_check="SUPPORTED")).items
         assert "CWSBX" == found.payer.stedi_id == (await client.read_payer("SANDBOX")).stedi_id
-        assert ["SANDBOX"] == [p.stedi_id for p in (await client.list_payers()).items]
+        assert ["CWSBX"] == [p.stedi_id for p in (await client.list_payers()).items]
         assert "SANDBOX" in await client.list_payers_csv()
         told = await client.create_event_destination(
             {"name": "B", "eventTypes": ["claim.rejected"], "destinationUrl": "https://127.0.0.1:8443/hook"}
