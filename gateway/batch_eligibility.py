@@ -255,13 +255,16 @@ class BatchEligibility:
     # --- cancelling ---------------------------------------------------------------------------------------------------
 
     async def cancel(self, tx: Transaction, batch_id: str) -> BatchCancelled:
-        """End the checks that are not on their way; NotThere when there is no such batch. A second time ends no more."""
+        """End the checks that are not on their way; NotThere when there is no such batch. A second time, and past its end, it ends no more."""
         if await checks.batch(tx, TENANT, batch_id) is None:
             raise NotThere("there is no such batch")
         await checks.cancel(tx, TENANT, batch_id, self.runtime.world.micros())
-        counts = await checks.counts(tx, TENANT, batch_id)
+        found, counts = await checks.batch(tx, TENANT, batch_id), await checks.counts(tx, TENANT, batch_id)
         return BatchCancelled(
-            batch_id=batch_id, cancelled_count=counts.of("cancelled"), in_progress_count=counts.of("started")
+            batch_id=batch_id,
+            cancelled=found is not None and found.state == "cancelled",
+            cancelled_count=counts.of("cancelled"),
+            in_progress_count=counts.of("started"),
         )
 
 

@@ -82,9 +82,13 @@ class BatchList(Document):
 
 
 class BatchCancelled(Document):
-    """How many checks were ended; those on their way to a payer come home, and `inProgressCount` tells how many they are."""
+    """How many checks were ended; those on their way to a payer come home, and `inProgressCount` tells how many they are.
+
+    `cancelled` is false where all had ended before: there was nothing to cancel.
+    """
 
     batch_id: str
+    cancelled: bool
     cancelled_count: int
     in_progress_count: int
 

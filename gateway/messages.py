@@ -324,7 +324,7 @@ class PollingItem(Document):
 
 
 class PollingPage(Document):
-    """What is new since a cursor; `next_page_token` is the cursor for the next call, absent when nothing is left."""
+    """Transactions, oldest first; `nextPageToken` is the cursor for the next call. A list ends where it is absent; polling has one always."""
 
     items: list[PollingItem]
     next_page_token: Text = None

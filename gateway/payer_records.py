@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -63,7 +64,7 @@ class TransactionSupport(Document):
 
 
 class PayerRecord(Document):
-    """A payer of the directory. `stediId` is its id here, under the name that clients of hosted services look for."""
+    """A payer of the directory. `stediId` is what claims name it by: its id or alias of five letters, or its id where it has none."""
 
     stedi_id: str
     display_name: str
@@ -179,7 +180,7 @@ def record_of(payer: Payer, capabilities: Capabilities) -> PayerRecord:
     words |= {_DIALECT[name]: how.upper() for name, how in supports(payer, capabilities).items()}
     support = msgspec.convert({**words, "claimSubmission": words["professionalClaimSubmission"]}, TransactionSupport)
     return PayerRecord(
-        stedi_id=payer.id,
+        stedi_id=payer.hosted_id,
         display_name=payer.name,
         primary_payer_id=payer.id,
         aliases=sorted({payer.id, *payer.aliases}),
@@ -223,9 +224,10 @@ def search_page(
 
 
 def _matches(found: Found) -> PayerMatches | None:
+    marked = (*found.aliases, *filter(None, (found.primary_payer_id,)))
     made = PayerMatches(
-        # One id under two names.
-        stedi_id=found.primary_payer_id,
+        # One of the other ids under another name.
+        stedi_id=next((m for m in marked if re.sub("</?b>", "", m) == found.payer.hosted_id), None),
         display_name=found.display_name,
         primary_payer_id=found.primary_payer_id,
         aliases=list(found.aliases) or None,

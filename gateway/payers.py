@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated, Literal
@@ -28,6 +29,7 @@ class NotSupported(UnknownPayer):
 Support = Literal["supported", "not_supported", "enrollment_required"]
 
 
+_FIVE_LETTERS = re.compile(r"[A-Z]{5}")
 _Hours = Annotated[float, msgspec.Meta(ge=0, le=8_784)]
 
 
@@ -148,6 +150,11 @@ class Payer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     companions: list[str] = []
     # What becomes of a claim that is the very same as one that this payer was sent before.
     repeated_claims: Literal["refuse", "warn", "allow"] = "refuse"
+
+    @property
+    def hosted_id(self) -> str:
+        """The id that clients of hosted services look for, wherever one is told: the five letters among its id and aliases, else its id."""
+        return next((name for name in (self.id, *self.aliases) if _FIVE_LETTERS.fullmatch(name)), self.id)
 
     @property
     def profile(self) -> Profile:

@@ -36,6 +36,8 @@ _NAMED = {"claim_report": "reportId", "remittance": "remittanceId"}
 # Older clients tell reports by how their names begin.
 _NAMES = {"claim_report": "X3", "remittance": "R5"}
 _PAGE_MAX = 200
+# By so much the order of commits and that of times may differ.
+_SKEW_MICROS = 3_600_000_000
 
 
 def moment(micros: int | None) -> str | None:
@@ -272,14 +274,17 @@ class Views:
         transaction_id = name[2:] if name[:2] in _NAMES.values() else name
         return await mailbox.remove(tx, TENANT, transaction_id, self.runtime.world.micros())
 
-    async def polling(self, after: int, limit: int, base: str) -> PollingPage:
-        """What was committed behind a position, oldest first."""
+    async def polling(self, after: int, limit: int, base: str, since: int = 0) -> PollingPage:
+        """What was committed behind a position, oldest first, and later than `since`; the token of an empty page is where more will come."""
         limit = max(1, min(limit, _PAGE_MAX))
+        # Times are told to the millisecond: what was processed in the one that is named is not later.
+        later = since // 1_000 * 1_000 + 999 if since else 0
 
         async def body(tx: Transaction) -> PollingPage:
-            found = await transactions.page(tx, TENANT, after, limit)
-            token = str(found[-1].position) if found else None
-            return PollingPage(items=await polled(tx, self.runtime, found, base), next_page_token=token)
+            begin = max(after, await transactions.position_at(tx, TENANT, later - _SKEW_MICROS)) if later else after
+            found = await transactions.page(tx, TENANT, begin, limit, later)
+            last = found[-1].position if found else max(after, await transactions.last_position(tx, TENANT))
+            return PollingPage(items=await polled(tx, self.runtime, found, base), next_page_token=str(last))
 
         return await self.runtime.database.read(body)
 

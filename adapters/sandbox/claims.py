@@ -18,7 +18,7 @@ from adapters.sandbox.answers import Judged, Standing, remittance
 from adapters.sandbox.intake import Batch, Submitted, fingerprint, money
 from adapters.sandbox.scenarios import REJECTIONS, ClaimScript, Verdict, claim_script, draw, member_script
 from adapters.sandbox.state import ClaimRow, State, moment
-from x12.documents.claim_status import ClaimStatusRequest, Encounter
+from x12.documents.claim_status import ClaimStatusRequest, Encounter, RequestDependent
 from x12.documents.parts import Header
 from x12.documents.remittance_claim import ClaimPayment
 
@@ -243,7 +243,7 @@ class Claims:
         return standing
 
     def _asked_for(self, request: ClaimStatusRequest) -> ClaimRow | None:
-        """The claim that is meant: by the payer's number, the clearinghouse's, or the patient's with the member id."""
+        """The claim that is meant: by the payer's number, the clearinghouse's, or the patient's with the member id, and of this patient."""
         encounter = request.encounter or Encounter()
         found: list[ClaimRow] = []
         if encounter.trading_partner_claim_number:
@@ -253,7 +253,7 @@ class Claims:
             found = self._state.claims_numbered(encounter.clearing_house_claim_number)
         if not found and encounter.patient_account_number:
             found = self._state.claims_of_patient(encounter.patient_account_number, _member_id(request))
-        found = [row for row in found if row.state != "lost"]
+        found = [row for row in found if row.state != "lost" and _is_about(_claim(row), request.dependent)]
         # Of several the one that counts: not a duplicate, not one that was replaced, the latest.
         return max(found, key=lambda row: (_stands(row) and not row.duplicate, row.id), default=None)
 
@@ -290,6 +290,15 @@ def _stands(row: ClaimRow) -> bool:
 
 def _claim(row: ClaimRow) -> Submitted:
     return msgspec.json.decode(row.claim, type=Submitted)
+
+
+def _is_about(claim: Submitted, dependent: RequestDependent | None) -> bool:
+    """Whether a claim is for the patient that is asked about: the subscriber, or the dependent of this name."""
+    patient = claim.patient
+    if patient is None or dependent is None:
+        return patient is dependent
+    asked = ((dependent.last_name, patient.last_name), (dependent.first_name, patient.first_name))
+    return all(name is None or name.casefold() == known.casefold() for name, known in asked)
 
 
 def _member_id(request: ClaimStatusRequest) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import msgspec
 from aiohttp import web
 
 from gateway.api.inboxes import committed
 from gateway.api.operations import Call, Operation, Outcome
-from gateway.api.parameters import TOKEN_DIGITS, WrongParameter, number, problem_of, refused, token, words
+from gateway.api.parameters import TOKEN_DIGITS, WrongParameter, number, problem_of, refused, since, token, words
 from gateway.api.refusals import Problem, problem
 from gateway.batch_eligibility import BatchEligibility
 from gateway.batch_messages import (
@@ -28,7 +26,6 @@ from gateway.messages import ErrorItem, ErrorResponse
 from gateway.payers import UnknownPayer
 from gateway.preferences import preferences
 from gateway.replies import Reply
-from gateway.world import to_micros
 
 __all__ = ["OPERATIONS"]
 
@@ -39,17 +36,6 @@ _RESULTS_MAX, _ITEMS_MAX, _BATCHES_MAX = 200, 1_000, 100
 
 def _paths(suffix: str) -> tuple[str, ...]:
     return tuple(f"{prefix}/eligibility-manager{suffix}" for prefix in _PREFIXES)
-
-
-def _since(call: Call) -> int:
-    text = call.request.query.get("startDateTime")
-    if text is None:
-        return 0
-    try:
-        moment = datetime.fromisoformat(text)
-        return to_micros(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        raise WrongParameter("startDateTime", "a time in ISO 8601, such as 2026-01-05T00:00:00Z") from None
 
 
 def _no_batch() -> Reply:
@@ -68,11 +54,11 @@ async def _submit(call: Call) -> Reply:
 async def _results(call: Call) -> Reply:
     try:
         size = number(call, "pageSize", 1, _RESULTS_MAX, 10)
-        after, since = token(call, 0), _since(call)
+        after, behind = token(call, 0), since(call)
     except WrongParameter as error:
         return refused(error)
     batch_id = call.request.query.get("batchId")
-    page = await BatchResults(call.service.runtime).results(after, size, batch_id, since)
+    page = await BatchResults(call.service.runtime).results(after, size, batch_id, behind)
     return Reply(200, msgspec.json.encode(page))
 
 

@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.api.operations import Call, Example, Operation, Outcome
-from gateway.api.parameters import TOKEN_DIGITS
+from gateway.api.parameters import WrongParameter, number, refused, since, token
 from gateway.claim_kinds import CLAIM_KINDS, DENTAL, INSTITUTIONAL, ClaimKind
 from gateway.ledger.transactions import Unknown
 from gateway.messages import (
@@ -36,6 +36,8 @@ __all__ = ["INQUIRIES", "OPERATIONS", "POLLED", "PREFIXES", "REPEATING", "SUBMIS
 
 PREFIXES = ("/2024-04-01/change", "/change", "")
 _NETWORK = "/medicalnetwork"
+# A page that is asked for is this long at most; what is given is shorter.
+_SIZE_MAX = 100_000
 
 
 def _paths(*suffixes: str) -> tuple[str, ...]:
@@ -110,16 +112,22 @@ async def _remove_report(call: Call) -> Reply:
 
 
 async def _polling(call: Call) -> Reply:
-    asked = {name: call.request.query.get(name, default) for name, default in (("pageToken", "0"), ("pageSize", "100"))}
-    wrong = [
-        ErrorItem(code="400", description=f"{name} must be a number.", field=name)
-        for name, text in asked.items()
-        if not (text.isascii() and text.isdigit() and len(text) <= TOKEN_DIGITS)
-    ]
-    if wrong:
-        return Reply(400, msgspec.json.encode(ErrorResponse(status="ERROR", errors=wrong)))
-    base = f"{call.request.scheme}://{call.request.host}"
-    found = await call.views.polling(int(asked["pageToken"]), int(asked["pageSize"]), base)
+    try:
+        after, size, behind = token(call, 0), number(call, "pageSize", 1, _SIZE_MAX, 100), since(call)
+    except WrongParameter as error:
+        return refused(error)
+    found = await call.views.polling(after, size, f"{call.request.scheme}://{call.request.host}", behind)
+    return Reply(200, msgspec.json.encode(found))
+
+
+async def _listing(call: Call) -> Reply:
+    try:
+        after, size = token(call, 0), number(call, "pageSize", 1, _SIZE_MAX, 100)
+    except WrongParameter as error:
+        return refused(error)
+    found = await call.views.polling(after, size, f"{call.request.scheme}://{call.request.host}")
+    if not found.items:
+        found.next_page_token = None
     return Reply(200, msgspec.json.encode(found))
 
 
@@ -146,6 +154,10 @@ _NOTHING = Outcome("There is no such report.", ErrorResponse)
 _X12 = "application/edi-x12"
 _LISTED = {"listReports": "/reports/0"}
 POLLED = {"pollTransactions": "/items/0/transactionId"}
+_PAGED = {
+    "pageToken": "The nextPageToken of the page before.",
+    "pageSize": "How many at most; 100 by itself, and never more than 200.",
+}
 _PREFERRING = {
     "Prefer": "`respond-async` is answered 202 at once, `wait=5` after five seconds at most (RFC 7240). The work goes on."
 }
@@ -303,9 +315,18 @@ OPERATIONS: tuple[Operation, ...] = (
         writes=True, tag="reports", found_in=_LISTED,
     ),
     Operation(
-        "pollTransactions", "GET", ("/2023-08-01/polling/transactions", "/2023-08-01/transactions"), "What is new since a cursor.",
+        "pollTransactions", "GET", ("/2023-08-01/polling/transactions",),
+        "What is new since a cursor, or since a time. Each page has a `nextPageToken`, also one with no items: keep the last, and go on there.",
         "claims:read", _polling, {200: Outcome("A page, oldest first.", PollingPage), 400: _REFUSED},
-        query={"pageToken": "The nextPageToken of the page before.", "pageSize": "How many at most, 1 to 200."}, tag="polling",
+        query={
+            "startDateTime": "What was processed later than this, ISO 8601; for the first page, where there is no token yet.",
+            **_PAGED,
+        },
+        tag="polling",
+    ),
+    Operation(
+        "listTransactions", "GET", ("/2023-08-01/transactions",), "All transactions, until a page has no `nextPageToken`.",
+        "claims:read", _listing, {200: Outcome("A page, oldest first.", PollingPage), 400: _REFUSED}, query=_PAGED, tag="polling",
     ),
     Operation(
         "readPolledTransaction", "GET", ("/2023-08-01/transactions/{transactionId}",), "One transaction, as polling shows it.",

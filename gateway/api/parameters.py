@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import msgspec
 from aiohttp import web
@@ -11,8 +12,9 @@ from gateway.api.operations import Call
 from gateway.api.refusals import problem
 from gateway.messages import ErrorItem, ErrorResponse
 from gateway.replies import Reply
+from gateway.world import to_micros
 
-__all__ = ["TOKEN_DIGITS", "WrongParameter", "number", "problem_of", "refused", "token", "words"]
+__all__ = ["TOKEN_DIGITS", "WrongParameter", "number", "problem_of", "refused", "since", "token", "words"]
 
 TOKEN_DIGITS = 18
 
@@ -43,6 +45,18 @@ def token(call: Call, first: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= TOKEN_DIGITS):
         raise WrongParameter("pageToken", "the nextPageToken of the page before")
     return int(text)
+
+
+def since(call: Call) -> int:
+    """The time behind which is asked for (`startDateTime`) in microseconds; 0 where none is named."""
+    text = call.request.query.get("startDateTime")
+    if text is None:
+        return 0
+    try:
+        moment = datetime.fromisoformat(text)
+        return to_micros(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        raise WrongParameter("startDateTime", "a time in ISO 8601, such as 2026-01-05T00:00:00Z") from None
 
 
 def words(call: Call, name: str, known: Iterable[str]) -> list[str]:

@@ -105,16 +105,13 @@ def application(
         for spelled in (path, f"{path}/"):
             app.router.add_route("*", spelled, _only(methods))
     pages = _Pages(runtime, api, operations)
-    for path, handler in (("/healthz", pages.health), ("/readyz", pages.ready), ("/metrics", pages.metrics)):
+    for path, handler in pages.paths.items():
         app.router.add_get(path, handler)
+        app.router.add_get(f"{path}/", handler)
     door = core_door.Door(api.meters, api.bodies, api.core_caller, api.known)
     core_server = core.CoreServer(runtime, service, api.views, door)
     for path in (core.PATH, f"{core.PATH}/"):
         app.router.add_post(path, core_server.handle)
-    app.router.add_get("/openapi.json", pages.openapi)
-    app.router.add_get("/docs", pages.docs)
-    app.router.add_get("/docs/style.css", pages.style)
-    app.router.add_get("/docs/objects/{name}", pages.one_object)
     app.middlewares.append(_everything_else)
     return app
 
@@ -420,6 +417,19 @@ class _Pages:
         self.operations = operations
         self._making = asyncio.Lock()
         self._made: tuple[bytes, Documentation] | None = None
+
+    @property
+    def paths(self) -> dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]:
+        """Where each of the pages is."""
+        return {
+            "/healthz": self.health,
+            "/readyz": self.ready,
+            "/metrics": self.metrics,
+            "/openapi.json": self.openapi,
+            "/docs": self.docs,
+            "/docs/style.css": self.style,
+            "/docs/objects/{name}": self.one_object,
+        }
 
     async def documentation(self) -> tuple[bytes, Documentation]:
         """The OpenAPI document and the pages about it, made when somebody first asks, and beside the loop: it takes seconds."""

@@ -154,10 +154,20 @@ class DialectCalls(Connection):
         answer = await self._send("DELETE", at(_REPORTS + "/{}", name), key=idempotency_key, writes=True)
         return must(answer, ReportRemoved)
 
-    async def poll_transactions(self, page_token: str | None = None, page_size: int = 100) -> PollingPage:
-        """A page of what is new since a cursor, oldest first."""
-        query = {"pageToken": page_token or "0", "pageSize": page_size}
+    async def poll_transactions(
+        self, page_token: str | None = None, page_size: int = 100, *, start_date_time: str | None = None
+    ) -> PollingPage:
+        """A page of what is new since a cursor, oldest first; later than a time in ISO 8601 where that is given.
+
+        Its token is where to go on, also where nothing is new.
+        """
+        query = {"pageToken": page_token, "pageSize": page_size, "startDateTime": start_date_time}
         return await self._get(PollingPage, "/2023-08-01/polling/transactions", query)
+
+    async def list_transactions(self, page_token: str | None = None, page_size: int = 100) -> PollingPage:
+        """A page of all transactions, oldest first; the last one has no token."""
+        query = {"pageToken": page_token, "pageSize": page_size}
+        return await self._get(PollingPage, "/2023-08-01/transactions", query)
 
     async def read_polled_transaction(self, transaction_id: str) -> PollingItem:
         """One transaction as polling tells it."""
@@ -166,7 +176,7 @@ class DialectCalls(Connection):
     async def transactions(self, page_token: str | None = None, page_size: int = 100) -> AsyncIterator[PollingItem]:
         """Everything that is new since a cursor, page by page, until nothing is left."""
         while True:
-            page = await self.poll_transactions(page_token, page_size)
+            page = await self.list_transactions(page_token, page_size)
             for item in page.items:
                 yield item
             if page.next_page_token is None:

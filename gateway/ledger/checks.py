@@ -164,9 +164,10 @@ async def _number(tx: Transaction, tenant_id: str, batch_id: str) -> None:
 
 
 async def cancel(tx: Transaction, tenant_id: str, batch_id: str, now: int) -> int:
-    """End what is not on its way to the payer now; how many checks that were. The others come home."""
+    """End what is not on its way to the payer now; how many checks that were. The others come home. A batch that has ended stays as it is."""
     await tx.execute(
-        "UPDATE check_batches SET state = 'cancelled', updated_at = $1 WHERE tenant_id = $2 AND batch_id = $3 AND state = 'open'",
+        "UPDATE check_batches SET state = 'cancelled', updated_at = $1 WHERE tenant_id = $2 AND batch_id = $3 AND state = 'open'"
+        " AND EXISTS (SELECT 1 FROM checks WHERE tenant_id = $2 AND batch_id = $3 AND state IN ('waiting', 'started'))",
         now,
         tenant_id,
         batch_id,

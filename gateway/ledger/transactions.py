@@ -358,12 +358,42 @@ async def of_interchange(
     return [_transaction(row) for row in rows]
 
 
-async def page(tx: Tx, tenant_id: str, after: int, limit: int) -> list[Transaction]:
-    """Transactions behind a position, in the order they were committed."""
+async def page(tx: Tx, tenant_id: str, after: int, limit: int, since: int = -1) -> list[Transaction]:
+    """Transactions behind a position and made later than a time, in the order they were committed."""
     rows = await tx.fetch(
-        f"{_SELECT} WHERE tenant_id = $1 AND position > $2 ORDER BY position LIMIT $3", tenant_id, after, limit
+        f"{_SELECT} WHERE tenant_id = $1 AND position > $2 AND created_at > $4 ORDER BY position LIMIT $3",
+        tenant_id,
+        after,
+        limit,
+        since,
     )
     return [_transaction(row) for row in rows]
+
+
+async def last_position(tx: Tx, tenant_id: str) -> int:
+    """The position of the transaction that was committed last; 0 where there is none."""
+    row = await tx.row(
+        "SELECT position FROM transactions WHERE tenant_id = $1 ORDER BY position DESC LIMIT 1", tenant_id
+    )
+    return row[0] if row else 0
+
+
+async def position_at(tx: Tx, tenant_id: str, at: int) -> int:
+    """The position of the last transaction that was made by a time, found by halving: times grow with positions, but for moments."""
+    low, high = 0, await last_position(tx, tenant_id)
+    while low < high:
+        middle = (low + high) // 2
+        row = await tx.row(
+            "SELECT position, created_at FROM transactions WHERE tenant_id = $1 AND position > $2 ORDER BY position LIMIT 1",
+            tenant_id,
+            middle,
+        )
+        assert row is not None
+        if row[1] > at:
+            high = middle
+        else:
+            low = row[0]
+    return low
 
 
 async def waiting_claims(tx: Tx, tenant_id: str, route_id: str, limit: int) -> list[Transaction]:

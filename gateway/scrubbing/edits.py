@@ -7,14 +7,14 @@ Sources: 005010X222A1, X223A2 and X224A2 as the tables of x12/guides have them (
 interpretation 2499 and a clearinghouse's published edit for all three kinds (no charge below zero, and so no count); public guides to field 6 of the
 UB-04 (a statement ends by today). X12's interpretation 1301 lets a provider that cannot have an NPI be known by its tax number alone where its payer needs no more. Neither
 stands in a claim, and what is missing is nearly always an NPI: so CW117 refuses it, and only warns where the payer's data say so
-(`warns_of`; docs/why.md).
+(`warns_of`; docs/why.md). Which frequencies are for other claims than hospitals': docs/why.md.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import date
-from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
@@ -24,7 +24,10 @@ from gateway.scrubbing.looks import Days, Look
 __all__ = ["EDITS", "Edit", "Fault"]
 
 
-_CENT, _DOLLARS_END, _DIGITS_MAX = Decimal("0.01"), Decimal(10**8), 10
+_DIGITS_MAX = 10
+_PLACE_OF_SERVICE = "B"
+# CLM05-3. What is not of this form is the list's to tell.
+_OF_BILLS, _CORRECTED = re.compile(r"[0-9A-Z](?<![1678])", re.ASCII), "6"
 
 
 class Fault(NamedTuple):
@@ -102,13 +105,29 @@ def _line_counts(of: Look, _: str) -> Iterator[Fault]:
 
 def _cents(of: Look, _: str) -> Iterator[Fault]:
     """Of a monetary amount the guides have ten digits, two of them cents (B.1.1.3.1.2; X12's interpretation 1526)."""
-    for line in of.lines:
-        # More than ten digits are the guide's to tell.
-        if line.charge is None or len(line.charge.as_tuple().digits) > _DIGITS_MAX:
-            continue
-        if abs(line.charge) >= _DOLLARS_END or line.charge % _CENT:
+    for amount in of.inexact:
+        # That it is no number, or has more than ten digits, is the guide's to tell.
+        digits = amount.text.removeprefix("-").replace(".", "", 1)
+        if digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS_MAX:
             message = "An amount has at most eight digits before the point and two behind it: correct it."
-            yield Fault(line.position, "2400", line.segment, line.element, message)
+            yield Fault(amount.position, amount.loop, amount.segment, amount.element, message)
+
+
+def _frequency(of: Look, message: str) -> Fault:
+    return Fault(of.position, "2300", "CLM", 5, message, "claimInformation.claimFrequencyCode")
+
+
+def _of_bills(of: Look, _: str) -> Iterator[Fault]:
+    """Where a place of service is told, and no type of bill, the NUBC's other frequencies mean nothing."""
+    if of.place_qualifier == _PLACE_OF_SERVICE and _OF_BILLS.fullmatch(of.frequency):
+        yield _frequency(
+            of, "This frequency is one of hospitals' bills: send 1 (original), 7 (replacement) or 8 (void)."
+        )
+
+
+def _corrected(of: Look, _: str) -> Iterator[Fault]:
+    if of.place_qualifier == _PLACE_OF_SERVICE and of.frequency == _CORRECTED:
+        yield _frequency(of, "Few payers take frequency 6 (corrected): send 7 (replacement), unless this one wants 6.")
 
 
 def _statement(of: Look, today: str) -> Iterator[Fault]:
@@ -127,4 +146,6 @@ EDITS: tuple[Edit, ...] = (
     Edit("CW117", 4, "I9", _billing_npi),
     Edit("CW118", 4, "I12", _line_counts),
     Edit("CW119", 4, "I12", _cents),
+    Edit("CW120", 4, "7", _of_bills),
+    Edit("CW121", 4, "7", _corrected, severity="warning", severity_in_test="warning"),
 )

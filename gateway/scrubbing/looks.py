@@ -9,16 +9,18 @@ Sources: 005010X222A1, X223A2 and X224A2 (loops 2000A to 2400).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 
 import msgspec
 
+from x12 import guides
 from x12.discreet import Discreet
 from x12.syntax import CANONICAL, Delimiters
 from x12.table import Node
 
-__all__ = ["Days", "Line", "Look", "looks_at"]
+__all__ = ["Amount", "Days", "Line", "Look", "looks_at"]
 
 # REF01 in 2010BB: the payer's own number of a billing provider that has no NPI, and of its location.
 _NUMBERS_OF_PAYER = ("G2", "LU")
@@ -27,6 +29,9 @@ _LICENSES = ("0B", "1G")
 _SERVED, _STATED = "472", "434"
 # CCYYMMDD, and with the hour.
 _DAY_LENGTHS = (8, 12)
+_MONETARY_AMOUNT = "782"
+# What the guides let an amount be (B.1.1.3.1.2): eight digits and two of cents. Zeros before and behind say nothing.
+_DOLLARS_AND_CENTS = re.compile(r"-?0*\d{0,8}(?:\.\d{0,2}0*)?", re.ASCII)
 
 
 class Days(Discreet):
@@ -36,6 +41,16 @@ class Days(Discreet):
     last: str
     loop: str
     position: int
+
+
+class Amount(Discreet):
+    """An amount of money at a place, by its text."""
+
+    text: str
+    loop: str
+    segment: str
+    position: int
+    element: int
 
 
 class Line(Discreet):
@@ -71,7 +86,11 @@ class _Above(Discreet):
 
 
 class Look(Discreet):
-    """One claim. `position` is that of its CLM; names are (first, last)."""
+    """One claim. `position` is that of its CLM; names are (first, last).
+
+    `place_qualifier` (CLM05-2) is B where a place of service is told, A where a type of bill is. `inexact` are the amounts of money
+    that are not of dollars and cents.
+    """
 
     position: int
     number: str
@@ -88,11 +107,13 @@ class Look(Discreet):
     charge: str
     frequency: str
     predetermines: bool
+    place_qualifier: str = ""
     original: str = ""
     rendering: str = ""
     days: list[Days] = msgspec.field(default_factory=list[Days])
     statement: Days | None = None
     lines: list[Line] = msgspec.field(default_factory=list[Line])
+    inexact: list[Amount] = msgspec.field(default_factory=list[Amount])
 
 
 Row = list[str]
@@ -191,6 +212,7 @@ class _Looking:
                 _text(row, 2),
                 facility[2] if len(facility) > 2 else "",
                 _text(row, 19) == "PB",
+                facility[1] if len(facility) > 1 else "",
             )
         )
 
@@ -208,6 +230,13 @@ class _Looking:
     def rendering(self, row: Row, _: int) -> None:
         if _text(row, 1) == "82":
             self.claims[-1].rendering = _text(row, 9)
+
+    def amounts(self, row: Row, position: int, loop: str, elements: Sequence[int]) -> None:
+        for element in elements:
+            if element >= len(row):
+                break
+            if row[element] and not _DOLLARS_AND_CENTS.fullmatch(row[element].strip()):
+                self.claims[-1].inexact.append(Amount(_text(row, element), loop, row[0], position, element))
 
     # --- its lines ---
 
@@ -265,17 +294,31 @@ _AT: dict[tuple[str, str], _Of] = {
     **{(loop, "NM1"): _Looking.line_rendering for loop in ("2420A", "2420C")},
 }
 
+
+@cache
+def _monetary() -> Mapping[str, tuple[int, ...]]:
+    """The elements of segments that are amounts of money. HI is none of them: what a value code tells need not be money."""
+    used = guides.standard().segments.items()
+    found = {
+        id_: tuple(n for n, use in enumerate(uses, 1) if use.number == _MONETARY_AMOUNT) for id_, (uses, _, _) in used
+    }
+    return {id_: elements for id_, elements in found.items() if elements}
+
+
 # The loops of a claim: where its CLM is missing, what stands in them is nobody's.
 _OF_CLAIM = frozenset(("2300", "2310B", "2310D", "2400", "2420A", "2420C"))
 
 
 def looks_at(nodes: Sequence[Node | None], segments: Sequence[str], delimiters: Delimiters = CANONICAL) -> list[Look]:
     """A look at each claim of a walked 837, in file order; segments without a place are passed over."""
-    looking, separator, at = _Looking(delimiters), delimiters.element, _AT
+    looking, separator, at, monetary = _Looking(delimiters), delimiters.element, _AT, _monetary()
     for position, (node, raw) in enumerate(zip(nodes, segments, strict=False), 1):
         if node is not None:
             segment = node.segment
             tells = at.get((segment.loop.id, segment.id))
             if tells is not None and (looking.claims or segment.id == "CLM" or segment.loop.id not in _OF_CLAIM):
                 tells(looking, raw.split(separator), position)
+            elements = monetary.get(segment.id)
+            if elements is not None and looking.claims:
+                looking.amounts(raw.split(separator), position, segment.loop.id, elements)
     return looking.claims

@@ -6,7 +6,6 @@ claim. What is told of a claim is read from the X12 that is kept, so it is the s
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -44,7 +43,6 @@ __all__ = ["ClaimFilter", "SdkClaims", "payer_code"]
 
 # Of the control numbers of our own reports.
 _SERIES = "reports"
-_FIVE_LETTERS = re.compile(r"[A-Z]{5}")
 _TYPES = {PROFESSIONAL.name: "PROFESSIONAL", INSTITUTIONAL.name: "INSTITUTIONAL", DENTAL.name: "DENTAL"}
 
 
@@ -131,10 +129,9 @@ def facts_of(kept: Sequence[str]) -> list[Facts]:
 
 
 def payer_code(runtime: Runtime, payer_id: str) -> str | None:
-    """The id or alias of a payer that has five letters, as `stediPayerId` does; None where it has none."""
+    """The `stediPayerId` of a payer, the `stediId` of the directory; None where the payer is there no more."""
     payer = runtime.directory.payers.get(payer_id)
-    names = (payer.id, *payer.aliases) if payer is not None else ()
-    return next((name for name in names if _FIVE_LETTERS.fullmatch(name)), None)
+    return payer.hosted_id if payer is not None else None
 
 
 def _fact_of(status: str) -> str:

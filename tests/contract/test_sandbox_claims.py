@@ -12,8 +12,10 @@ import pytest
 from gateway.remittance import outcome_of
 from tests import synthetic
 from tests.contract.test_sandbox import DAY, SCRIPTS, Practice, coded, opened, read_clean
+from tests.contract.test_sandbox import claims as professional
 from tests.contract.test_sandbox import status as question
 from x12.documents.claim_acknowledgement import claim_verdicts
+from x12.documents.claim_status import ClaimState, claim_statuses
 from x12.envelope import TransactionSet
 
 MADE: dict[str, Callable[[int], str]] = {"837I": synthetic.claims_837i, "837D": synthetic.claims_837d}
@@ -30,6 +32,21 @@ def claims(kind: str, *numbers: str, isa13: int = 1) -> bytes:
     )
 
 
+def about(content: bytes) -> bytes:
+    """A question about the patient of the first claim of an 837, who may be a dependent of the member."""
+    rows = [s.split("*") for s in content.decode().split("~")]
+    (number, *_) = (r[1] for r in rows if r[0] == "CLM")
+    patient = next((r[3:5] for r in rows if r[:2] == ["NM1", "QC"]), None)
+    asked = question(number)
+    return of_a_dependent(asked, *patient) if patient is not None else asked
+
+
+def of_a_dependent(asked: bytes, last: str, first: str) -> bytes:
+    """A question about a subscriber as one about a dependent."""
+    text = asked.decode().replace("*22*0~DMG*D8*19800229*F~", "*22*1~").replace("SE*16*", "SE*18*")
+    return text.replace("~TRN*", f"~HL*5*4*23~DMG*D8*20150607*M~NM1*QC*1*{last}*{first}~TRN*").encode()
+
+
 @pytest.fixture
 async def practice(tmp_path: Path) -> AsyncIterator[Practice]:
     async with opened(tmp_path / "sandbox.db") as made:
@@ -43,17 +60,24 @@ def claim_of(received: TransactionSet, number: str) -> list[list[str]]:
     return rows[start : next(i for i in range(start + 1, len(rows)) if rows[i][0] in ("CLP", "PLB", "SE"))]
 
 
+async def standing(practice: Practice, asked: bytes) -> ClaimState:
+    (received,) = read_clean(await practice.ask(asked))
+    (state,) = claim_statuses(received.tree())
+    return state
+
+
 @pytest.mark.parametrize("kind", MADE)
 @pytest.mark.parametrize("script", list(SCRIPTS))
 async def test_a_claim_fares_as_scripted(practice: Practice, kind: str, script: str) -> None:
     accepted, said, days, outcome = SCRIPTS[script]
     number = f"{script}-1"
-    await practice.submit(claims(kind, number))
+    sent = claims(kind, number)
+    await practice.submit(sent)
     files = await practice.collect()
     assert ["999"] + ["277CA"] * (accepted is not None) == [name for name, _ in files]
     told = [a for n, c in files if n == "277CA" for s in read_clean(c) for a in claim_verdicts(s.tree())]
     assert ([] if accepted is None else [accepted]) == [a.accepted for a in told]
-    assert coded(await practice.standing(number)).startswith(said)
+    assert coded(await standing(practice, about(sent))).startswith(said)
     await practice.server.forward(days * DAY - timedelta(minutes=1))
     assert [] == await practice.collect()
     await practice.server.forward(timedelta(minutes=1))
@@ -105,6 +129,22 @@ async def test_what_a_predetermination_would_be_paid_is_an_adjustment(practice: 
 
 
 async def test_a_status_names_the_type_of_bill(practice: Practice) -> None:
-    await practice.submit(claims("837I", "PAID-1"))
-    (received,) = read_clean(await practice.ask(question("PAID-1")))
+    sent = claims("837I", "PAID-1")
+    await practice.submit(sent)
+    (received,) = read_clean(await practice.ask(about(sent)))
     assert ["REF*BLT*111"] == [s for s in received.segments if s.startswith("REF*BLT")]
+
+
+async def test_a_status_is_that_of_the_patient_who_is_asked_about(practice: Practice) -> None:
+    """A subscriber and a dependent may have claims with the same number of the provider's."""
+    sent = claims("837D", "PAID-1")
+    patient = next(s.split("*")[3:5] for s in sent.decode().split("~") if s.startswith("NM1*QC*"))
+    await practice.submit(professional("PAID-1", isa13=2))
+    assert "P1:20" == coded(await standing(practice, question("PAID-1")))
+    assert "A4:35" == coded(await standing(practice, of_a_dependent(question("PAID-1"), *patient)))
+    await practice.server.forward(DAY)
+    await practice.submit(sent)
+    assert "F1:65" == coded(await standing(practice, question("PAID-1")))
+    assert "P1:20" == coded(await standing(practice, about(sent)))
+    assert "P1:20" == coded(await standing(practice, of_a_dependent(question("PAID-1"), *(n.lower() for n in patient))))
+    assert "A4:35" == coded(await standing(practice, of_a_dependent(question("PAID-1"), patient[0], "NOBODY")))

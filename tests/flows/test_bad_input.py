@@ -570,7 +570,10 @@ async def test_what_is_out_of_bounds_is_told_by_its_field_or_parameter(tmp_path:
             ("/v1/follow-ups/due?days=367", "days"),
             ("/v1/eligibility-batches?pageSize=x", "pageSize"),
             ("/2023-08-01/polling/transactions?pageSize=x", "pageSize"),
+            ("/2023-08-01/polling/transactions?pageSize=0", "pageSize"),
             ("/2023-08-01/polling/transactions?pageToken=x", "pageToken"),
+            ("/2023-08-01/polling/transactions?startDateTime=yesterday", "startDateTime"),
+            ("/2023-08-01/transactions?pageSize=0", "pageSize"),
         ):
             answer = await client.get(path)
             assert (400, path, [name]) == (answer.status, path, [e["field"] for e in answer.json["errors"]])

@@ -387,6 +387,7 @@ async def test_a_cancelled_batch_asks_no_more_and_tells_what_became_of_it(tmp_pa
         await settled(client, batch_id)
         ended = await client.call("POST", f"/v1/eligibility-batches/{batch_id}/cancel")
         assert (200, 5, 0) == (ended.status, ended.json["cancelledCount"], ended.json["inProgressCount"])
+        assert ended.json["cancelled"]
         await client.forward(1)
         found = await done(client, batch_id)
         assert ("COMPLETED_WITH_ERRORS", 5, True) == (found["status"], found["cancelledCount"], found["cancelled"])
@@ -396,6 +397,24 @@ async def test_a_cancelled_batch_asks_no_more_and_tells_what_became_of_it(tmp_pa
         again = await client.call("POST", f"/v1/eligibility-batches/{batch_id}/cancel")
         assert 5 == again.json["cancelledCount"]
         assert 404 == (await client.call("POST", "/v1/eligibility-batches/nobody/cancel")).status
+
+
+async def test_a_batch_that_has_ended_is_not_cancelled_any_more(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as (client, _):
+        finished = await taken(client, [check(1)])
+        before = await done(client, finished)
+        nobody = await taken(client, [{**check(2), "tradingPartnerServiceId": "NOBODY"}])
+        for batch_id, status in ((finished, "COMPLETED"), (nobody, "COMPLETED_WITH_ERRORS")):
+            ended = await client.call("POST", f"/v1/eligibility-batches/{batch_id}/cancel")
+            assert (200, False, 0, 0) == (
+                ended.status,
+                ended.json["cancelled"],
+                ended.json["cancelledCount"],
+                ended.json["inProgressCount"],
+            )
+            found = await done(client, batch_id)
+            assert (status, 0, False) == (found["status"], found["cancelledCount"], "cancelled" in found)
+        assert before == await done(client, finished)
 
 
 async def test_a_check_that_was_on_its_way_when_its_batch_was_cancelled_is_asked_no_more(tmp_path: Path) -> None:

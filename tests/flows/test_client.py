@@ -266,8 +266,8 @@ async def test_the_story_of_a_claim_through_the_client(tmp_path: Path) -> None:
 async def test_the_directory_and_the_shapes_of_the_official_sdk_through_the_client(tmp_path: Path) -> None:
     async with served(tmp_path, webhook_networks=["127.0.0.0/8"]) as (client, _, _key):
         (found, *_) = (await client.search_payers("sandbx", eligibility_check="SUPPORTED")).items
-        assert "SANDBOX" == found.payer.stedi_id == (await client.read_payer("SANDBOX")).stedi_id
-        assert ["SANDBOX"] == [p.stedi_id for p in (await client.list_payers()).items]
+        assert "CWSBX" == found.payer.stedi_id == (await client.read_payer("SANDBOX")).stedi_id
+        assert ["CWSBX"] == [p.stedi_id for p in (await client.list_payers()).items]
         assert "SANDBOX" in await client.list_payers_csv()
         told = await client.create_event_destination(
             {"name": "B", "eventTypes": ["claim.rejected"], "destinationUrl": "https://127.0.0.1:8443/hook"}

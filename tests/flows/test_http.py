@@ -114,18 +114,26 @@ _DIALECT = (
     *("GET /2025-03-07/claims/x/timeline", "POST /2026-02-01/destinations", "GET /2026-02-01/destinations/x"),
     *("GET /2026-02-01/events", "GET /2026-02-01/events/x"),
 )
+# What is no operation.
+_PAGES = (
+    *("GET /healthz", "GET /readyz", "GET /metrics", "GET /openapi.json"),
+    *("GET /docs", "GET /docs/style.css", "GET /docs/objects/Problem"),
+)
 
 
 async def test_every_path_of_the_dialect_is_served_with_and_without_a_final_slash(tmp_path: Path) -> None:
     async with in_process(tmp_path) as (client, _):
         missing: list[str] = []
-        for one in _DIALECT:
+        for one in (*_DIALECT, *_PAGES):
             method, path = one.split()
             for slash in ("", "/"):
                 asked = await client.call("OPTIONS", path + slash)
                 if method not in asked.headers.get("Allow", "").split(","):
                     missing.append(f"{one}{slash}")
         assert [] == missing
+        for one in _PAGES:
+            path = one.removeprefix("GET ")
+            assert (200, 200) == ((await client.get(path)).status, (await client.get(f"{path}/")).status)
 
 
 async def test_paths_that_are_none_are_refused_in_the_shape_of_their_kind(tmp_path: Path) -> None:

@@ -85,6 +85,30 @@ async def test_what_is_taken_out_of_the_mailbox_stays_out_and_stays_in_the_ledge
         assert [] == (await client.get(REPORTS)).json["reports"]
 
 
+async def test_polling_begins_at_a_time_and_goes_on_where_it_ended(tmp_path: Path) -> None:
+    polling = "/2023-08-01/polling/transactions"
+    async with in_process(tmp_path) as (client, _):
+        nothing = (await client.get(polling)).json
+        assert ([], "0") == (nothing["items"], nothing["nextPageToken"])
+        claim = await client.submit(claim_body("PAID-9"))
+        await until(client, claim, "received")
+        items = (await client.get(polling)).json["items"]
+        await client.forward(5)
+        await until(client, claim, "remitted")
+        # What was processed in the very moment that is named is not later than it.
+        (paid,) = (await client.get(f"{polling}?startDateTime={items[-1]['processedAt']}")).json["items"]
+        assert "835" == paid["x12"]["metadata"]["transaction"]["transactionSetIdentifier"]
+        assert [*items, paid] == (await client.get(f"{polling}?startDateTime=2020-01-01T00:00:00Z")).json["items"]
+        # Nothing is new: the token is that of what will be, whether or not a time goes with it.
+        for query in (f"startDateTime={paid['processedAt']}", "startDateTime=2099-01-01", "pageToken=3"):
+            page = (await client.get(f"{polling}?{query}")).json
+            assert ([], "3", query) == (page["items"], page["nextPageToken"], query)
+        other = await client.submit(claim_body("PAID-10"))
+        assert other == (await client.get(f"{polling}?pageToken=3")).json["items"][0]["transactionId"]
+        # A list ends.
+        assert "nextPageToken" not in (await client.get("/2023-08-01/transactions?pageToken=99")).json
+
+
 async def test_one_claim_is_many_transactions_that_polling_shows_with_their_envelopes(tmp_path: Path) -> None:
     async with in_process(tmp_path) as (client, _):
         claim = await client.submit(claim_body("PAID-9"))

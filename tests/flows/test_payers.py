@@ -119,7 +119,7 @@ async def test_what_a_broken_file_said_before_holds_over_a_restart_and_one_bad_f
         }
         assert "belongs to another payer too: ALDER" in files["cedar.toml"]["errors"][0]
         found = (await client.get(f"{DIRECTORY}/payers")).json["items"]
-        assert {"SANDBOX", "ALDER", "BIRCH"} == {p["stediId"] for p in found}
+        assert {"CWSBX", "ALDER", "BIRCH"} == {p["stediId"] for p in found}
 
 
 async def test_what_a_payer_does_not_take_is_refused_with_its_field(tmp_path: Path) -> None:
@@ -153,6 +153,9 @@ async def test_the_directory_is_listed_searched_and_told_as_a_table(tmp_path: Pa
         found = (await client.get(f"{DIRECTORY}/payers/search?query=ceder+mutaul")).json
         assert (["CEDAR"], 1) == ([i["payer"]["stediId"] for i in found["items"]], found["stats"]["total"])
         assert "<b>Cedar</b> <b>Mutual</b>" == found["items"][0]["matches"]["displayName"]
+        (sandbox,) = (await client.get(f"{DIRECTORY}/payers/search?query=cwsbx")).json["items"]
+        assert ("CWSBX", "SANDBOX") == (sandbox["payer"]["stediId"], sandbox["payer"]["primaryPayerId"])
+        assert {"stediId": "<b>CWSBX</b>", "aliases": ["<b>CWSBX</b>"]} == sandbox["matches"]
         listed: list[str] = []
         token = ""
         while True:
@@ -161,14 +164,14 @@ async def test_the_directory_is_listed_searched_and_told_as_a_table(tmp_path: Pa
             if "nextPageToken" not in page:
                 break
             token = f"&pageToken={page['nextPageToken']}"
-        assert [*names, "SANDBOX"] == listed
+        assert [*names, "CWSBX"] == listed
         filtered = await client.get(
             f"{DIRECTORY}/payers/search?coverageTypes=dental&operatingStates=OR&eligibilityCheck=EITHER"
         )
         assert list(names) == [i["payer"]["stediId"] for i in filtered.json["items"]]
         table = await client.get(f"{DIRECTORY}/payers/csv")
         assert "text/csv" == table.headers["Content-Type"].partition(";")[0]
-        assert [*names, "SANDBOX"] == [r["StediId"] for r in csv.DictReader(io.StringIO(table.body.decode()))]
+        assert [*names, "CWSBX"] == [r["StediId"] for r in csv.DictReader(io.StringIO(table.body.decode()))]
         assert 404 == (await client.get(f"{DIRECTORY}/payer/NOBODY")).status
         for query in ("eligibilityCheck=YES", "coverageTypes=pets", "operatingStates=XX", "pageSize=0", "pageToken=-1",
                       f"query={'x' * 201}"):  # fmt: skip

@@ -65,6 +65,9 @@ async def test_claims_of_any_road_are_listed_page_by_page(tmp_path: Path) -> Non
                 break
             token = f"&pageToken={page['nextPageToken']}"
         assert ["PAID-2", "PAID-1", "PAID-0"] == pages
+        payer = (await client.get("/2024-04-01/payer/SANDBOX")).json
+        listed = (await client.get(CLAIMS)).json["items"]
+        assert {payer["stediId"]} == {one["stediPayerId"] for one in listed}
         found = await client.get(f"{CLAIMS}?patientControlNumbers=PAID-0&patientControlNumbers=PAID-2&status=SUBMITTED")
         assert ["PAID-2", "PAID-0"] == [one["patientControlNumber"] for one in found.json["items"]]
         for query in ("status=NONE", "pageSize=0", "pageToken=x", "submittedAfter=yesterday"):

@@ -95,9 +95,9 @@ async def polled_in_order(client: Client, claims: set[str]) -> None:
     while True:
         page = (await client.get(f"/2023-08-01/polling/transactions?pageToken={token}&pageSize=2")).json
         seen += page["items"]
-        if "nextPageToken" not in page:
-            break
         token = page["nextPageToken"]
+        if not page["items"]:
+            break
     assert len(seen) == len({i["transactionId"] for i in seen})
     assert claims == {i["transactionId"] for i in seen} & claims
     sets = [i["x12"]["metadata"]["transaction"]["transactionSetIdentifier"] for i in seen]

@@ -6,7 +6,7 @@ An edit finds its fault in every kind of claim that can have it, and nothing tha
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
@@ -20,8 +20,13 @@ from gateway.scrubbing.edits import EDITS
 from gateway.scrubbing.looks import looks_at
 from tests import synthetic
 from tests.flows.service import claim_body, dental_body, institutional_body
+from tests.laws.test_claim_records import KINDS
+from x12 import guides
 from x12.documents.parts import Header
 from x12.envelope import read
+from x12.syntax import CANONICAL
+from x12.table import Node
+from x12.walk import Walk, compiled
 
 TODAY = date(2026, 1, 5)
 HEADER = Header("0001", "REFERENCE", "20260105", "0930")
@@ -38,6 +43,7 @@ DATES = f"{SAID}.claimDateInformation"
 CHARGE = {
     k: f"{LINE}.{s}Service.lineItemChargeAmount" for k, s in ((P, "professional"), (I, "institutional"), (D, "dental"))
 }
+PAID = {P: "patientAmountPaid", I: "patientEstimatedAmountDue", D: "patientAmountPaid"}
 POINTER = "compositeDiagnosisCodePointers.diagnosisCodePointers"
 
 
@@ -167,7 +173,12 @@ CASES: list[Case] = [
         [error("C-2300-006", f"{SAID}.claimChargeAmount"), error("CW115", CHARGE[D])],
     ),
     *(
-        ("CW119", kind, {CHARGE[kind]: amount, f"{SAID}.claimChargeAmount": total}, [error("CW119", CHARGE[kind])])
+        (
+            "CW119",
+            kind,
+            {CHARGE[kind]: amount, f"{SAID}.claimChargeAmount": total},
+            [error("CW119", f"{SAID}.claimChargeAmount"), error("CW119", CHARGE[kind])],
+        )
         for kind, amount, total in (
             (P, "142.505", "142.505"),
             (I, "20.0001", "40.0001"),
@@ -176,6 +187,18 @@ CASES: list[Case] = [
     ),
     *(("no number", P, {CHARGE[P]: text}, [error("6", CHARGE[P])]) for text in ("NaN", "-sNaN", "Infinity", "1e9")),
     ("CW119", P, {CHARGE[P]: "142.500", f"{SAID}.claimChargeAmount": "142.5"}, []),
+    *(("CW119", kind, {f"{SAID}.{PAID[kind]}": "10.005"}, [error("CW119", f"{SAID}.{PAID[kind]}")]) for kind in BODIES),
+    *(
+        ("CW120", kind, {f"{SAID}.claimFrequencyCode": code}, [error("CW120", f"{SAID}.claimFrequencyCode")])
+        for kind in (P, D)
+        for code in ("0", "2", "5", "9", "A", "Z")
+    ),
+    *(
+        ("CW121", kind, {f"{SAID}.claimFrequencyCode": "6"}, [warning("CW121", f"{SAID}.claimFrequencyCode")])
+        for kind in (P, D)
+    ),
+    # Of a type of bill it is the NUBC that says what there is.
+    ("nothing", I, {f"{SAID}.claimFrequencyCode": "A"}, []),
     (
         "CW118",
         P,
@@ -273,6 +296,39 @@ def test_what_only_this_payer_asks_for_is_found_by_its_companion() -> None:
     assert [error("Y-2300-001", f"{SAID}.claimFrequencyCode")] == told(judged(P, changes, theirs))
     assert {7} == {f.level for f in judged(P, changes, theirs).findings}
     assert [] == told(judged(P, changes))
+
+
+def _cents_missed(nodes: Sequence[Node | None], segments: Sequence[str]) -> set[tuple[int | None, int | None]]:
+    """Where CW119 finds something."""
+    return {(f.position, f.element) for f in scrub(looks_at(nodes, segments), TODAY, "P") if f.rule == "CW119"}
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_every_amount_of_money_is_held_to_dollars_and_cents(kind: str) -> None:
+    """Wherever the guide has data element 782 and a claim tells it; rates, unit prices and quantities may have more decimals."""
+    fill, write, guide_id = KINDS[kind]
+    guide = guides.load(guide_id, "837")
+    monetary = {
+        s: [e.position for e in s.elements if e.data.number == "782" and e.usage != "N"] for s in guide.segments
+    }
+    seen: set[tuple[str, str]] = set()
+    for seed in range(12):
+        segments = write(fill(seed, 0.5), HEADER).segments
+        walk = Walk(compiled(guide, CANONICAL))
+        walk.feed(segments)
+        changed, expected = list[str](), set[tuple[int, int]]()
+        for position, (node, raw) in enumerate(zip(walk.nodes, segments, strict=True), 1):
+            assert node is not None
+            row = raw.split(CANONICAL.element)
+            for element in monetary[node.segment]:
+                if element < len(row) and row[element]:
+                    row[element] = "1.001"
+                    expected.add((position, element))
+                    seen.add((node.segment.loop.id, row[0]))
+            changed.append(CANONICAL.element.join(row))
+        assert set() == _cents_missed(walk.nodes, segments)
+        assert expected == _cents_missed(walk.nodes, changed)
+    assert {(s.loop.id, s.id) for s, elements in monetary.items() if elements} == seen
 
 
 @pytest.mark.parametrize("kind", BODIES)

@@ -44,6 +44,7 @@ __all__ = [
     "ClaimStatus",
     "ClaimStatusRequest",
     "ClaimStatusResponse",
+    "RequestDependent",
     "claim_statuses",
     "read_status_requests",
     "read_status_responses",
