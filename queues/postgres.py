@@ -221,6 +221,7 @@ class PostgreSQL(GroupCommit):
     """
 
     skip_locked = "FOR UPDATE SKIP LOCKED"
+    server_clock = "(extract(epoch FROM clock_timestamp()) * 1000000)::BIGINT"
 
     def __init__(self, url: str, readers: int = 4) -> None:
         super().__init__(_BATCH_MAX)

@@ -114,11 +114,11 @@ async def members(tx: Transaction, tenant_id: str, interchange_id: str) -> list[
 
 
 async def of_transaction(tx: Transaction, tenant_id: str, transaction_id: str) -> list[Interchange]:
-    """The interchanges that carried a transaction, oldest first."""
+    """The interchanges that carried a transaction, oldest first: those that it was released from before the one it is in, whatever clocks said."""
     columns = ", ".join(f"i.{name}" for name in _FIELDS)
     rows = await tx.fetch(
         f"SELECT {columns} FROM members m JOIN interchanges i ON i.tenant_id = m.tenant_id AND i.interchange_id = m.interchange_id"
-        " WHERE m.tenant_id = $1 AND m.transaction_id = $2 ORDER BY i.created_at",
+        " WHERE m.tenant_id = $1 AND m.transaction_id = $2 ORDER BY CASE WHEN i.state = 'released' THEN 0 ELSE 1 END, i.created_at",
         tenant_id,
         transaction_id,
     )

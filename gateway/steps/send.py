@@ -60,7 +60,8 @@ async def run(runtime: Runtime, item: Work) -> None:
         await runtime.database.write(lambda tx: _give_up(tx, runtime, item))
         return
     interchange, route = loaded.interchange, loaded.route
-    if interchange.set_id != "837" and runtime.world.micros() > interchange.created_at + _INQUIRY_SPAN:
+    # One that a clock dated a day ahead or more is no younger than that.
+    if interchange.set_id != "837" and abs(runtime.world.micros() - interchange.created_at) > _INQUIRY_SPAN:
         await runtime.database.write(lambda tx: _ask_no_more(tx, runtime, item, interchange))
         return
     with runtime.places.one(route.id, runtime.places.total // 4) as has_place:
@@ -164,7 +165,8 @@ async def _give_up(tx: Transaction, runtime: Runtime, item: Work) -> None:
 
 async def _begin(tx: Transaction, runtime: Runtime, item: Work, interchange: Interchange, route: Route) -> None:
     now = runtime.world.micros()
-    await work.renew(tx, item, now, _START_SECONDS + route.deadline_seconds + 2 * _OVERTIME_SECONDS)
+    seconds = _START_SECONDS + route.deadline_seconds + 2 * _OVERTIME_SECONDS
+    await work.renew(tx, item, now, seconds, await runtime.lease_clock(tx))
     await interchanges.record_attempt(tx, interchange, now)
 
 

@@ -17,9 +17,10 @@ import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 import pytest
 
 from gateway.world import SystemWorld
+from queues import work
 from queues.database import DatabaseError, Migration, Transaction
 from queues.postgres import PostgreSQL
-from tests.engines import Server, postgresql_missing
+from tests.engines import Server, postgresql_missing, queue_migrations
 
 pytestmark = pytest.mark.skipif(bool(postgresql_missing()), reason=postgresql_missing())
 pg: Any = asyncpg
@@ -337,6 +338,36 @@ async def test_f32_a_node_that_hangs_with_the_lock_is_cut_off_and_does_it_again(
         out, _ = await child.communicate()
         assert (0, b"2\n") == (child.returncode, out)
         assert ["goes on", "hung"] == await names(database)
+
+
+async def test_f31_a_node_whose_clock_is_wrong_takes_no_work_that_another_has(postgresql: Server) -> None:
+    async with opened(postgresql.fresh()) as database:
+        await database.migrate(queue_migrations())
+        day, now = 86_400 * work.SECOND, SystemWorld().micros()
+
+        async def taken(owner: str, ahead: int, seconds: float = 60.0) -> list[work.Work]:
+            async def body(tx: Transaction) -> list[work.Work]:
+                clock = await work.lease_clock(tx, database, 0.0)
+                return await work.lease(tx, database, owner, now + ahead, seconds, 9, (), clock)
+
+            return await database.write(body)
+
+        async def renewed(tx: Transaction, item: work.Work, ahead: int) -> None:
+            clock = await work.lease_clock(tx, database, 0.0)
+            await work.renew(tx, item, now + ahead, 60, clock)
+
+        await database.write(lambda tx: work.enqueue(tx, "t", "w", "kind", "a", now))
+        (first,) = await taken("first", 0)
+        assert [] == await taken("ahead", day)
+        # Nor where the one that has it is ahead.
+        await database.write(lambda tx: renewed(tx, first, day))
+        assert [] == await taken("right", 0)
+        assert [] == await taken("ahead", 2 * day)
+        await database.write(lambda tx: work.postpone(tx, first, now))
+        (short,) = await taken("died", 0, 0.0)
+        assert "died" == short.owner
+        (after,) = await taken("ahead", day)
+        assert "ahead" == after.owner
 
 
 async def test_a_reader_sees_one_moment_and_only_what_is_committed(postgresql: Server, database: PostgreSQL) -> None:
