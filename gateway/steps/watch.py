@@ -13,6 +13,7 @@ from gateway.ledger.signs import BLOCKED, CERTIFICATE, DISK
 from gateway.lifecycle import RUNGS, Overdue, Rung
 from gateway.payers import Payer
 from gateway.runtime import TENANT, Runtime
+from gateway.steps.waiting import LONGEST_SECONDS
 from observability import log
 from queues import circuits, clock, work
 from queues.database import Transaction
@@ -111,8 +112,10 @@ async def _alarms(tx: Transaction, runtime: Runtime, item: Work, silent: list[tu
     for sign in await signs.standing(tx, TENANT, now):
         causes[sign.kind].append(Cause(sign.subject, sign.count, route_id=sign.route_id, detail=sign.detail))
     causes["work buried"] = [Cause(kind, count, detail=kind) for kind, count in await work.buried(tx, TENANT)]
+    new = False
     for kind, found in causes.items():
         for raised in await alarms.refresh(tx, TENANT, kind, found, now, runtime.world.new_id):
+            new = True
             _LOG.warning(
                 "alarm",
                 kind=kind,
@@ -121,7 +124,8 @@ async def _alarms(tx: Transaction, runtime: Runtime, item: Work, silent: list[tu
                 route_id=raised.route_id or None,
             )
     if runtime.config.mail is not None and await alarms.to_mail(tx, TENANT, 1):
-        run_at = now + _GATHER_SECONDS * SECOND
+        # Mail that was not taken keeps its own pace: a server that is asked too often, as with a wrong password, shuts its door.
+        run_at = now + round((_GATHER_SECONDS if new else LONGEST_SECONDS) * SECOND)
         await work.enqueue(tx, TENANT, runtime.world.new_id(), "mail", TENANT, now, run_at)
     again = now + _EVERY_SECONDS * SECOND
     await work.enqueue(tx, TENANT, runtime.world.new_id(), "watch", TENANT, now, again)
