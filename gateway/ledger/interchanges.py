@@ -7,6 +7,7 @@ import msgspec
 from queues.database import Row, Transaction
 
 __all__ = [
+    "NO_ROUTE",
     "NUMBER_TAKEN",
     "Interchange",
     "Member",
@@ -22,6 +23,7 @@ __all__ = [
     "of_transaction",
     "record_attempt",
     "set_state",
+    "stranded",
     "undecided",
     "unsettled",
 ]
@@ -29,6 +31,8 @@ __all__ = [
 
 # Why an interchange is held whose control number its payer had before.
 NUMBER_TAKEN = "TA1 025 to an interchange that was sent once"
+# Why the sending of one waits.
+NO_ROUTE = "the route of this interchange is not configured"
 
 
 class Interchange(msgspec.Struct, frozen=True):
@@ -234,3 +238,14 @@ async def in_doubt(
         limit,
     )
     return [(_interchange(row[:-1]), row[-1]) for row in rows]
+
+
+async def stranded(tx: Transaction, tenant_id: str) -> list[tuple[str, int]]:
+    """(route, number) of interchanges that wait for a route that was not configured when it was last looked at."""
+    rows = await tx.fetch(
+        "SELECT i.route_id, count(*) FROM work w JOIN interchanges i ON i.tenant_id = w.tenant_id AND i.interchange_id = w.subject"
+        " WHERE w.tenant_id = $1 AND w.kind = 'send' AND w.reason = $2 GROUP BY i.route_id",
+        tenant_id,
+        NO_ROUTE,
+    )
+    return [(row[0], row[1]) for row in rows]

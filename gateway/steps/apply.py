@@ -153,8 +153,7 @@ async def _loaded(runtime: Runtime, item: Work) -> tuple[InboundFile, bytes | Pi
         await runtime.database.write(lambda tx: work.finish(tx, item))
         return None
     if loaded[0].route_id not in runtime.directory.routes:
-        reason = "the route of this file is not configured"
-        await runtime.database.write(lambda tx: work.postpone(tx, item, later(runtime, item, 60), reason))
+        await runtime.database.write(lambda tx: work.postpone(tx, item, later(runtime, item, 60), inbound.NO_ROUTE))
         return None
     return loaded
 

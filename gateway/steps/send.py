@@ -23,7 +23,7 @@ from gateway.lifecycle import Refused as WasRefused
 from gateway.payers import Route
 from gateway.retry_rules import repeat_seconds
 from gateway.runtime import Runtime
-from gateway.steps.rerouting import moved
+from gateway.steps.rerouting import left_behind, moved
 from gateway.steps.settling import SETTLED, apply_to_members, doubt, has_lapsed, hold, keep, may_send_again, settle
 from gateway.steps.waiting import later, written
 from gateway.ways import feel, over
@@ -57,6 +57,8 @@ async def run(runtime: Runtime, item: Work) -> None:
     """Send the interchange that the work names, or settle what became of it."""
     loaded = await runtime.database.read(lambda tx: _load(tx, runtime, item))
     if loaded is None:
+        if await left_behind(runtime, item):
+            return
         await runtime.database.write(lambda tx: _give_up(tx, runtime, item))
         return
     interchange, route = loaded.interchange, loaded.route
@@ -160,7 +162,7 @@ async def _give_up(tx: Transaction, runtime: Runtime, item: Work) -> None:
     if interchange is None or interchange.state in SETTLED:
         await work.finish(tx, item)
     else:
-        await work.postpone(tx, item, later(runtime, item, 60), "the route of this interchange is not configured")
+        await work.postpone(tx, item, later(runtime, item, 60), interchanges.NO_ROUTE)
 
 
 async def _begin(tx: Transaction, runtime: Runtime, item: Work, interchange: Interchange, route: Route) -> None:

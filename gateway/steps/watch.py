@@ -6,6 +6,8 @@ is silent beyond its payer's time is told so once for each rung of its ladder, a
 
 from __future__ import annotations
 
+from collections import Counter
+
 from gateway.clock import DOUBTED_SECONDS, doubted_until
 from gateway.ledger import alarms, dates, inbound, interchanges, signs, transactions
 from gateway.ledger.alarms import Cause
@@ -107,6 +109,7 @@ async def _alarms(tx: Transaction, runtime: Runtime, item: Work, silent: list[tu
         for one in await circuits.unwell(tx, TENANT)
         if one.open_until and one.since <= now - _DOWN_SECONDS * SECOND
     ]
+    causes["route gone"] = await _stranded(tx, runtime)
     causes["clock"] = await _jumped(tx, runtime)
     causes |= {kind: [] for kind in (BLOCKED, CERTIFICATE, DISK)}
     for sign in await signs.standing(tx, TENANT, now):
@@ -129,6 +132,16 @@ async def _alarms(tx: Transaction, runtime: Runtime, item: Work, silent: list[tu
         await work.enqueue(tx, TENANT, runtime.world.new_id(), "mail", TENANT, now, run_at)
     again = now + _EVERY_SECONDS * SECOND
     await work.enqueue(tx, TENANT, runtime.world.new_id(), "watch", TENANT, now, again)
+
+
+async def _stranded(tx: Transaction, runtime: Runtime) -> list[Cause]:
+    """What waits for routes that are not configured any more."""
+    counts: Counter[str] = Counter()
+    for ledger in (transactions.waiting_on, interchanges.stranded, inbound.stranded):
+        for route_id, count in await ledger(tx, TENANT):
+            if route_id not in runtime.directory.routes:
+                counts[route_id] += count
+    return [Cause(route_id, count, route_id=route_id) for route_id, count in sorted(counts.items())]
 
 
 async def _jumped(tx: Transaction, runtime: Runtime) -> list[Cause]:
