@@ -98,7 +98,8 @@ async def _sent(runtime: Runtime, item: Work, loaded: _Loaded) -> None:
                     await runtime.database.write(lambda tx: _wait(tx, runtime, item, shut))
                 return
             begun = runtime.world.monotonic()
-            await runtime.database.write(lambda tx: _begin(tx, runtime, item, interchange, route))
+            if not await runtime.database.write(lambda tx: _begin(tx, runtime, item, interchange, route)):
+                return
             if runtime.world.monotonic() - begun > _START_SECONDS:
                 # As where the whole machine stood still. It counts as an attempt that nobody knows the end of.
                 raise LeaseLost("the attempt was recorded too long ago to be made")
@@ -165,11 +166,17 @@ async def _give_up(tx: Transaction, runtime: Runtime, item: Work) -> None:
         await work.postpone(tx, item, later(runtime, item, 60), interchanges.NO_ROUTE)
 
 
-async def _begin(tx: Transaction, runtime: Runtime, item: Work, interchange: Interchange, route: Route) -> None:
+async def _begin(tx: Transaction, runtime: Runtime, item: Work, interchange: Interchange, route: Route) -> bool:
+    """Record the attempt that follows; False, and nothing follows, where an answer has settled it since it was looked at."""
+    current = await interchanges.get(tx, interchange.tenant_id, interchange.interchange_id)
+    if current is None or current.state in SETTLED:
+        await work.finish(tx, item)
+        return False
     now = runtime.world.micros()
     seconds = _START_SECONDS + route.deadline_seconds + 2 * _OVERTIME_SECONDS
     await work.renew(tx, item, now, seconds, await runtime.lease_clock(tx))
     await interchanges.record_attempt(tx, interchange, now)
+    return True
 
 
 async def _record(tx: Transaction, runtime: Runtime, item: Work, loaded: _Loaded, outcome: Outcome) -> None:
