@@ -244,7 +244,7 @@ async def test_connections_that_are_cut_off_cost_nothing_that_was_told(
             await asyncio.sleep(chance.uniform(0, 0.02))
             await asyncio.to_thread(
                 postgresql.sql,
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'claimwire'",
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'claimwire%'",
             )
 
     writing = [asyncio.ensure_future(writer(one)) for one in range(8)]
@@ -473,5 +473,5 @@ async def test_a_database_that_is_not_there_is_said_so(url: str) -> None:
 def _none_left(postgresql: Server) -> Iterator[None]:
     """No test leaves a connection open."""
     yield
-    open_now = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'claimwire'"
+    open_now = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'claimwire%'"
     assert "0" == postgresql.sql(f"SELECT pg_sleep(0.05); {open_now}").splitlines()[-1]
