@@ -53,6 +53,10 @@ _WORDS: dict[str, tuple[str, str]] = {
         "{route_id}: nothing leaves on this route ({detail})",
         "Look at claimwire lanes list. Work waits and goes on by itself; a certificate, a password or a network may need mending.",
     ),
+    "route gone": (
+        "{route_id}: {count} claims, interchanges and files wait for this route, which is not configured",
+        "Put the route back into the configuration, under this id: they go on by themselves. An id of a route is never given to another.",
+    ),
     "clock": (
         "the machine's clock went {detail}; interchanges that bear dates to come: {count}",
         "Look at the machine's time service. After a leap ahead no claim is asked about for an hour: set the clock right within it.",

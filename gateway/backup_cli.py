@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Coroutine
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -31,6 +32,7 @@ def add_to(app: typer.Typer) -> None:
     """Make these commands part of a command line."""
     app.command()(backup)
     app.command()(restore)
+    app.command()(restored)
     app.command()(verify)
     app.command()(migrate)
 
@@ -119,15 +121,59 @@ def restore(
         return
     typer.echo(f"{folder}: {_told(made)}.")
     if done is not None:
-        typer.echo(_what_to_do(made, done))
+        typer.echo(_what_to_do(made.made_at, done))
 
 
-def _what_to_do(made: Manifest, done: Restoration) -> str:
+def restored(
+    as_of: Annotated[
+        datetime,
+        typer.Option(
+            "--as-of", help="As of when the database is, in UTC.", formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"]
+        ),
+    ],
+    config: ConfigOption = None,
+    data: DataOption = None,
+    numbers_ahead: Annotated[
+        int, typer.Option("--numbers-ahead", min=1, help="How many control numbers of each series are left out.")
+    ] = 10_000,
+    as_json: JsonOption = False,
+) -> None:
+    """After PostgreSQL was brought back from a backup with its own tools, and before a node starts: what may have been sent since is put in doubt."""
+    from gateway.config import ConfigError, load
+    from gateway.restoring import NotRestored, brought_back
+    from gateway.runtime import KeyMissing, open_runtime
+    from gateway.world import to_micros
+
+    try:
+        loaded = load(config)
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from error
+    folder = data or (config.parent if config is not None else Path()) / loaded.data
+
+    async def tell() -> Restoration:
+        runtime = await open_runtime(loaded, folder, exclusive=False)
+        try:
+            return await brought_back(runtime, to_micros(as_of.replace(tzinfo=UTC)), numbers_ahead)
+        finally:
+            await runtime.close()
+
+    try:
+        done = _run(tell())
+    except (NotRestored, KeyMissing) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    if as_json:
+        _print_json({"restoration": done})
+        return
+    typer.echo(_what_to_do(as_of, done))
+
+
+def _what_to_do(made_at: datetime, done: Restoration) -> str:
     return (
         f"In doubt now: {done.interchanges} interchanges, and {done.claims} claims that were in none yet; see `claimwire in-doubt list`"
         " once it is served.\n"
         f"Control numbers go on {done.numbers_ahead} ahead.\n"
-        f"Not known here is what came after {made.made_at:%Y-%m-%d %H:%M} UTC:\n"
+        f"Not known here is what came after {made_at:%Y-%m-%d %H:%M} UTC:\n"
         "- claims that callers submitted: let them be submitted again only after the payer was asked\n"
         "- files that payers gave: ask for the 999, 277CA and 835 since then once more\n"
         "- keys that were revoked: revoke them again"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from gateway.hours import next_business_day
-from gateway.ledger import dates
+from gateway.ledger import dates, signs
 from gateway.lifecycle import Profile
 from gateway.runtime import TENANT, Runtime
 from gateway.world import MICROSECOND, from_micros, to_micros
@@ -63,17 +63,19 @@ async def _look(tx: Transaction, runtime: Runtime) -> tuple[int, int]:
     if jump < 0 or await work.pull_back(tx, now, now + _BEYOND_ALL):
         await work.pull_back(tx, now, now)
         # Who holds one renews it; of one whose holder died, others would wait for years.
-        await work.pull_back_leases(tx, now, _LONGEST_HOLD)
+        await work.pull_back_leases(tx, now, _LONGEST_HOLD, await runtime.lease_clock(tx))
         await lanes.pull_back(tx, now, _LONGEST_HOLD)
         await circuits.pull_back(tx, now)
+        await signs.pull_back(tx, TENANT, now)
         profiles = {payer_id: payer.profile for payer_id, payer in runtime.directory.payers.items()}
         spans = {payer_id: _span(profile) for payer_id, profile in profiles.items()}
         claims = await dates.pull_back(
             tx,
             TENANT,
             now,
+            jump,
             spans,
-            longest_follow_up=max(_span(Profile()), *spans.values()),
+            longest_follow_up=max((_span(Profile()), *spans.values())),
             longest_wait=_LONGEST_WAIT,
             decide_by=to_micros(next_business_day(from_micros(now))),
         )

@@ -117,6 +117,10 @@ class Runtime:
         payer = self.directory.payers.get(payer_id)
         return payer.profile if payer is not None else Profile()
 
+    async def lease_clock(self, tx: Transaction) -> int:
+        """The time by which leases of work end, which no leap of this machine's clock moves."""
+        return await work.lease_clock(tx, self.database, self.world.monotonic())
+
     async def close(self) -> None:
         await self.judges.close()
         await self.session.close()

@@ -112,9 +112,12 @@ Body = Callable[[Transaction], Coroutine[Any, Any, T]]
 
 
 class Database(Protocol):
-    """A place for transactions. `skip_locked` is the clause that keeps two workers off one row, where the engine has it."""
+    """A place for transactions. `skip_locked` is the clause that keeps two workers off one row, where the engine has it; `server_clock` what
+    gives the time of its server (microseconds), where there is one.
+    """
 
     skip_locked: str
+    server_clock: str
 
     def write(self, body: Body[T]) -> Awaitable[T]:
         """Ask for a body to be run, at once; awaited, what it came to, when its changes are durable. Raises what the body raised, after undoing it.
@@ -332,6 +335,7 @@ class SQLite(GroupCommit):
     """
 
     skip_locked = ""
+    server_clock = ""
     # The log is copied into the database, beside the commits, whenever it has grown by so many pages; at so many a COMMIT copies what is
     # left itself, and the log begins anew.
     copied_after: ClassVar[int] = 1_000

@@ -61,7 +61,6 @@ _STATEMENT_SECONDS = 30.0
 _SKEW_MICROSECONDS = 2_000_000
 _MICROSECONDS = 1_000_000
 _SETTINGS = {
-    "application_name": "claimwire",
     "jit": "off",
     "timezone": "UTC",
     # A node that is frozen, or gone without a word, must not keep the others from writing.
@@ -221,6 +220,7 @@ class PostgreSQL(GroupCommit):
     """
 
     skip_locked = "FOR UPDATE SKIP LOCKED"
+    server_clock = "(extract(epoch FROM clock_timestamp()) * 1000000)::BIGINT"
 
     def __init__(self, url: str, readers: int = 4) -> None:
         super().__init__(_BATCH_MAX)
@@ -228,6 +228,9 @@ class PostgreSQL(GroupCommit):
         # A URL of each host, the one that was connected to last before the others.
         self._hosts: list[str] = []
         self._node = uuid4().hex
+        # By which the server's own tools tell who is connected, too.
+        self._name = f"claimwire-{self._node[:12]}"
+        self._settings = {"application_name": self._name, **_SETTINGS}
         self._readers = asyncio.Semaphore(readers)
         self._idle: list[Any] = []
         self._writer: Any = None
@@ -288,6 +291,15 @@ class PostgreSQL(GroupCommit):
         fsync, pages, commit, standbys, clock = row
         return _told(fsync, pages, commit, standbys, clock - now)
 
+    async def others(self) -> int:
+        """How many others (nodes, commands) are connected to the database."""
+        sql = (
+            "SELECT count(DISTINCT application_name) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND application_name LIKE 'claimwire%' AND application_name <> $1"
+        )
+        row = await self.read(lambda tx: tx.row(sql, self._name))
+        return row[0] if row else 0
+
     async def close(self) -> None:
         await self._at_rest()
         self._closed = True
@@ -328,7 +340,7 @@ class PostgreSQL(GroupCommit):
             timeout=_CONNECT_SECONDS,
             command_timeout=statement_seconds,
             # What the URL says of settings holds.
-            server_settings={k: v for k, v in _SETTINGS.items() if f"{k}=" not in self._url},
+            server_settings={k: v for k, v in self._settings.items() if f"{k}=" not in self._url},
             target_session_attrs="read-write",
         )
         # Whatever the server's default is: what we tell durable is on its disk.

@@ -24,6 +24,7 @@ __all__ = [
     "guard",
     "hasten",
     "lease",
+    "lease_clock",
     "next_run_at",
     "postpone",
     "pull_back",
@@ -94,20 +95,45 @@ async def enqueue(
     )
 
 
+async def lease_clock(tx: Transaction, database: Database, monotonic: float) -> int:
+    """The time by which leases end (microseconds): the server's, which no node's clock moves; of a database that one process has, its `monotonic` one."""
+    if not database.server_clock:
+        return round(monotonic * SECOND)
+    row = await tx.row(f"SELECT {database.server_clock}")
+    assert row is not None
+    return row[0]
+
+
 async def lease(
-    tx: Transaction, database: Database, owner: str, now: int, seconds: float, limit: int, kinds: tuple[str, ...] = ()
+    tx: Transaction,
+    database: Database,
+    owner: str,
+    now: int,
+    seconds: float,
+    limit: int,
+    kinds: tuple[str, ...] = (),
+    clock: int | None = None,
 ) -> list[Work]:
-    """Take up to `limit` due pieces of work, earliest first, for `seconds`; those whose lease has passed are due again."""
-    kind = f" AND kind IN ({', '.join(f'${5 + i}' for i in range(len(kinds)))})" if kinds else ""
-    due = f"SELECT tenant_id, work_id FROM work WHERE run_at <= $3 AND buried_at IS NULL{kind} ORDER BY run_at LIMIT $4 {database.skip_locked}"
+    """Take up to `limit` due pieces of work, earliest first, for `seconds`; those whose lease has passed are due again.
+
+    Whether one has passed is said by the `lease_clock` (by itself `now`): who holds it may be sending, whatever a clock that leapt says.
+    """
+    clock, span = now if clock is None else clock, round(seconds * SECOND)
+    kind = f" AND kind IN ({', '.join(f'${7 + i}' for i in range(len(kinds)))})" if kinds else ""
+    due = (
+        "SELECT tenant_id, work_id FROM work WHERE run_at <= $3 AND (owner IS NULL OR lease_until <= $6) AND buried_at IS NULL"
+        f"{kind} ORDER BY run_at LIMIT $4 {database.skip_locked}"
+    )
     # Looked up once: PostgreSQL may run a subquery again for each row, and lock others then.
     rows = await tx.fetch(
-        f"WITH due AS MATERIALIZED ({due}) UPDATE work SET owner = $1, lease_until = $2, run_at = $2, attempts = attempts + 1, fence = fence + 1"
+        f"WITH due AS MATERIALIZED ({due}) UPDATE work SET owner = $1, lease_until = $5, run_at = $2, attempts = attempts + 1, fence = fence + 1"
         f" WHERE (tenant_id, work_id) IN (SELECT tenant_id, work_id FROM due) RETURNING {_COLUMNS}",
         owner,
-        now + round(seconds * SECOND),
+        now + span,
         now,
         limit,
+        clock + span,
+        clock,
         *kinds,
     )
     return [_work(row) for row in rows]
@@ -125,17 +151,18 @@ async def guard(tx: Transaction, work: Work) -> None:
         raise LeaseLost(f"{work.kind} {work.work_id}: the lease has passed to another worker")
 
 
-async def renew(tx: Transaction, work: Work, now: int, seconds: float) -> None:
-    """Keep the lease for `seconds` more, and for as long as it was kept before; LeaseLost when it is gone."""
-    until = now + round(seconds * SECOND)
+async def renew(tx: Transaction, work: Work, now: int, seconds: float, clock: int | None = None) -> None:
+    """Keep the lease for `seconds` more, and for as long as it was kept before, by the `lease_clock`; LeaseLost when it is gone."""
+    clock = now if clock is None else clock
     changed = await tx.execute(
         "UPDATE work SET lease_until = CASE WHEN lease_until > $1 THEN lease_until ELSE $1 END,"
-        " run_at = CASE WHEN lease_until > $1 THEN lease_until ELSE $1 END"
+        " run_at = $5 + CASE WHEN lease_until > $1 THEN lease_until ELSE $1 END"
         " WHERE tenant_id = $2 AND work_id = $3 AND fence = $4 AND buried_at IS NULL",
-        until,
+        clock + round(seconds * SECOND),
         work.tenant_id,
         work.work_id,
         work.fence,
+        now - clock,
     )
     if not changed:
         raise LeaseLost(f"{work.kind} {work.work_id}: the lease has passed to another worker")
@@ -194,10 +221,17 @@ async def pull_back(tx: Transaction, now: int, beyond: int) -> int:
     )
 
 
-async def pull_back_leases(tx: Transaction, now: int, longest: int) -> int:
-    """The clock went back to `now`: no lease lasts for longer than so many microseconds from now on; how many would have."""
+async def pull_back_leases(tx: Transaction, now: int, longest: int, clock: int | None = None) -> int:
+    """The clock went back to `now`, or the `lease_clock` did: no lease lasts for longer than so many microseconds from now on, and what
+    is to be done once more afterwards is due then; how many would have waited for longer.
+    """
+    ends, looked_at = (now if clock is None else clock) + longest, now + longest
     return await tx.execute(
-        "UPDATE work SET run_at = $1, lease_until = $1 WHERE owner IS NOT NULL AND lease_until > $1", now + longest
+        "UPDATE work SET run_at = CASE WHEN run_at > $1 THEN $1 ELSE run_at END, lease_until = CASE WHEN lease_until > $2 THEN $2 ELSE lease_until END,"
+        " again_at = CASE WHEN again_at > $3 THEN $3 ELSE again_at END WHERE owner IS NOT NULL AND (run_at > $1 OR lease_until > $2 OR again_at > $3)",
+        looked_at,
+        ends,
+        now,
     )
 
 

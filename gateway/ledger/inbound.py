@@ -10,7 +10,22 @@ from gateway.ledger import payloads
 from gateway.ledger.vault import Vault
 from queues.database import Row, Transaction
 
-__all__ = ["InboundFile", "claim_effect", "get", "handled", "set_state", "settled", "store", "to_handle", "waiting"]
+__all__ = [
+    "NO_ROUTE",
+    "InboundFile",
+    "claim_effect",
+    "get",
+    "handled",
+    "set_state",
+    "settled",
+    "store",
+    "stranded",
+    "to_handle",
+    "waiting",
+]
+
+# Why the reading of one waits.
+NO_ROUTE = "the route of this file is not configured"
 
 
 class InboundFile(msgspec.Struct, frozen=True):
@@ -105,6 +120,17 @@ async def waiting(tx: Transaction, tenant_id: str) -> list[tuple[str, int]]:
         "SELECT route_id, count(*) FROM inbound_files WHERE tenant_id = $1 AND state IN ('unmatched', 'quarantined')"
         " AND handled_at IS NULL GROUP BY route_id ORDER BY route_id",
         tenant_id,
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def stranded(tx: Transaction, tenant_id: str) -> list[tuple[str, int]]:
+    """(route, number) of files that wait for a route that was not configured when it was last looked at."""
+    rows = await tx.fetch(
+        "SELECT f.route_id, count(*) FROM work w JOIN inbound_files f ON f.tenant_id = w.tenant_id AND f.inbound_id = w.subject"
+        " WHERE w.tenant_id = $1 AND w.kind IN ('apply', 'post') AND w.reason = $2 GROUP BY f.route_id",
+        tenant_id,
+        NO_ROUTE,
     )
     return [(row[0], row[1]) for row in rows]
 

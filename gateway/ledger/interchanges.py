@@ -7,6 +7,7 @@ import msgspec
 from queues.database import Row, Transaction
 
 __all__ = [
+    "NO_ROUTE",
     "NUMBER_TAKEN",
     "Interchange",
     "Member",
@@ -22,6 +23,7 @@ __all__ = [
     "of_transaction",
     "record_attempt",
     "set_state",
+    "stranded",
     "undecided",
     "unsettled",
 ]
@@ -29,6 +31,8 @@ __all__ = [
 
 # Why an interchange is held whose control number its payer had before.
 NUMBER_TAKEN = "TA1 025 to an interchange that was sent once"
+# Why the sending of one waits.
+NO_ROUTE = "the route of this interchange is not configured"
 
 
 class Interchange(msgspec.Struct, frozen=True):
@@ -114,11 +118,11 @@ async def members(tx: Transaction, tenant_id: str, interchange_id: str) -> list[
 
 
 async def of_transaction(tx: Transaction, tenant_id: str, transaction_id: str) -> list[Interchange]:
-    """The interchanges that carried a transaction, oldest first."""
+    """The interchanges that carried a transaction, oldest first: those that it was released from before the one it is in, whatever clocks said."""
     columns = ", ".join(f"i.{name}" for name in _FIELDS)
     rows = await tx.fetch(
         f"SELECT {columns} FROM members m JOIN interchanges i ON i.tenant_id = m.tenant_id AND i.interchange_id = m.interchange_id"
-        " WHERE m.tenant_id = $1 AND m.transaction_id = $2 ORDER BY i.created_at",
+        " WHERE m.tenant_id = $1 AND m.transaction_id = $2 ORDER BY CASE WHEN i.state = 'released' THEN 0 ELSE 1 END, i.created_at",
         tenant_id,
         transaction_id,
     )
@@ -234,3 +238,14 @@ async def in_doubt(
         limit,
     )
     return [(_interchange(row[:-1]), row[-1]) for row in rows]
+
+
+async def stranded(tx: Transaction, tenant_id: str) -> list[tuple[str, int]]:
+    """(route, number) of interchanges that wait for a route that was not configured when it was last looked at."""
+    rows = await tx.fetch(
+        "SELECT i.route_id, count(*) FROM work w JOIN interchanges i ON i.tenant_id = w.tenant_id AND i.interchange_id = w.subject"
+        " WHERE w.tenant_id = $1 AND w.kind = 'send' AND w.reason = $2 GROUP BY i.route_id",
+        tenant_id,
+        NO_ROUTE,
+    )
+    return [(row[0], row[1]) for row in rows]

@@ -6,10 +6,14 @@ import msgspec
 
 from queues.database import Transaction
 
-__all__ = ["BLOCKED", "CERTIFICATE", "DISK", "Sign", "see", "standing"]
+__all__ = ["BLOCKED", "CERTIFICATE", "DISK", "Sign", "pull_back", "see", "standing"]
 
 # Kinds of signs, each an alarm of that name.
 BLOCKED, CERTIFICATE, DISK = "loop blocked", "certificate", "disk"
+
+
+# For how long a sign holds at most: one that is still so is noticed again before.
+_LONGEST = {BLOCKED: 3600, CERTIFICATE: 26 * 3600, DISK: 120}
 
 
 class Sign(msgspec.Struct, frozen=True):
@@ -43,3 +47,12 @@ async def standing(tx: Transaction, tenant_id: str, now: int) -> list[Sign]:
     await tx.execute("DELETE FROM signs WHERE tenant_id = $1 AND until <= $2", tenant_id, now)
     rows = await tx.fetch(f"SELECT {_COLUMNS} FROM signs WHERE tenant_id = $1 ORDER BY kind, subject", tenant_id)
     return [Sign(**dict(zip(_FIELDS, row, strict=True))) for row in rows]
+
+
+async def pull_back(tx: Transaction, tenant_id: str, now: int) -> None:
+    """The clock went back to `now`: no sign holds for longer than its kind does."""
+    for kind, seconds in _LONGEST.items():
+        until = now + seconds * 1_000_000
+        await tx.execute(
+            "UPDATE signs SET until = $1 WHERE tenant_id = $2 AND kind = $3 AND until > $1", until, tenant_id, kind
+        )

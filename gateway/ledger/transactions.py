@@ -50,6 +50,7 @@ __all__ = [
     "page",
     "reroute",
     "waiting_claims",
+    "waiting_on",
 ]
 
 
@@ -405,6 +406,15 @@ async def waiting_claims(tx: Tx, tenant_id: str, route_id: str, limit: int) -> l
         limit,
     )
     return [_transaction(row) for row in rows]
+
+
+async def waiting_on(tx: Tx, tenant_id: str) -> list[tuple[str, int]]:
+    """(route, number) of accepted claims that are in no interchange yet."""
+    rows = await tx.fetch(
+        "SELECT route_id, count(*) FROM transactions WHERE tenant_id = $1 AND state = 'accepted' AND kind = 'claim' GROUP BY route_id",
+        tenant_id,
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 async def due_for_follow_up(tx: Tx, tenant_id: str, now: int, limit: int) -> list[Transaction]:

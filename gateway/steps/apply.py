@@ -8,7 +8,7 @@ What matches nothing makes the file `unmatched`, what contradicts itself `quaran
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -74,6 +74,19 @@ _PART_CLAIMS = 50
 _CUT_OFF = "a transaction set that was cut off before its SE"
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What a report or a remittance says, read before the commit that applies it: others write, and have their turns of the loop, meanwhile.
+
+    `content` is what it says in JSON, as the transaction `made_id` tells it; `verdicts` are a 277CA's.
+    """
+
+    made_id: str
+    digest: str
+    content: bytes
+    verdicts: Sequence[ClaimVerdict] = ()
+
+
 @dataclass
 class _Applying:
     """One file being applied: what it matched, what it did not, and what is wrong with it."""
@@ -87,6 +100,8 @@ class _Applying:
     faults: list[str] = field(default_factory=list[str])
     # Claims of the interchanges of ours that the file acknowledges: what else it says is said of them.
     about: set[str] = field(default_factory=set[str])
+    # By the identity of the transaction set.
+    told: Mapping[int, _Told] = field(default_factory=dict[int, _Told])
 
     @property
     def state(self) -> str:
@@ -111,7 +126,8 @@ async def run(runtime: Runtime, item: Work) -> None:
         else:
             payload = content if isinstance(content, bytes) else await _whole(runtime, file)
             received = await runtime.world.offload(lambda: read(payload, levels=(1, 2, 3)))
-            ended = await runtime.database.write(lambda tx: _apply(tx, runtime, item, file, payload, received))
+            told = await runtime.world.offload(lambda: _told(runtime, file, received))
+            ended = await runtime.database.write(lambda tx: _apply(tx, runtime, item, file, payload, received, told))
         if ended is not None:
             _tell(runtime, file, ended)
     runtime.wake.set()
@@ -153,8 +169,7 @@ async def _loaded(runtime: Runtime, item: Work) -> tuple[InboundFile, bytes | Pi
         await runtime.database.write(lambda tx: work.finish(tx, item))
         return None
     if loaded[0].route_id not in runtime.directory.routes:
-        reason = "the route of this file is not configured"
-        await runtime.database.write(lambda tx: work.postpone(tx, item, later(runtime, item, 60), reason))
+        await runtime.database.write(lambda tx: work.postpone(tx, item, later(runtime, item, 60), inbound.NO_ROUTE))
         return None
     return loaded
 
@@ -175,11 +190,34 @@ def _tell(runtime: Runtime, file: InboundFile, done: _Applying) -> None:
     _LOG.info("file applied", inbound_id=file.inbound_id, route_id=file.route_id, state=done.state, count=done.matched)
 
 
+def _told(runtime: Runtime, file: InboundFile, received: list[Received]) -> dict[int, _Told]:
+    """What the reports and remittances of a file say; what reads them runs beside the loop."""
+    route, found = runtime.directory.routes[file.route_id], dict[int, _Told]()
+    for one in (one for interchange in received for one in interchange.sets):
+        convention = one.guide.id if one.guide is not None else ""
+        if one.set_id == "835" and convention:
+            report, verdicts = report_835, list[ClaimVerdict]()
+        elif (one.set_id, convention) == ("277", "005010X214"):
+            report, verdicts = report_277, list(claim_verdicts(one.tree()))
+        else:
+            continue
+        made_id = runtime.world.new_id()
+        content = msgspec.json.encode(report(one, made_id, route.usage, route.receiver_id))
+        found[id(one)] = _Told(made_id, _digest(one), content, verdicts)
+    return found
+
+
 async def _apply(
-    tx: Transaction, runtime: Runtime, item: Work, file: InboundFile, payload: bytes, received: list[Received]
+    tx: Transaction,
+    runtime: Runtime,
+    item: Work,
+    file: InboundFile,
+    payload: bytes,
+    received: list[Received],
+    told: Mapping[int, _Told],
 ) -> _Applying:
     await work.finish(tx, item)
-    done = _Applying(runtime, file, runtime.directory.routes[file.route_id], payload)
+    done = _Applying(runtime, file, runtime.directory.routes[file.route_id], payload, told=told)
     if not any(i.sets or i.acknowledgements for i in received):
         done.faults.append("no interchange")
     for interchange in received:
@@ -346,13 +384,13 @@ async def _happen(tx: Transaction, done: _Applying, subject: transactions.Transa
 
 
 async def _277ca(tx: Transaction, done: _Applying, received: TransactionSet) -> None:
-    root = received.tree()
-    advice = await _advice(tx, done, "claim_report", received, "277CA", _digest(received))
+    told = done.told[id(received)]
+    advice = await _advised(tx, done, "claim_report", "277CA", told.digest, told.digest, told)
     if advice is None:
         return
-    source = _whose(root)
+    source = _whose(received.tree())
     matched = unmatched = 0
-    for verdict in claim_verdicts(root):
+    for verdict in told.verdicts:
         numbers_of_it = Named(
             verdict.clearinghouse_trace_number, verdict.payer_claim_control_number, verdict.patient_control_number
         )
@@ -464,7 +502,8 @@ async def _271(tx: Transaction, done: _Applying, received: TransactionSet) -> No
 
 async def _835(tx: Transaction, done: _Applying, received: TransactionSet) -> None:
     root = received.tree()
-    advice = await _advice(tx, done, "remittance", received, "835", remittance.payment_key(root))
+    told = done.told[id(received)]
+    advice = await _advised(tx, done, "remittance", "835", remittance.payment_key(root), told.digest, told)
     if advice is None or not await _balances(tx, done, advice, received.findings):
         return
     matched = unmatched = 0
@@ -573,18 +612,6 @@ def _digest(received: TransactionSet) -> str:
     return hashlib.sha256("\n".join(received.segments[1:-1]).encode()).hexdigest()
 
 
-async def _advice(
-    tx: Transaction, done: _Applying, kind: str, received: TransactionSet, effect: str, subject: str
-) -> transactions.Transaction | None:
-    """A transaction of its own for a report or remittance (`_advised`), with what it says in JSON."""
-    report = report_277 if kind == "claim_report" else report_835
-
-    def told(made_id: str) -> bytes:
-        return msgspec.json.encode(report(received, made_id, done.route.usage, done.route.receiver_id))
-
-    return await _advised(tx, done, kind, effect, subject, _digest(received), told)
-
-
 async def _advised(
     tx: Transaction,
     done: _Applying,
@@ -592,7 +619,7 @@ async def _advised(
     effect: str,
     subject: str,
     content: str,
-    told: Callable[[str], bytes] | None,
+    told: _Told | None,
 ) -> transactions.Transaction | None:
     """A transaction of its own for a report or remittance, the first time it is seen; None for a repetition.
 
@@ -607,9 +634,9 @@ async def _advised(
         if before != content:
             done.faults.append(f"another {effect} with the same key and other content came before")
         return None
-    made_id = runtime.world.new_id()
+    made_id = told.made_id if told is not None else runtime.world.new_id()
     if told is not None:
-        await payloads.store(tx, runtime.vault, file.tenant_id, made_id, "answer", told(made_id), now)
+        await payloads.store(tx, runtime.vault, file.tenant_id, made_id, "answer", told.content, now)
     made = transactions.Transaction(
         file.tenant_id,
         made_id,

@@ -37,6 +37,8 @@ _LOG = log.get("gateway.batch")
 _CLAIMS = "HC"
 # A route that is down is looked at again so soon, if it is not said to be down for less.
 _LOOK_SECONDS = 60
+# Claims of a route that is gone that are looked at together.
+_LEFT_BEHIND = 500
 
 
 class _Gathered(NamedTuple):
@@ -56,8 +58,7 @@ async def run(runtime: Runtime, item: Work) -> None:
     """Build one interchange out of what waits on the route that the work names."""
     route = runtime.directory.routes.get(item.subject)
     if route is None:
-        when = later(runtime, item, 60)
-        await runtime.database.write(lambda tx: work.postpone(tx, item, when, "the route is not configured"))
+        await _left_behind(runtime, item)
         return
     down = await down_until(runtime, route)
     if down is not None:
@@ -93,7 +94,7 @@ async def _wait_or_move(runtime: Runtime, item: Work, route: Route, until: int) 
         lambda tx: transactions.waiting_claims(tx, item.tenant_id, route.id, route.batch_claims_max)
     )
     doubted = await runtime.database.read(lambda tx: restorations.claims_in_doubt(tx, item.tenant_id))
-    others = await others_of(runtime, [c for c in waiting if c.transaction_id not in doubted], route)
+    others = await others_of(runtime, [c for c in waiting if c.transaction_id not in doubted], route.id)
     moving = [claim for claim in waiting if claim.transaction_id in others]
 
     async def commit(tx: Transaction) -> None:
@@ -105,6 +106,25 @@ async def _wait_or_move(runtime: Runtime, item: Work, route: Route, until: int) 
             # A pause of a person's may end at any time.
             run_at = min(until, runtime.world.micros() + _LOOK_SECONDS * SECOND) if not moving else 0
             await work.postpone(tx, item, max(run_at, runtime.world.micros() + SECOND // 100), SHUT[-1])
+
+    await runtime.database.write(commit)
+    runtime.wake.set()
+
+
+async def _left_behind(runtime: Runtime, item: Work) -> None:
+    """The route is not configured any more: claims whose payer has another way take it, the others wait, visibly, for this one."""
+    waiting = await runtime.database.read(
+        lambda tx: transactions.waiting_claims(tx, item.tenant_id, item.subject, _LEFT_BEHIND)
+    )
+    doubted = await runtime.database.read(lambda tx: restorations.claims_in_doubt(tx, item.tenant_id))
+    others = await others_of(runtime, [c for c in waiting if c.transaction_id not in doubted], item.subject)
+    moving = [claim for claim in waiting if claim.transaction_id in others]
+
+    async def commit(tx: Transaction) -> None:
+        await work.guard(tx, item)
+        await elsewhere(tx, runtime, moving, others)
+        when = runtime.world.micros() + SECOND // 100 if moving else later(runtime, item, _LOOK_SECONDS)
+        await work.postpone(tx, item, when, "the route is not configured")
 
     await runtime.database.write(commit)
     runtime.wake.set()

@@ -1,7 +1,7 @@
 """Claims whose way is down go over another one, as long as nothing of them can have left on the first.
 
 A claim that waits for its interchange may move; one in an interchange of which no byte ever left moves with it, and that interchange is
-never sent. What is on the wire, in doubt, or was ever so, stays where it is.
+never sent. What is on the wire, in doubt, or was ever so, stays where it is. So it is where a way is not configured any more.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from queues import work
 from queues.database import Transaction
 from queues.work import Work
 
-__all__ = ["elsewhere", "moved", "others_of"]
+__all__ = ["elsewhere", "left_behind", "moved", "others_of"]
 
 _LOG = log.get("gateway.rerouting")
 
 
-async def others_of(runtime: Runtime, claims: Sequence[transactions.Transaction], route: Route) -> dict[str, Route]:
+async def others_of(runtime: Runtime, claims: Sequence[transactions.Transaction], route_id: str) -> dict[str, Route]:
     """The ways that claims may take instead of a route, by their transaction ids; those that have none are left out."""
     ways: dict[tuple[str, str], Route | None] = {}
     found: dict[str, Route] = {}
@@ -34,7 +34,7 @@ async def others_of(runtime: Runtime, claims: Sequence[transactions.Transaction]
             continue
         key = (claim.payer_id, claim.usage)
         if key not in ways:
-            ways[key] = await way_to(runtime, payer, claim.usage, "837", beside=(route.id,))
+            ways[key] = await way_to(runtime, payer, claim.usage, "837", beside=(route_id,))
         if (other := ways[key]) is not None:
             found[claim.transaction_id] = other
     return found
@@ -60,9 +60,23 @@ async def moved(runtime: Runtime, item: Work, interchange: Interchange, route: R
         return False
     if await down_until(runtime, route) is None:
         return False
+    return await _moved(runtime, item, interchange, "never sent: its route is down")
+
+
+async def left_behind(runtime: Runtime, item: Work) -> bool:
+    """Whether the claims of an interchange whose route is not configured any more went elsewhere: all of them, or none."""
+    interchange = await runtime.database.read(lambda tx: interchanges.get(tx, item.tenant_id, item.subject))
+    if interchange is None or interchange.route_id in runtime.directory.routes:
+        return False
+    if interchange.set_id != "837" or interchange.state != "intent" or interchange.copies:
+        return False
+    return await _moved(runtime, item, interchange, "never sent: its route is not configured")
+
+
+async def _moved(runtime: Runtime, item: Work, interchange: Interchange, why: str) -> bool:
     tenant_id, interchange_id = interchange.tenant_id, interchange.interchange_id
     claims = await runtime.database.read(lambda tx: transactions.of_interchange(tx, tenant_id, interchange_id))
-    others = await others_of(runtime, claims, route)
+    others = await others_of(runtime, claims, interchange.route_id)
     if len(others) < len(claims):
         return False
 
@@ -73,7 +87,7 @@ async def moved(runtime: Runtime, item: Work, interchange: Interchange, route: R
         if current is None or current.state != "intent" or current.copies:
             return False
         await work.finish(tx, item)
-        await interchanges.set_state(tx, current, "released", "never sent: its route is down")
+        await interchanges.set_state(tx, current, "released", why)
         fresh = await transactions.of_interchange(tx, tenant_id, interchange_id)
         await elsewhere(tx, runtime, fresh, others)
         return True

@@ -9,7 +9,7 @@ from observability import log
 from queues.database import Body, DatabaseError, Unique
 from queues.work import SECOND, Work
 
-__all__ = ["ATTEMPTS_MAX", "later", "written"]
+__all__ = ["ATTEMPTS_MAX", "LONGEST_SECONDS", "later", "written"]
 
 T = TypeVar("T")
 _LOG = log.get("gateway.waiting")

@@ -6,6 +6,8 @@ is silent beyond its payer's time is told so once for each rung of its ladder, a
 
 from __future__ import annotations
 
+from collections import Counter
+
 from gateway.clock import DOUBTED_SECONDS, doubted_until
 from gateway.ledger import alarms, dates, inbound, interchanges, signs, transactions
 from gateway.ledger.alarms import Cause
@@ -13,6 +15,7 @@ from gateway.ledger.signs import BLOCKED, CERTIFICATE, DISK
 from gateway.lifecycle import RUNGS, Overdue, Rung
 from gateway.payers import Payer
 from gateway.runtime import TENANT, Runtime
+from gateway.steps.waiting import LONGEST_SECONDS
 from observability import log
 from queues import circuits, clock, work
 from queues.database import Transaction
@@ -106,13 +109,16 @@ async def _alarms(tx: Transaction, runtime: Runtime, item: Work, silent: list[tu
         for one in await circuits.unwell(tx, TENANT)
         if one.open_until and one.since <= now - _DOWN_SECONDS * SECOND
     ]
+    causes["route gone"] = await _stranded(tx, runtime)
     causes["clock"] = await _jumped(tx, runtime)
     causes |= {kind: [] for kind in (BLOCKED, CERTIFICATE, DISK)}
     for sign in await signs.standing(tx, TENANT, now):
         causes[sign.kind].append(Cause(sign.subject, sign.count, route_id=sign.route_id, detail=sign.detail))
     causes["work buried"] = [Cause(kind, count, detail=kind) for kind, count in await work.buried(tx, TENANT)]
+    new = False
     for kind, found in causes.items():
         for raised in await alarms.refresh(tx, TENANT, kind, found, now, runtime.world.new_id):
+            new = True
             _LOG.warning(
                 "alarm",
                 kind=kind,
@@ -121,10 +127,21 @@ async def _alarms(tx: Transaction, runtime: Runtime, item: Work, silent: list[tu
                 route_id=raised.route_id or None,
             )
     if runtime.config.mail is not None and await alarms.to_mail(tx, TENANT, 1):
-        run_at = now + _GATHER_SECONDS * SECOND
+        # Mail that was not taken keeps its own pace: a server that is asked too often, as with a wrong password, shuts its door.
+        run_at = now + round((_GATHER_SECONDS if new else LONGEST_SECONDS) * SECOND)
         await work.enqueue(tx, TENANT, runtime.world.new_id(), "mail", TENANT, now, run_at)
     again = now + _EVERY_SECONDS * SECOND
     await work.enqueue(tx, TENANT, runtime.world.new_id(), "watch", TENANT, now, again)
+
+
+async def _stranded(tx: Transaction, runtime: Runtime) -> list[Cause]:
+    """What waits for routes that are not configured any more."""
+    counts: Counter[str] = Counter()
+    for ledger in (transactions.waiting_on, interchanges.stranded, inbound.stranded):
+        for route_id, count in await ledger(tx, TENANT):
+            if route_id not in runtime.directory.routes:
+                counts[route_id] += count
+    return [Cause(route_id, count, route_id=route_id) for route_id, count in sorted(counts.items())]
 
 
 async def _jumped(tx: Transaction, runtime: Runtime) -> list[Cause]:

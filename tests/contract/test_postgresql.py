@@ -17,9 +17,10 @@ import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 import pytest
 
 from gateway.world import SystemWorld
+from queues import work
 from queues.database import DatabaseError, Migration, Transaction
 from queues.postgres import PostgreSQL
-from tests.engines import Server, postgresql_missing
+from tests.engines import Server, postgresql_missing, queue_migrations
 
 pytestmark = pytest.mark.skipif(bool(postgresql_missing()), reason=postgresql_missing())
 pg: Any = asyncpg
@@ -243,7 +244,7 @@ async def test_connections_that_are_cut_off_cost_nothing_that_was_told(
             await asyncio.sleep(chance.uniform(0, 0.02))
             await asyncio.to_thread(
                 postgresql.sql,
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'claimwire'",
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'claimwire%'",
             )
 
     writing = [asyncio.ensure_future(writer(one)) for one in range(8)]
@@ -337,6 +338,36 @@ async def test_f32_a_node_that_hangs_with_the_lock_is_cut_off_and_does_it_again(
         out, _ = await child.communicate()
         assert (0, b"2\n") == (child.returncode, out)
         assert ["goes on", "hung"] == await names(database)
+
+
+async def test_f31_a_node_whose_clock_is_wrong_takes_no_work_that_another_has(postgresql: Server) -> None:
+    async with opened(postgresql.fresh()) as database:
+        await database.migrate(queue_migrations())
+        day, now = 86_400 * work.SECOND, SystemWorld().micros()
+
+        async def taken(owner: str, ahead: int, seconds: float = 60.0) -> list[work.Work]:
+            async def body(tx: Transaction) -> list[work.Work]:
+                clock = await work.lease_clock(tx, database, 0.0)
+                return await work.lease(tx, database, owner, now + ahead, seconds, 9, (), clock)
+
+            return await database.write(body)
+
+        async def renewed(tx: Transaction, item: work.Work, ahead: int) -> None:
+            clock = await work.lease_clock(tx, database, 0.0)
+            await work.renew(tx, item, now + ahead, 60, clock)
+
+        await database.write(lambda tx: work.enqueue(tx, "t", "w", "kind", "a", now))
+        (first,) = await taken("first", 0)
+        assert [] == await taken("ahead", day)
+        # Nor where the one that has it is ahead.
+        await database.write(lambda tx: renewed(tx, first, day))
+        assert [] == await taken("right", 0)
+        assert [] == await taken("ahead", 2 * day)
+        await database.write(lambda tx: work.postpone(tx, first, now))
+        (short,) = await taken("died", 0, 0.0)
+        assert "died" == short.owner
+        (after,) = await taken("ahead", day)
+        assert "ahead" == after.owner
 
 
 async def test_a_reader_sees_one_moment_and_only_what_is_committed(postgresql: Server, database: PostgreSQL) -> None:
@@ -442,5 +473,5 @@ async def test_a_database_that_is_not_there_is_said_so(url: str) -> None:
 def _none_left(postgresql: Server) -> Iterator[None]:
     """No test leaves a connection open."""
     yield
-    open_now = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'claimwire'"
+    open_now = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'claimwire%'"
     assert "0" == postgresql.sql(f"SELECT pg_sleep(0.05); {open_now}").splitlines()[-1]

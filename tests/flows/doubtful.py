@@ -14,6 +14,7 @@ import msgspec
 
 from adapters.protocol import Capabilities, Context, Delivered, Outbound, Outcome, Replied
 from adapters.transports.rest import RawX12
+from gateway.config import Config
 from gateway.ledger import inbound, interchanges
 from gateway.ledger.interchanges import Interchange
 from gateway.payers import Transactions
@@ -138,9 +139,10 @@ async def doubtful(
     status: bool = False,
     window_seconds: float = 0.1,
     duplicates_hours: float | None = None,
+    config: Config | None = None,
 ) -> AsyncGenerator[Doubtful]:
     """A service whose payer takes claims and, where it may, can be asked and gives files. Claims of one window leave together."""
-    async with in_process(folder) as (client, up):
+    async with in_process(folder, config) as (client, up):
         directory = up.runtime.directory
         directory.routes["sandbox"] = msgspec.structs.replace(
             directory.routes["sandbox"],

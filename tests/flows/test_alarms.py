@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import Message
 from pathlib import Path
@@ -251,14 +252,30 @@ async def test_that_an_alarm_was_seen_is_kept(tmp_path: Path) -> None:
 
 
 class Post:
-    """A mail server's box; it turns the first so many away."""
+    """A mail server's box; it turns the first so many away, takes no one at first who is `greylisted`, and may hang up once it has taken one."""
 
-    def __init__(self, turned_away: int = 0) -> None:
-        self.turned_away = turned_away
+    def __init__(self, turned_away: int = 0, greylisted: str = "", *, hangs_up: bool = False) -> None:
+        self.turned_away, self.greylisted, self.hangs_up = turned_away, greylisted, hangs_up
+        self.asked = 0
         self.got: list[Message] = []
         self.to: list[str] = []
 
+    async def handle_RCPT(  # noqa: N802 - as aiosmtpd calls it
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if address == self.greylisted:
+            self.greylisted = ""
+            return "451 come back later"
+        envelope.rcpt_tos.append(address)
+        return "250 known"
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - as aiosmtpd calls it
+        if self.hangs_up and isinstance(server.transport, asyncio.Transport):
+            server.transport.abort()
+        return "221 bye"
+
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - as aiosmtpd calls it
+        self.asked += 1
         if self.turned_away:
             self.turned_away -= 1
             return "451 come back later"
@@ -275,16 +292,18 @@ def post() -> Post:
 
 
 async def mailed(
-    folder: Path, box: Post, act: Callable[[Client, Running], Awaitable[None]], there: bool = True
+    folder: Path,
+    box: Post,
+    act: Callable[[Client, Running], Awaitable[None]],
+    there: bool = True,
+    to: Sequence[str] = ("ops@practice.example",),
 ) -> None:
     """A service that writes to people over a real SMTP server on loopback."""
     port = free_port()
     server = Controller(box, hostname="127.0.0.1", port=port) if there else None
     if server is not None:
         server.start()
-    mail = Mail(
-        host="127.0.0.1", port=port, security="none", sender="claimwire@practice.example", to=["ops@practice.example"]
-    )
+    mail = Mail(host="127.0.0.1", port=port, security="none", sender="claimwire@practice.example", to=list(to))
     try:
         async with in_process(folder, Config(mail=mail)) as (client, up):
             await act(client, up)
@@ -351,6 +370,38 @@ async def test_mail_that_is_not_taken_is_tried_again_and_holds_up_nothing(tmp_pa
     await mailed(tmp_path, box, act)
 
 
+async def test_a_server_that_takes_no_mail_is_asked_at_its_pace_and_not_each_minute(tmp_path: Path) -> None:
+    box = Post(turned_away=1_000)
+
+    async def act(client: Client, up: Running) -> None:
+        await _alarmed(client, up)
+        for _ in range(59):
+            await looked(Doubtful(client, up))
+        # Doubling from a second to a quarter of an hour.
+        assert 5 <= box.asked <= 20
+
+    await mailed(tmp_path, box, act)
+
+
+async def test_one_whom_the_server_does_not_take_for_now_is_written_to_later_and_the_others_once(
+    tmp_path: Path,
+) -> None:
+    people = ("ops@practice.example", "night@practice.example")
+    box = Post(greylisted=people[1], hangs_up=True)
+
+    async def act(client: Client, up: Running) -> None:
+        await _alarmed(client, up)
+        for _ in range(8):
+            await Doubtful(client, up).passes_at_rest(120, "mail")
+            await looked(Doubtful(client, up))
+        assert {True} == {"mailedAt" in one for one in await alarms(client)}
+
+    await mailed(tmp_path, box, act, to=people)
+    assert list(people) == box.to
+    first, second = box.got
+    assert first["Message-ID"] == second["Message-ID"]
+
+
 async def test_without_a_mail_server_the_alarms_are_there_all_the_same(tmp_path: Path, post: Post) -> None:
     async def act(client: Client, up: Running) -> None:
         await _alarmed(client, up)
@@ -365,8 +416,21 @@ async def test_without_a_mail_server_the_alarms_are_there_all_the_same(tmp_path:
 def test_a_letter_names_what_is_so_and_what_to_do() -> None:
     mail = Mail(host="h", sender="a@b.example", to=["c@d.example", "e@f.example"], password="hush-hush")
     one = Alarm("t", "1", "route down", "BIRCH", "", "BIRCH", "ClientConnectorError", 5, 0)
-    made = letter(mail, [one])
+    made = letter(mail, [one], datetime(2026, 1, 5, 12, 0, tzinfo=UTC))
     assert "Claimwire: BIRCH: nothing leaves on this route (ClientConnectorError)" == made["Subject"]
     assert "c@d.example, e@f.example" == made["To"]
     assert "auto-generated" == made["Auto-Submitted"]
     assert "hush-hush" not in repr(mail) + made.as_string()
+
+
+def test_a_letter_is_whole_and_can_be_written_whatever_an_adapter_says() -> None:
+    mail = Mail(host="h", sender="Claimwire <a@b.example>", to=["c@d.example"])
+    now = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+    one = Alarm("t", "1", "route down", "BIRCH", "", "BIRCH", "refused:\r\nBcc: x@y.example", 5, 0)
+    made = letter(mail, [one], now)
+    assert "Mon, 05 Jan 2026 12:00:00 +0000" == made["Date"]
+    assert made["Message-ID"].endswith("@b.example>")
+    assert made["Message-ID"] == letter(mail, [one], now)["Message-ID"]
+    assert made["Message-ID"] != letter(mail, [one, msgspec.structs.replace(one, alarm_id="2")], now)["Message-ID"]
+    assert "refused: Bcc: x@y.example" in made["Subject"]
+    assert made["Bcc"] is None

@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from typer.testing import CliRunner
 
 from gateway.backups import BackupError, back_up, restore, verify_backup, verify_database
 from gateway.cli import app, main
+from gateway.config import Config, DatabaseServer
 from gateway.ledger import restorations
 from gateway.ledger.interchanges import Interchange
 from gateway.runtime import DATABASE_FILE, TENANT
@@ -27,6 +29,8 @@ from gateway.world import SystemWorld
 from queues import moving, work
 from queues.database import DatabaseFull, SQLite, Transaction, Unreachable
 from queues.numbers import GUARD
+from queues.postgres import PostgreSQL
+from tests.engines import Server
 from tests.flows.doubtful import Doubtful, doubtful, ta1
 from tests.flows.service import Client, claim_body, eligibility_body, in_process, until
 
@@ -497,3 +501,56 @@ def test_a_command_without_its_database_says_so_in_a_line(
         main()
     assert code == ended.value.code
     assert f"{error}\n" == capsys.readouterr().err
+
+
+async def test_f34_a_server_that_was_brought_back_by_its_own_tools_sends_nothing_again(
+    postgresql: Server, tmp_path: Path
+) -> None:
+    data, url = tmp_path / "data", postgresql.fresh()
+    config = Config(database=DatabaseServer(url=url))
+    async with doubtful(data, status=True, window_seconds=3600, config=config) as payer:
+        await begun(payer)
+        waiting = await payer.client.submit(claim_body("PAID-1"))
+    name = url.split("/")[3].split("?")[0]
+    postgresql.sql(f"CREATE DATABASE {name}_backup TEMPLATE {name}")
+    async with doubtful(data, status=True, window_seconds=3600, config=config) as payer:
+        payer.passes(3700)
+        await until(payer.client, waiting, "sent", "in_doubt")
+        old = await payer.interchange(waiting, "confirmed")
+        assert 1 == await claims_at(payer)
+    written = tmp_path / "claimwire.toml"
+    written.write_text(f'data = "data"\n[database]\nurl = "{postgresql.url(f"{name}_backup")}"\n', "utf-8")
+
+    async def restored(as_of: str) -> Any:
+        words = ["restored", "--as-of", as_of, "--config", str(written)]
+        return await asyncio.to_thread(CliRunner().invoke, app, words)
+
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    at_work = await PostgreSQL.open(postgresql.url(f"{name}_backup"))
+    await at_work.read(lambda tx: tx.row("SELECT 1"))
+    refused = await restored(now)
+    await at_work.close()
+    assert 1 == refused.exit_code
+    assert "stop all of them first" in refused.output
+    assert "is to come" in (await restored("2126-01-01T00:00:00")).output
+    done = await restored(now)
+    assert 0 == done.exit_code, done.output
+    assert "1 claims that were in none yet" in done.output
+    config = Config(database=DatabaseServer(url=postgresql.url(f"{name}_backup")))
+    async with doubtful(data, status=True, config=config) as payer:
+        async with asyncio.timeout(60):
+            while (await payer.client.transaction(waiting))["state"] in ("accepted", "built", "in_doubt"):
+                payer.passes(30)
+                await asyncio.sleep(0.1)
+        found = await payer.interchange(waiting)
+        assert ("confirmed", 0) == (found.state, found.copies)
+        assert found.control_number > old.control_number + GUARD - 1
+        assert 1 == await claims_at(payer)
+
+
+@pytest.mark.embedded
+async def test_a_folder_is_brought_back_by_restore_alone(folder: Path) -> None:
+    words = ["restored", "--as-of", "2026-01-05T12:00:00Z", "--data", str(folder)]
+    refused = await asyncio.to_thread(CliRunner().invoke, app, words)
+    assert 1 == refused.exit_code
+    assert "claimwire restore" in refused.output

@@ -13,15 +13,17 @@ from pathlib import Path
 
 import pytest
 
+from adapters.protocol import Context, Evidence, Outbound, Outcome
 from gateway import clock
-from gateway.ledger import transactions
-from gateway.runtime import TENANT
+from gateway.config import Config
+from gateway.ledger import interchanges, transactions
+from gateway.runtime import TENANT, open_runtime
 from gateway.serving import Running
 from gateway.world import MICROSECOND, from_micros, to_micros
 from queues import work
 from queues.database import Transaction
-from tests.flows.doubtful import Doubtful, doubtful
-from tests.flows.service import claim_body, in_process, until
+from tests.flows.doubtful import Doubtful, Quiet, doubtful
+from tests.flows.service import claim_body, in_process, until, until_true
 
 YEARS = 10 * 365 * 86_400.0
 HOUR, DAY = 3600.0, 86_400.0
@@ -149,6 +151,153 @@ async def test_f31_a_blip_between_two_looks_is_known_by_the_work_that_it_left(tm
         machine.jumped = 0.0
         await looks(up, "watch", "follow_up")
         assert await latest_work(up) <= up.runtime.world.micros() + DAY * MICROSECOND
+
+
+class Slow(Quiet):
+    """An adapter whose first bytes take their time; until they are there its payer says that it has nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(probes=True, collects=False)
+        self.begun = self.probed = 0
+        self.goes_on = asyncio.Event()
+
+    async def send(self, outbound: Outbound, context: Context) -> Outcome:
+        self.begun += 1
+        if self.begun == 1:
+            await self.goes_on.wait()
+        return await super().send(outbound, context)
+
+    async def probe(self, outbound: Outbound, context: Context) -> Evidence:
+        self.probed += 1
+        return "absent"
+
+
+async def test_f31_a_leap_ahead_ends_no_lease_and_what_is_being_sent_is_not_sent_beside_it(
+    tmp_path: Path, machine: Machine
+) -> None:
+    async with doubtful(tmp_path, probes=True) as payer:
+        slow = Slow()
+        payer.up.runtime.use("sandbox", slow)
+        first = await payer.client.submit(claim_body("PAID-1"))
+        await payer.interchange(first, "on_wire")
+        for leap in (DAY, 2 * DAY):
+            machine.jumped = leap
+            payer.up.runtime.wake.set()
+            # What comes later is done, in its turn behind what is due.
+            await until(payer.client, await payer.client.submit(claim_body(f"PAID-{leap:.0f}")), "sent")
+        assert (3, 0) == (slow.begun, slow.probed)
+        slow.goes_on.set()
+        await until(payer.client, first, "sent")
+        assert (1, "confirmed") == ((await payer.interchange(first)).copies, (await payer.interchange(first)).state)
+        assert "doubted" not in await payer.story(first)
+
+
+async def test_f31_a_clock_set_back_a_day_prolongs_no_payers_promise_to_know_copies(
+    tmp_path: Path, machine: Machine
+) -> None:
+    async with doubtful(tmp_path, duplicates="isa13", duplicates_hours=24) as payer:
+        await payer.weather("cut", *["refuse-429"] * 30)
+        claim = await payer.client.submit(claim_body("PAID-1"))
+        await payer.interchange(claim, "safe_to_resend", copies=1)
+        machine.jumped = -DAY
+        await clock.look(payer.up.runtime)
+        # The day and an hour that have passed since are an hour by the clock.
+        await payer.passes_at_rest(25 * HOUR)
+
+        async def settled() -> bool:
+            await payer.passes_at_rest(60)
+            return (await payer.interchange(claim)).state in ("held", "confirmed")
+
+        await payer.weather()
+        await until_true(settled)
+        assert ("held", 1) == ((await payer.interchange(claim)).state, (await payer.interchange(claim)).copies)
+        assert 1 == (await payer.seen())["interchanges"]
+
+
+LATER = {
+    "deliveries": (
+        (
+            "INSERT INTO deliveries (tenant_id, destination_id, event_id, state, attempts, due_at, reason, updated_at)"
+            " VALUES ($2, 'd', 'e', 'pending', 1, $1 + 5000000, '', $1)"
+        ),
+        "SELECT due_at FROM deliveries WHERE tenant_id = $1",
+        5.0,
+    ),
+    "checks": (
+        (
+            "INSERT INTO checks (tenant_id, check_id, batch_id, ordinal, payer_id, route_id, state, reason, asked, tried, due_at, first_tried_at,"
+            " asked_at, until, created_at, updated_at) VALUES ($2, 'c', 'b', 1, 'P', 'R', 'waiting', '', 1, 1, $1 + 300000000, $1, $1, $1, $1, $1)"
+        ),
+        "SELECT due_at FROM checks WHERE tenant_id = $1",
+        300.0,
+    ),
+    "when a check was asked": ("", "SELECT asked_at FROM checks WHERE tenant_id = $1", 0.0),
+    "a full disk": (
+        "INSERT INTO signs (tenant_id, kind, subject, route_id, detail, count, until) VALUES ($2, 'disk', 'disk', '', '', 1, $1 + 120000000)",
+        "SELECT until FROM signs WHERE tenant_id = $1",
+        120.0,
+    ),
+    "what is done once more": (
+        (
+            "INSERT INTO work (tenant_id, work_id, kind, subject, data, created_at, run_at, attempts, fence, owner, lease_until, again_at)"
+            " VALUES ($2, 'w', 'batch', 'x', '{}', $1, $1 + 60000000, 1, 1, 'me', $1 + 60000000, $1 + 1000000)"
+        ),
+        "SELECT again_at FROM work WHERE tenant_id = $1",
+        1.0,
+    ),
+    "questions": (
+        (
+            "INSERT INTO transactions (tenant_id, transaction_id, position, kind, state, conflict, version, route_id, payer_id, usage, traceparent,"
+            " created_at, updated_at, sent_at) VALUES ($2, 't', 1, 'claim_status', 'sent', 0, 1, 'R', 'P', 'T', '', $1, $1, $1)"
+        ),
+        "SELECT sent_at FROM transactions WHERE tenant_id = $1",
+        0.0,
+    ),
+}
+
+
+async def test_f31_what_waits_for_moments_does_not_wait_for_a_day_when_the_clock_is_set_back_by_one(
+    tmp_path: Path, machine: Machine
+) -> None:
+    runtime = await open_runtime(Config(), tmp_path)
+    try:
+        await clock.look(runtime)
+        for insert, _, _ in LATER.values():
+            if insert:
+                now = runtime.world.micros()
+                await runtime.database.write(lambda tx, sql=insert, at=now: tx.execute(sql, at, TENANT))
+        machine.jumped = -DAY
+        await clock.look(runtime)
+        now = runtime.world.micros()
+        for what, (_, sql, seconds) in LATER.items():
+            row = await runtime.database.read(lambda tx, sql=sql: tx.row(sql, TENANT))
+            assert row is not None
+            # What passed since the last look is not told from the jump.
+            assert row[0] <= now + (seconds + 60) * MICROSECOND, what
+    finally:
+        await runtime.close()
+
+
+async def test_the_interchange_that_a_claim_is_in_is_not_one_that_it_was_released_from_whatever_the_clock_said(
+    tmp_path: Path, machine: Machine
+) -> None:
+    async with doubtful(tmp_path, status=True) as payer:
+        await payer.weather("drop")
+        claim = await payer.client.submit(claim_body("PAID-1"))
+        first = await payer.interchange(claim, "in_doubt", "held")
+        machine.jumped = -DAY
+        await clock.look(payer.up.runtime)
+        await payer.decide(first.interchange_id, "rebuild")
+
+        async def is_sent() -> bool:
+            tenant_id = first.tenant_id
+            carried = await payer.up.runtime.database.read(lambda tx: interchanges.of_transaction(tx, tenant_id, claim))
+            return [first.interchange_id] != [one.interchange_id for one in carried] and carried[
+                -1
+            ].state == "confirmed"
+
+        await until_true(is_sent)
+        assert first.interchange_id != (await payer.interchange(claim)).interchange_id
 
 
 # --- F30 --------------------------------------------------------------------------------------------------------------

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from gateway.ledger import interchanges
+from gateway.payers import Directory
 from gateway.runtime import TENANT
 from queues.database import Transaction
 from tests import synthetic
-from tests.flows.doubtful import doubtful, functional
+from tests.flows.doubtful import Doubtful, doubtful, functional
 from tests.flows.service import NETWORK, Client, Process, claim_body, eligibility_body, free_port, until
+from tests.flows.test_alarms import alarms, looked
 from tests.flows.test_follow_ups import swept
 from tests.flows.test_in_doubt import file_state, sent
 
 ELIGIBILITY = f"{NETWORK}/eligibility/v3"
 LEAVES_SECONDS = 60
-GONE = "the route of this interchange is not configured"
+GONE = interchanges.NO_ROUTE
 
 
 @pytest.mark.parametrize("listed", ["both", "the rejected one"])
@@ -118,13 +122,19 @@ async def test_f30_a_sweep_that_falls_in_an_outage_is_done_late_and_once(tmp_pat
         assert 2 == (await payer.story(claim)).count("followUpAsked")
 
 
+async def _gone(payer: Doubtful) -> list[dict[str, Any]]:
+    """What is told of routes that are not configured, once the watch has looked."""
+    await looked(payer)
+    return [one for one in await alarms(payer.client) if "route gone" == one["kind"]]
+
+
 async def test_f47_work_of_a_route_that_is_gone_is_held_visibly_and_leaves_when_it_is_back(tmp_path: Path) -> None:
     async with doubtful(tmp_path) as payer:
         await payer.weather("refuse-503", "refuse-503")
         claim = await payer.client.submit(claim_body("PAID-1"))
         built = await payer.interchange(claim, "intent")
-        routes = payer.up.runtime.directory.routes
-        route = routes.pop("sandbox")
+        there = payer.up.runtime.directory
+        payer.up.runtime.directory = Directory()
 
         async def held(tx: Transaction) -> bool:
             return bool(
@@ -135,12 +145,41 @@ async def test_f47_work_of_a_route_that_is_gone_is_held_visibly_and_leaves_when_
             while not await payer.up.runtime.database.read(held):
                 await payer.passes_at_rest(600)
                 await payer.up.runtime.world.sleep(0.05)
+        # Claims that came in between are told of, too.
+        (alarm,) = await _gone(payer)
+        assert ("sandbox", 1) == (alarm["routeId"], alarm["count"])
         await payer.weather()
-        routes["sandbox"] = route
+        payer.up.runtime.directory = there
         await payer.passes_at_rest(3_600)
         await until(payer.client, claim, "sent")
         after = await payer.interchange(claim)
         assert (built.interchange_id, built.sha256, 1) == (after.interchange_id, after.sha256, after.copies)
+
+
+@pytest.mark.parametrize("built", [True, False], ids=["in an interchange", "in none yet"])
+async def test_f47_claims_of_which_nothing_left_take_the_way_that_their_payer_has_instead(
+    tmp_path: Path, built: bool
+) -> None:
+    async with doubtful(tmp_path, window_seconds=0.1 if built else 600.0) as payer:
+        runtime = payer.up.runtime
+        await payer.weather(*["refuse-503"] * 100)
+        claim = await payer.client.submit(claim_body("PAID-1"))
+        before = await payer.interchange(claim, "intent") if built else None
+        route = msgspec.structs.replace(runtime.directory.routes["sandbox"], id="renamed", batch_window_seconds=0.1)
+        renamed = msgspec.structs.replace(runtime.directory.payers["SANDBOX"], routes=["renamed"])
+        runtime.directory = Directory([renamed], [route])
+        # What is under way when the route is gone still knows it.
+        await payer.passes_at_rest(3_600)
+        await payer.passes_at_rest(60)
+        await payer.weather()
+        await payer.passes_at_rest(3_600)
+        await until(payer.client, claim, "sent")
+        assert 1 == (await payer.seen())["interchanges"]
+        after = await payer.interchange(claim, "confirmed")
+        assert "renamed" == after.route_id
+        assert before is None or before.interchange_id != after.interchange_id
+        assert "rerouted" in await payer.story(claim)
+        assert [] == await _gone(payer)
 
 
 async def test_f48_a_service_that_is_told_to_leave_ends_what_it_began_and_leaves_no_doubt(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from adapters.protocol import Context, Outbound, Outcome
+from adapters.protocol import Context, Evidence, Outbound, Outcome
 from gateway.cli import app
 from gateway.ledger import inbound, interchanges
 from gateway.runtime import DATABASE_FILE, TENANT
@@ -74,6 +76,41 @@ async def test_f46_an_adapter_that_does_not_come_back_is_cut_off_and_leaves_doub
         (claim,) = await sent(payer, "PAID-1")
         interchange = await payer.interchange(claim, "in_doubt")
         assert (1, "TimeoutError") == (interchange.attempts, interchange.reason)
+
+
+class Unsure(Quiet):
+    """A payer that says it has nothing, until its acknowledgement comes."""
+
+    def __init__(self) -> None:
+        super().__init__(probes=True, collects=False)
+
+    async def probe(self, outbound: Outbound, context: Context) -> Evidence:
+        return "absent"
+
+
+async def test_what_a_payer_acknowledges_while_the_same_bytes_wait_for_their_place_does_not_leave_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with doubtful(tmp_path, probes=True) as payer:
+        payer.up.runtime.use("sandbox", Unsure())
+        place = send.over
+
+        @asynccontextmanager
+        async def crowded(*arguments: Any) -> AsyncGenerator[Any]:
+            async with place(*arguments) as shut:
+                found = await payer.up.runtime.database.read(lambda tx: interchanges.get(tx, TENANT, arguments[2]))
+                if found is not None and found.state == "safe_to_resend":
+                    await payer.arrives(functional(found, {"0001": "A"}))
+                yield shut
+
+        monkeypatch.setattr(send, "over", crowded)
+        await payer.weather("cut")
+        claim = await payer.client.submit(claim_body("PAID-1"))
+        await until(payer.client, claim, "acknowledged")
+        await payer.passes_at_rest(0)
+        settled = await payer.interchange(claim)
+        assert ("confirmed", 1, 1) == (settled.state, settled.attempts, settled.copies)
+        assert {"interchanges": 1, "duplicateInterchanges": 0}.items() <= (await payer.seen()).items()
 
 
 async def test_f04_a_payer_that_hangs_up_after_the_body_is_asked_and_then_left_to_a_person(tmp_path: Path) -> None:

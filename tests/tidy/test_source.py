@@ -67,7 +67,7 @@ def _values(node: ast.expr) -> Iterator[str]:
             yield name
         case ast.Call(func=ast.Name(id="len" | "range" | "enumerate")) | ast.Compare():
             return
-        case ast.Attribute(attr="skip_locked"):
+        case ast.Attribute(attr="skip_locked" | "server_clock"):
             return
         case ast.IfExp(body=body, orelse=otherwise):
             yield from _values(body)
