@@ -30,8 +30,10 @@ LEAKS: dict[str, re.Pattern[str]] = {
 }
 _IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)")
 _IPV6 = re.compile(r"(?<![\w:])(?:[0-9a-fA-F]{1,4}:){2,7}(?::[0-9a-fA-F]{1,4}|[0-9a-fA-F]{1,4})(?![\w:])")
-_DOCUMENTATION = [
-    ipaddress.ip_network(n) for n in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
+# For documentation, and for protocols: no machine of anybody's is told by one of these.
+_NOBODYS = [
+    ipaddress.ip_network(n)
+    for n in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "192.0.0.0/24", "169.254.0.0/16")
 ]
 
 
@@ -41,7 +43,7 @@ def _foreign(said: str) -> bool:
         address = ipaddress.ip_address(said)
     except ValueError:
         return False
-    example = any(address.version == n.version and address in n for n in _DOCUMENTATION)
+    example = any(address.version == n.version and address in n for n in _NOBODYS)
     # Sections of the guides are numbered from 1 and look like addresses of a network that nobody here talks to.
     section = address.version == 4 and said.startswith("1.")
     return not (address.is_loopback or address.is_unspecified or example or section)
