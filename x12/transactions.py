@@ -21,7 +21,8 @@ from x12.discreet import Discreet
 from x12.envelope import Interchange, TransactionSet
 from x12.finding import Finding
 from x12.guides import Guide
-from x12.syntax import CANONICAL, InterchangeHeader, Unwritable, unwritable_character
+from x12.headers import judge_gs, judge_isa, judge_ta1
+from x12.syntax import CANONICAL, InterchangeHeader, Unwritable, interchange_header, unwritable_character
 from x12.tree import Instance
 
 if TYPE_CHECKING:
@@ -219,8 +220,8 @@ def write(
 
     `acknowledgements` are TA1s that stand before the groups.
 
-    Refuses with findings, and without text, when any document cannot be sent as it is. Raises KeyError for a document that
-    is no whole transaction.
+    Refuses with findings, and without text, when any document cannot be sent as it is, or what the header says is wrong. Raises KeyError
+    for a document that is no whole transaction.
     """
     groups = [p for p in parcels if isinstance(p, Parcel)] or _parcelled(
         [d for d in parcels if not isinstance(d, Parcel)]
@@ -229,7 +230,10 @@ def write(
     body = [_ta1(said, findings) for said in acknowledgements]
     for parcel in groups:
         sets = _sets(parcel, header, findings)
-        body += _group(parcel, sets, header)
+        lines = _group(parcel, sets, header)
+        findings += judge_gs(lines[0].split(_E)[1:])
+        body += lines
+    findings += _judged(header)
     if any(f.severity == "error" for f in findings):
         return Sealed("", findings)
     body.append(_E.join(("IEA", str(len(groups)), f"{header.control_number:09d}")))
@@ -237,6 +241,15 @@ def write(
         return Sealed(sealed(body, header, gap), findings)
     except Unwritable as error:
         return Sealed("", [*findings, Finding(1, "interchange", "024", f"{error}.", segment="ISA")])
+
+
+def _judged(header: InterchangeHeader) -> list[Finding]:
+    """What is wrong with the ISA that a header becomes; what does not fit into one is told when it is sealed."""
+    try:
+        text = interchange_header(header, CANONICAL)
+    except Unwritable:
+        return []
+    return judge_isa(text.removesuffix(CANONICAL.segment).split(_E)[1:], CANONICAL)
 
 
 def _parcelled(made: Sequence[Document]) -> list[Parcel]:
@@ -267,7 +280,10 @@ def _ta1(said: InterchangeAcknowledgement, findings: list[Finding]) -> str:
         if not value or unwritable_character(value) is not None:
             message = f"TA1{number:02d} is missing or has characters that X12 cannot carry."
             findings.append(Finding(1, "interchange", "024", message, segment="TA1", element=number))
-    return _E.join(("TA1", *(value or "" for value in values)))
+    line = _E.join(("TA1", *(value or "" for value in values)))
+    told = {f.element for f in findings if f.segment == "TA1"}
+    findings += [f for f in judge_ta1(line.rstrip(_E), CANONICAL, late=False) if f.element not in told]
+    return line
 
 
 def _sets(parcel: Parcel, header: InterchangeHeader, findings: list[Finding]) -> list[list[str]]:

@@ -84,6 +84,30 @@ def test_an_acknowledgement_of_an_interchange_stands_before_the_groups() -> None
     assert [said.note] == [getattr(d, "note", None) for d in x12.transactions.acknowledgements(back)]
 
 
+@pytest.mark.parametrize(
+    ("change", "places"),
+    [
+        ({"sender": "A"}, {("GS", 2)}),
+        ({"sender": ""}, {("GS", 2), ("ISA", 6)}),
+        ({"receiver": "B"}, {("GS", 3)}),
+        ({"sender_qualifier": "XX"}, {("ISA", 5)}),
+        ({"usage": "X"}, {("ISA", 15)}),
+    ],
+)
+def test_an_interchange_with_a_wrong_header_is_not_written(
+    change: dict[str, str], places: set[tuple[str, int]]
+) -> None:
+    header = msgspec.structs.replace(ENVELOPE, **change)
+    told = write([normalised(filled(1, 0.1))], header)
+    assert ("", places) == (told.text, {(f.segment, f.element) for f in told.findings if f.severity == "error"})
+
+
+def test_a_wrong_acknowledgement_of_an_interchange_is_not_written() -> None:
+    said = InterchangeAcknowledgement(control_number="1", date="260105", time="0930", code="X", note=None)
+    told = write([], ENVELOPE, acknowledgements=[said])
+    assert ("", [1, 4, 5]) == (told.text, sorted(f.element or 0 for f in told.findings))
+
+
 def test_a_control_number_of_its_own_is_kept_where_it_is_the_only_one() -> None:
     made = [remittance(seed, 0.1) for seed in (1, 2, 3)]
     for one, number in zip(made, ("0002", "0002", None), strict=True):
