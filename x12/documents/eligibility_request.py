@@ -93,6 +93,8 @@ class RequestProvider(Document):
     organization_name: Annotated[Text, at("NM103 NM102=2")] = None
     last_name: Annotated[Text, at("NM103 NM102=1")] = None
     first_name: Annotated[Text, at("NM104 NM102=1")] = None
+    # First, for it is the one that is asked for where there is none.
+    npi: Annotated[Text, at("NM109 NM108=XX")] = None
     employers_id: Annotated[Text, at("NM109 NM108=24")] = None
     ssn: Annotated[Text, at("NM109 NM108=34")] = None
     tax_id: Annotated[Text, at("NM109 NM108=FI")] = None
@@ -100,7 +102,6 @@ class RequestProvider(Document):
     pharmacy_processor_number: Annotated[Text, at("NM109 NM108=PP")] = None
     service_provider_number: Annotated[Text, at("NM109 NM108=SV")] = None
     services_plan_id: Annotated[Text, at("NM109 NM108=XV")] = msgspec.field(default=None, name="servicesPlanID")
-    npi: Annotated[Text, at("NM109 NM108=XX")] = None
     provider_code: Annotated[Text, at("PRV01")] = None
     reference_identification: Annotated[Text, at("PRV03 PRV02~PXC")] = None
     state_licence_number: Annotated[Text, nowhere()] = None
@@ -357,7 +358,12 @@ def write_request(request: EligibilityRequest, header: Header, trace: tuple[str,
     header.put(writer.root, "0022", "13")
     if made.submitter_transaction_identifier is None:
         writer.root.put("BHT03", header.reference)
-    level = writer.root.near(["2000A"]).near(["2000B"]).near(["2000C"])
+    level = writer.root.near(["2000A"]).near(["2000B"])
+    if made.provider is None:
+        # So that what a provider must tell is asked for, and not only that there must be one.
+        made.provider = RequestProvider()
+        level.near(["2100B"], "provider").put("NM101", "1P")
+    level = level.near(["2000C"])
     # Who is asked about is a person, also where no name or number is known of them.
     level.near(["2100C"], "subscriber").put("NM102", "1")
     writer.write(made, level)
