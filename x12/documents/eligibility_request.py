@@ -93,8 +93,6 @@ class RequestProvider(Document):
     organization_name: Annotated[Text, at("NM103 NM102=2")] = None
     last_name: Annotated[Text, at("NM103 NM102=1")] = None
     first_name: Annotated[Text, at("NM104 NM102=1")] = None
-    # First, for it is the one that is asked for where there is none.
-    npi: Annotated[Text, at("NM109 NM108=XX")] = None
     employers_id: Annotated[Text, at("NM109 NM108=24")] = None
     ssn: Annotated[Text, at("NM109 NM108=34")] = None
     tax_id: Annotated[Text, at("NM109 NM108=FI")] = None
@@ -102,6 +100,7 @@ class RequestProvider(Document):
     pharmacy_processor_number: Annotated[Text, at("NM109 NM108=PP")] = None
     service_provider_number: Annotated[Text, at("NM109 NM108=SV")] = None
     services_plan_id: Annotated[Text, at("NM109 NM108=XV")] = msgspec.field(default=None, name="servicesPlanID")
+    npi: Annotated[Text, at("NM109 NM108=XX")] = None
     provider_code: Annotated[Text, at("PRV01")] = None
     reference_identification: Annotated[Text, at("PRV03 PRV02~PXC")] = None
     state_licence_number: Annotated[Text, nowhere()] = None
