@@ -38,7 +38,6 @@ from x12.documents.eligibility import EligibilityResponse, Meta, read_responses
 from x12.documents.eligibility_request import EligibilityRequest, write_request
 from x12.documents.parts import AAAError, Header
 from x12.documents.writing import Written
-from x12.envelope import Interchange as Received
 from x12.envelope import TransactionSet, read
 from x12.syntax import CANONICAL
 
@@ -241,8 +240,25 @@ async def _hold(tx: Transaction, made: Prepared, now: int, seconds: float) -> No
     await work.enqueue(tx, TENANT, made.interchange_id, "send", made.interchange_id, now, run_at)
 
 
-def answer_of(kind: Kind, meta: Meta, payload: bytes, asked: Sequence[str]) -> Answer | None:
+class _Numbered(msgspec.Struct, rename="camel"):
+    """What a question in JSON is called by its caller."""
+
+    control_number: str | int | None = None
+
+
+def _own_number(told: bytes) -> str | None:
+    """The caller's control number of a question; None where it told none, or asked in X12."""
+    try:
+        number = msgspec.json.decode(told, type=_Numbered).control_number
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return str(number).strip() or None if number is not None else None
+
+
+def answer_of(kind: Kind, meta: Meta, payload: bytes, asked: Sequence[str], told: bytes = b"") -> Answer | None:
     """What a received interchange says to an inquiry, of which `meta` tells; None when it holds no answer to it.
+
+    `told` is the question as it came: its control number is the caller's own, and given back.
 
     An interchange may answer many inquiries: the one meant is known by a trace number that it asked under, or by being
     alone. An inquiry that asked under several numbers, or under none, is answered by all that came.
@@ -259,7 +275,7 @@ def answer_of(kind: Kind, meta: Meta, payload: bytes, asked: Sequence[str]) -> A
         elif mine or not asked or len(documents) == 1:
             mine = documents
         if mine:
-            return _answered(meta, interchange, mine, payload)
+            return _answered(meta, _own_number(told) or interchange.control_number, mine, payload)
         refusal = next((t for t in interchange.acknowledgements if len(t) > 3 and t[3] == "R"), None)
         if refusal is not None:
             return _refused(
@@ -291,14 +307,14 @@ def meta_of(transaction_id: str, usage: str, route_id: str) -> Meta:
     return Meta(trace_id=transaction_id, application_mode=mode, sender_id=route_id)
 
 
-def _answered(meta: Meta, interchange: Received, documents: Sequence[msgspec.Struct], payload: bytes) -> Answer:
+def _answered(meta: Meta, control_number: str, documents: Sequence[msgspec.Struct], payload: bytes) -> Answer:
     """One document as an object, several as a list."""
     rejections: list[Rejection] = []
     said: set[str] = set()
     filled = {
         "meta": meta,
-        "control_number": interchange.control_number,
-        "reassociation_key": interchange.control_number,
+        "control_number": control_number,
+        "reassociation_key": control_number,
         "x12": payload.decode("latin-1"),
     }
     for document in documents:

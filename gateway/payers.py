@@ -209,6 +209,8 @@ class Directory:
     def find(self, service_id: str, transaction: str | None = None) -> Payer:
         """The payer with this id or alias; UnknownPayer when there is none, or none that takes this transaction."""
         found = self._named.get(service_id.strip().upper())
+        if found is None and not service_id.strip():
+            raise UnknownPayer("no payer is named: give its id, or an alias")
         if found is None:
             near = difflib.get_close_matches(service_id.strip().upper(), self._named, n=3, cutoff=0.6)
             hint = f"; similar ids are {', '.join(near)}" if near else ""

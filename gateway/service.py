@@ -191,7 +191,7 @@ class Service:
             interchange, content = await runtime.database.write(commit)
         except KeyTaken as taken:
             return await replayed(runtime, taken.remembered)
-        task = asyncio.create_task(self._bring_home(prepared, interchange, content, later=patience.respond_async))
+        task = asyncio.create_task(self._bring_home(prepared, interchange, content, body, later=patience.respond_async))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
         done, _ = await asyncio.wait((task,), timeout=patience.waits(runtime.config.answer_seconds))
@@ -205,10 +205,12 @@ class Service:
         set_id = SETS[prepared.kind][0]
         return await way_to(self.runtime, payer, prepared.usage or prepared.route.usage, set_id, beside=beside)
 
-    async def _bring_home(self, prepared: Prepared, interchange: Interchange, content: bytes, *, later: bool) -> Reply:
+    async def _bring_home(
+        self, prepared: Prepared, interchange: Interchange, content: bytes, told: bytes, *, later: bool
+    ) -> Reply:
         """Send an inquiry until it is answered, refused, in doubt, or its deadline has passed.
 
-        `later` says that the caller does not wait: what cannot be sent now is then left to the worker.
+        `told` is the question as it came. `later` says that the caller does not wait: what cannot be sent now is then left to the worker.
         """
         runtime, route = self.runtime, prepared.route
         outbound = outbound_of(interchange, content)
@@ -225,7 +227,7 @@ class Service:
             match outcome:
                 case Replied(payload=reply):
                     meta = meta_of(prepared.transaction_id, route.usage, route.id)
-                    answer = await runtime.judges.call(answer_of, prepared.kind, meta, reply, prepared.asked)
+                    answer = await runtime.judges.call(answer_of, prepared.kind, meta, reply, prepared.asked, told)
                     return await runtime.database.write(
                         lambda tx, p=prepared, i=interchange, r=reply, a=answer: self._home(tx, p, i, r, a)
                     )

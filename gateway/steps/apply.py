@@ -480,9 +480,13 @@ async def _inquiry(tx: Transaction, done: _Applying, kind: Kind, trace_number: s
 async def _answer(
     tx: Transaction, done: _Applying, kind: Kind, inquiry: transactions.Transaction, trace_number: str
 ) -> None:
-    answer = answer_of(
-        kind, meta_of(inquiry.transaction_id, inquiry.usage, inquiry.route_id), done.payload, [trace_number]
-    )
+    meta = meta_of(inquiry.transaction_id, inquiry.usage, inquiry.route_id)
+    try:
+        told = await payloads.load(tx, done.runtime.vault, inquiry.tenant_id, inquiry.request_id or "")
+    except payloads.PayloadMissing:
+        # A question of our own about a silent claim.
+        told = b""
+    answer = answer_of(kind, meta, done.payload, [trace_number], told)
     if answer is not None:
         await take_answer(tx, done.runtime, inquiry, answer, None, done.file.inbound_id)
 

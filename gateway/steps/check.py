@@ -146,7 +146,9 @@ async def _one(runtime: Runtime, item: Work, loaded: _Loaded) -> None:
         other = await _way_around(runtime, check, route)
     if isinstance(outcome, Replied):
         meta = meta_of(check.check_id, asked.route.usage, asked.route.id)
-        answer = await runtime.judges.call(answer_of, "eligibility", meta, outcome.payload, asked.trace_numbers)
+        answer = await runtime.judges.call(
+            answer_of, "eligibility", meta, outcome.payload, asked.trace_numbers, loaded.request
+        )
     await runtime.database.write(lambda tx: _record(tx, runtime, item, asked, outcome, answer, other))
 
 
@@ -294,7 +296,7 @@ async def _give_up(runtime: Runtime, item: Work, loaded: _Loaded) -> None:
         content = await runtime.database.read(lambda tx: payloads.load(tx, runtime.vault, item.tenant_id, inbound_id))
         meta = meta_of(check.check_id, subject.usage, subject.route_id)
         numbers = _trace_numbers(loaded.content)
-        answer = await runtime.judges.call(answer_of, "eligibility", meta, content, numbers)
+        answer = await runtime.judges.call(answer_of, "eligibility", meta, content, numbers, loaded.request)
 
     async def commit(tx: Transaction) -> None:
         await work.finish(tx, item)

@@ -186,6 +186,13 @@ async def test_json_that_does_not_fit_is_refused_by_field_path(tmp_path: Path) -
                 # A number with too many digits is no JSON to some readers: then the body as a whole is refused.
                 allowed = [fields, [""]] if name == "a huge whole number" else [fields]
                 assert (400, name, True) == (answer.status, name, found in allowed), (path, answer.body)
+        for path in JSON_PATHS:
+            for said in ({}, {"tradingPartnerServiceId": None}, {"tradingPartnerServiceId": " "}):
+                (error,) = errors_of(await client.post(path, said), path)
+                assert ("tradingPartnerServiceId", True) == (
+                    error["field"],
+                    "no payer is named" in error["description"],
+                )
         near = await client.post(ELIGIBILITY, {"tradingPartnerServiceId": "SANDBX"})
         assert "SANDBOX" in errors_of(near)[0]["description"]
         assert 0 == await kept(client)

@@ -46,6 +46,9 @@ async def test_an_eligibility_request_is_answered_by_the_payer(
         asked = trace["interchanges"][0]["segments"]
         assert [f"NM1*IL*1*ABARA*ADA****MI*{member}~"] == [s for s in asked if s.startswith("NM1*IL")]
         assert told["controlNumber"] == trace["interchanges"][1]["controlNumber"]
+        own = {"controlNumber": "112233445"}
+        again = (await client.post(f"{NETWORK}/eligibility/v3", eligibility_body(member) | own)).json
+        assert ("112233445", "112233445") == (again["controlNumber"], again["reassociationKey"])
 
 
 async def test_a_claim_goes_the_whole_way_and_each_of_its_facts_is_a_transaction(tmp_path: Path) -> None:

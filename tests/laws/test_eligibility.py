@@ -170,6 +170,12 @@ def test_what_a_provider_says_of_itself_is_the_receivers_and_a_finding_names_wha
     assert [("provider.medicareProviderNumber", "warning")] == [(f.path, f.severity) for f in write(twice).findings]
 
 
+@pytest.mark.parametrize("provider", [None, {}])
+def test_what_a_provider_that_is_not_told_must_tell_is_asked_for_by_its_fields(provider: dict[str, Any] | None) -> None:
+    found = write(asked_about(provider=provider)).findings
+    assert {"provider.organizationName", "provider.employersId", "provider.providerType"} == {f.path for f in found}
+
+
 def test_a_dependents_member_id_is_a_number_of_its_own() -> None:
     child = {"lastName": "ABARA", "firstName": "BEN", "memberId": "MEM1-02"}
     told = again(write(asked_about(dependents=[child])))

@@ -357,7 +357,12 @@ def write_request(request: EligibilityRequest, header: Header, trace: tuple[str,
     header.put(writer.root, "0022", "13")
     if made.submitter_transaction_identifier is None:
         writer.root.put("BHT03", header.reference)
-    level = writer.root.near(["2000A"]).near(["2000B"]).near(["2000C"])
+    level = writer.root.near(["2000A"]).near(["2000B"])
+    if made.provider is None:
+        # So that what a provider must tell is asked for, and not only that there must be one.
+        made.provider = RequestProvider()
+        level.near(["2100B"], "provider").put("NM101", "1P")
+    level = level.near(["2000C"])
     # Who is asked about is a person, also where no name or number is known of them.
     level.near(["2100C"], "subscriber").put("NM102", "1")
     writer.write(made, level)
