@@ -193,7 +193,7 @@ def _tell(runtime: Runtime, file: InboundFile, done: _Applying) -> None:
 def _told(runtime: Runtime, file: InboundFile, received: list[Received]) -> dict[int, _Told]:
     """What the reports and remittances of a file say; what reads them runs beside the loop."""
     route, found = runtime.directory.routes[file.route_id], dict[int, _Told]()
-    for one in (one for interchange in received for one in interchange.sets):
+    for one in (one for interchange in received for one in interchange.sets if not _is_cut_off(one)):
         convention = one.guide.id if one.guide is not None else ""
         if one.set_id == "835" and convention:
             report, verdicts = report_835, list[ClaimVerdict]()
@@ -238,7 +238,7 @@ async def _settled(tx: Transaction, done: _Applying) -> None:
 async def _set(tx: Transaction, done: _Applying, interchange: Received, received: TransactionSet) -> None:
     """Apply one transaction set; one that is not understood stops none of the others."""
     convention = received.guide.id if received.guide is not None else ""
-    if not received.segments[-1].startswith(f"SE{received.delimiters.element}"):
+    if _is_cut_off(received):
         done.faults.append(_CUT_OFF)
         return
     match received.set_id, convention:
@@ -259,6 +259,10 @@ async def _set(tx: Transaction, done: _Applying, interchange: Received, received
             done.faults.append(
                 f"transaction set {received.set_id if received.set_id.isalnum() else 'unknown'} is not understood"
             )
+
+
+def _is_cut_off(received: TransactionSet) -> bool:
+    return not received.segments[-1].startswith(f"SE{received.delimiters.element}")
 
 
 async def _sent(tx: Transaction, done: _Applying, control_number: str | None) -> Interchange | None:
