@@ -63,8 +63,9 @@ def codes_load(
     """Load a list: ICD-10, HCPCS, CPT, CDT, taxonomy, X12's and CMS's, or any table of codes. Older codes are kept with their dates."""
     from gateway.code_files import CodeFileError, load
 
+    folder = _folder(config, data)
     try:
-        loaded = load(_folder(config, data), file, name, _day(since), _day(until))
+        loaded = load(folder, file, name, _day(since), _day(until))
     except CodeFileError as error:
         raise typer.BadParameter(str(error)) from error
     if as_json:
@@ -72,8 +73,8 @@ def codes_load(
         return
     for one, codes in loaded.items():
         ended = sum(bool(spans[-1][1]) for spans in codes.spans.values())
-        typer.echo(f"{one}: {len(codes.words)} codes, {ended} of them ended; known for {_periods(codes.covers)}.")
-    typer.echo("A server that runs takes them when it starts again.")
+        typer.echo(f"{one}: {len(codes.words)} codes, {ended} of them ended; its days: {_periods(codes.covers)}.")
+    typer.echo(f"In {folder}: a server of that folder takes them when it starts again.")
 
 
 @app.command("list")

@@ -16,7 +16,10 @@ from x12.guides import GuideError, companions
 from x12.judging import judgement_of
 from x12.situations import rules
 
-__all__ = ["CompanionFileError", "companions_in", "missing"]
+__all__ = ["NO_GUIDE", "CompanionFileError", "companions_in", "missing", "tried"]
+
+# What is said of a text that is not `tried` by any guide.
+NO_GUIDE = "it names no guide that is judged here: its first line is companion GS08 ST01  Name, or rules GS08  Name"
 
 
 class CompanionFileError(ValueError):
@@ -42,23 +45,27 @@ def missing(payer: Payer, companions: Mapping[str, str]) -> list[str]:
 def _read(path: Path) -> str:
     try:
         text = path.read_text("utf-8")
-        used = _tried(text, path.name)
+        used = tried(text, path.name)
     except UnicodeDecodeError as error:
         raise CompanionFileError(f"companions/{path.name}: it is not UTF-8") from error
     except OSError as error:
         raise CompanionFileError(f"companions/{path.name}: {error.strerror}") from error
     except GuideError as error:
-        raise CompanionFileError(f"companions/{str(error).replace('<payer>', path.name)}") from error
+        raise CompanionFileError(f"companions/{error}") from error
     if not used:
-        message = (
-            "it names no guide that is judged here: its first line is companion GS08 ST01  Name, or rules GS08  Name"
-        )
-        raise CompanionFileError(f"companions/{path.name}: {message}")
+        raise CompanionFileError(f"companions/{path.name}: {NO_GUIDE}")
     return text
 
 
+def tried(text: str, name: str) -> bool:
+    """Whether a text is for any guide; GuideError for a line that is wrong, with the name and the line."""
+    try:
+        return _tried(text, name)
+    except GuideError as error:
+        raise GuideError(str(error).replace("<payer>", name)) from error
+
+
 def _tried(text: str, name: str) -> bool:
-    """Whether a text is for any guide; GuideError for a line that is wrong."""
     _, patches = judgement_of((7,), companions=(text,))
     used = False
     for key in guides.available():

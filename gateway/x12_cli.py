@@ -79,7 +79,6 @@ def validate(
 ) -> None:
     """Judge files by their implementation guides: what is wrong, where, and what to do."""
     from gateway.x12_verdicts import JsonVerdict, TextVerdict
-    from x12.guides import GuideError
 
     wanted, judged, companions, lists = _levels(levels), Judged(), _companions(companion or ()), _lists(codes)
     console = console_of()
@@ -94,8 +93,6 @@ def validate(
             further = _second_opinion(data) if data is not None else {}
         except Unreadable as error:
             accepted, problem = False, str(error)
-        except GuideError as error:
-            raise typer.BadParameter(str(error), param_hint="--companion") from error
         verdict.end(accepted, problem, further)
         judged.add(UNREADABLE if problem else ACCEPTED if accepted else FINDINGS)
     judged.leave()
@@ -103,8 +100,10 @@ def validate(
 
 def _companions(paths: Sequence[Path]) -> list[str]:
     """The texts of companion guides and payers' rules, each tried on the guides that it is for."""
-    from x12 import guides
-    from x12.guides.companions import is_for
+    if not paths:
+        return []
+    from gateway.companion_files import NO_GUIDE, tried
+    from x12.guides import GuideError
 
     texts: list[str] = []
     for path in paths:
@@ -112,18 +111,13 @@ def _companions(paths: Sequence[Path]) -> list[str]:
             text = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise typer.BadParameter(f"{path} cannot be read", param_hint="--companion") from error
-        texts.append(text)
-        if any(line.startswith("rules ") for line in text.splitlines()):
-            continue
-        known = [guide for key in guides.available() if is_for(guide := guides.load(*key), text)]
-        if not known:
-            message = f"{path} is for no guide here: its first line must be `companion GS08 ST01  Name`"
-            raise typer.BadParameter(message, param_hint="--companion")
         try:
-            for guide in known:
-                guides.patch(guide, text, path.name)
-        except guides.GuideError as error:
+            used = tried(text, path.name)
+        except GuideError as error:
             raise typer.BadParameter(str(error), param_hint="--companion") from error
+        if not used:
+            raise typer.BadParameter(f"{path.name}: {NO_GUIDE}", param_hint="--companion")
+        texts.append(text)
     return texts
 
 

@@ -19,11 +19,11 @@ from adapters.protocol import Context, Outbound, Outcome
 from adapters.sandbox.server import SandboxServer, start
 from adapters.transports.rest import RawX12
 from gateway.cli import app
-from gateway.config import Config
+from gateway.config import Config, load
 from gateway.ledger import interchanges
 from gateway.ledger.interchanges import Interchange
 from gateway.payers import Payer, Route
-from gateway.runtime import TENANT
+from gateway.runtime import TENANT, open_runtime
 from gateway.serving import Running
 from queues import work
 from tests.flows.contract import Contract
@@ -458,6 +458,12 @@ def test_the_commands(tmp_path: Path) -> None:
         '[[routes]]\nid = "one"\nadapter = "rest"\nusage = "T"\nsender_id = "A"\nreceiver_id = "B"\n'
         '[[payers]]\nid = "ONE"\nname = "ONE"\nroutes = ["one"]\n'
     )
+
+    async def begun() -> None:
+        runtime = await open_runtime(load(config), tmp_path / "claimwire-data")
+        await runtime.close()
+
+    asyncio.run(begun())
 
     def run(*words: str, code: int = 0) -> str:
         done = CliRunner().invoke(app, ["lanes", *words, "--config", str(config)])

@@ -193,6 +193,24 @@ def test_a_payers_rules_are_judged_at_level_7(clean: Path, tmp_path: Path) -> No
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("rules 005010X222A1  Plan\n\nnonsense\n", "wrong.rules:3: not the head of a rule"),
+        ("rules 005010X222A1  Plan\n\nY-2300-001  7 error  2300\n  forbids REF*ZZZ\n  say No.\n  from X\n", "wrong.rules:4: loop 2300 has no REF*ZZZ"),
+        ("rules 005010X299A1  Plan\n\nY-2300-001  7 error  2300\n  forbids REF*F8\n", "it names no guide that is judged here"),
+        ("companion 005010X222A1 837  Plan\n2000B ZZZ R\n", "wrong.rules:2: "),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_payers_text_is_told_by_its_file_and_line_before_anything_is_judged(
+    text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    told = run("validate", "--companion", saved(tmp_path, "wrong.rules", text), tmp_path / "no-file.x12")
+    assert (2, True) == (told.exit_code, said in " ".join(told.stderr.split()))
+    assert "" == told.stdout
+
+
 def test_loaded_code_lists_are_judged_by(clean: Path, tmp_path: Path) -> None:
     folder = tmp_path / "codes"
     folder.mkdir()

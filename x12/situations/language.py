@@ -373,7 +373,9 @@ class _Parser:
                     yield block
                 block, last = _Block(number, head), []
             else:
-                raise self.fail(number, f"not the head of a rule: {bare[:60]!r}")
+                raise self.fail(
+                    number, f"not the head of a rule, as `Y-2300-001  7 error  2300` with two blanks: {bare[:60]!r}"
+                )
         if block:
             yield block
 
