@@ -21,6 +21,7 @@ from gateway.follow_up_cli import app as follow_up
 from gateway.ops_cli import alarms, in_doubt, lanes, unmatched
 from gateway.payers_cli import app as payers
 from gateway.simulate_cli import simulate
+from gateway.terminal import as_json, cells
 from gateway.x12_cli import app as x12
 
 if TYPE_CHECKING:
@@ -290,7 +291,7 @@ def keys_list(config: ConfigOption = None, data: DataOption = None, as_json: Jso
 
         table = Table("key", "name", "scopes", "expires", "revoked")
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*cells(row))
         Console().print(table)
 
     _run(run())
@@ -318,4 +319,4 @@ def keys_revoke(key_id: str, config: ConfigOption = None, data: DataOption = Non
 
 
 def _print_json(value: object) -> None:
-    typer.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
+    typer.echo(as_json(value))
