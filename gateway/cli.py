@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import sys
 from collections.abc import Coroutine
 from datetime import timedelta
@@ -64,8 +65,9 @@ def main() -> None:
         sys.exit(
             f"Another distribution installed a package called {names}: install Claimwire into an environment of its own."
         )
-    # What is made here holds keys and sealed data: it is for its owner only.
+    # What is made here holds keys and sealed data: it is for its owner only. A core would hold them, and patients' data, open.
     os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         app()
     except Exception as error:
