@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import sys
 from collections.abc import Coroutine
 from datetime import timedelta
@@ -21,6 +22,7 @@ from gateway.follow_up_cli import app as follow_up
 from gateway.ops_cli import alarms, in_doubt, lanes, unmatched
 from gateway.payers_cli import app as payers
 from gateway.simulate_cli import simulate
+from gateway.terminal import as_json, cells
 from gateway.x12_cli import app as x12
 
 if TYPE_CHECKING:
@@ -63,8 +65,9 @@ def main() -> None:
         sys.exit(
             f"Another distribution installed a package called {names}: install Claimwire into an environment of its own."
         )
-    # What is made here holds keys and sealed data: it is for its owner only.
+    # What is made here holds keys and sealed data: it is for its owner only. A core would hold them, and patients' data, open.
     os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         app()
     except Exception as error:
@@ -290,7 +293,7 @@ def keys_list(config: ConfigOption = None, data: DataOption = None, as_json: Jso
 
         table = Table("key", "name", "scopes", "expires", "revoked")
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*cells(row))
         Console().print(table)
 
     _run(run())
@@ -318,4 +321,4 @@ def keys_revoke(key_id: str, config: ConfigOption = None, data: DataOption = Non
 
 
 def _print_json(value: object) -> None:
-    typer.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
+    typer.echo(as_json(value))

@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
-import msgspec
 import typer
+
+from gateway.terminal import as_json as json_of
+from gateway.terminal import cells, plain
 
 if TYPE_CHECKING:
     from gateway.runtime import Runtime
@@ -81,7 +83,7 @@ def beside(config: Path | None, data: Path | None, act: Callable[[Runtime], Awai
 
 def print_json(value: object) -> None:
     """Print something as JSON."""
-    typer.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
+    typer.echo(json_of(value))
 
 
 def table(names: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
@@ -93,7 +95,7 @@ def table(names: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     for name in names:
         made.add_column(name, overflow="fold")
     for row in rows:
-        made.add_row(*row)
+        made.add_row(*cells(row))
     terminal = Console()
     (terminal if terminal.is_terminal else Console(width=_LINE_MAX)).print(made)
 
@@ -141,7 +143,7 @@ def in_doubt_show(
         print_json(found)
         return
     typer.echo(
-        f"ISA13 {found.control_number} on {found.route_id}: {found.state}, {found.claims} claims. {found.reason}"
+        plain(f"ISA13 {found.control_number} on {found.route_id}: {found.state}, {found.claims} claims. {found.reason}")
     )
     rows = [(k.at, k.source, k.says, " ".join(t for t in (k.detail, k.by, k.why) if t)) for k in found.evidence]
     table(("when", "source", "says", "details"), rows)
@@ -209,9 +211,11 @@ def unmatched_show(
     if as_json:
         print_json(found)
         return
-    typer.echo(f"{found.state} on {found.route_id} at {found.received_at}: {found.reason} ({', '.join(found.sets)})")
+    typer.echo(
+        plain(f"{found.state} on {found.route_id} at {found.received_at}: {found.reason} ({', '.join(found.sets)})")
+    )
     for segment in found.segments or ():
-        typer.echo(f"  {segment}")
+        typer.echo(plain(f"  {segment}"))
 
 
 @unmatched.command("handled")

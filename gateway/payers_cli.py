@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from gateway.terminal import cells
+
 if TYPE_CHECKING:
     from adapters.protocol import Capabilities
     from gateway.config import Config
@@ -100,7 +102,7 @@ def payers_list(config: ConfigOption = None, data: DataOption = None, as_json: J
             taken = taken_by(payer)
             takes = ", ".join(name.replace("_", " ") for name, how in taken.items() if how != "not_supported")
             aliases, routes = ", ".join(payer.aliases), ", ".join(payer.routes)
-            table.add_row(payer.id, payer.name, aliases, routes, takes, str(row["source"]))
+            table.add_row(*cells((payer.id, payer.name, aliases, routes, takes, str(row["source"]))))
         Console().print(table)
     for file in files:
         if file.faults:

@@ -40,6 +40,9 @@ SANDBOX_KEY_FILE = "sandbox.key"
 SHUTDOWN_SECONDS = 30.0
 # So long what is left of a refused body is thrown away as it comes: a caller that is still sending would not see the answer otherwise.
 LINGER_SECONDS = 2.0
+# So long a connection may be without a request whose head is whole, from its beginning or its last answer on: the server's own default is an
+# hour, and whoever holds connections needs no key. Proxies keep idle ones for 60 s.
+IDLE_SECONDS = 75.0
 # For so long a database that cannot be reached is asked again at the start: longer than a server takes to start.
 _REACHED_SECONDS = 60.0
 _PAUSE_SECONDS = 1.0
@@ -186,7 +189,13 @@ async def running(
         told = config.tls
         tls = await world.offload(lambda: server_tls(told)) if told is not None else PLAIN
         app = application(runtime, service, clock if payer is not None else None, tls.key_ids)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, lingering_time=LINGER_SECONDS)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            shutdown_timeout=SHUTDOWN_SECONDS,
+            lingering_time=LINGER_SECONDS,
+            keepalive_timeout=IDLE_SECONDS,
+        )
         await runner.setup()
         site = web.TCPSite(runner, config.host, config.port, ssl_context=tls.context)
         await site.start()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -14,6 +13,8 @@ from gateway.config import Config
 from gateway.ledger.transactions import Unknown
 from gateway.messages import Trace, TraceInterchange
 from gateway.runtime import open_runtime
+from gateway.terminal import as_json as json_of
+from gateway.terminal import cells, plain
 from gateway.views import Views
 
 __all__ = ["tell", "trace"]
@@ -29,7 +30,7 @@ async def trace(config: Config, data: Path, transaction_id: str, *, as_json: boo
     finally:
         await runtime.close()
     if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
+        typer.echo(json_of(found))
     else:
         tell(found, Console())
 
@@ -38,25 +39,25 @@ def tell(found: Trace, console: Console) -> None:
     """The timeline with envelope numbers, what is expected and by when, then each envelope with its raw segments where they were asked for."""
     subject = found.transaction
     state = f"{subject.state}, {subject.outcome}" if subject.outcome else subject.state
-    console.print(Text(f"{subject.kind} {subject.transaction_id}: {state}", style="bold"))
+    console.print(Text(plain(f"{subject.kind} {subject.transaction_id}: {state}"), style="bold"))
     table = Table("when", "what", "envelope", "details", box=None, pad_edge=False)
     numbers = {e.interchange_id or e.inbound_id: e for e in found.interchanges}
     for event in found.events:
         envelope = numbers.get(event.interchange_id or event.inbound_id)
         data = ", ".join(f"{k}: {_short(v)}" for k, v in (event.data or {}).items())
-        table.add_row(event.at, event.kind, _number(envelope), data)
+        table.add_row(*cells((event.at, event.kind, _number(envelope), data)))
     console.print(table)
     if found.ladder:
         rungs = Table("expected", "by", "", box=None, pad_edge=False)
         for rung in found.ladder:
-            rungs.add_row(rung.rung, rung.expected_by, rung.state)
+            rungs.add_row(*cells((rung.rung, rung.expected_by, rung.state)))
         console.print()
         console.print(rungs)
     for envelope in found.interchanges:
         console.print()
-        console.print(Text(_headline(envelope), style="bold"))
+        console.print(Text(plain(_headline(envelope)), style="bold"))
         for segment in envelope.segments or ():
-            console.print(Text(f"  {segment}"))
+            console.print(Text(plain(f"  {segment}")))
 
 
 def _short(value: object) -> str:

@@ -30,6 +30,7 @@ from gateway.x12_files import (
     put_out,
     shown_name,
     written,
+    written_json,
 )
 from gateway.x12_telling import diff, explain, fix
 
@@ -84,7 +85,7 @@ def validate(
     console = console_of()
     for name in files:
         shown = shown_name(name)
-        verdict = JsonVerdict(written, shown) if as_json else TextVerdict(console, shown)
+        verdict = JsonVerdict(written_json, shown) if as_json else TextVerdict(console, shown)
         accepted, problem, further = True, None, dict[str, Any]()
         try:
             data = content(name) if oracle else None
@@ -203,7 +204,7 @@ def ack(
         if as_json:
             said = {"file": shown_name(name), "accepted": accepted, "acknowledgements": made}
             said |= {"unreadable": problem} if problem else {}
-            written(msgspec.json.encode(said).decode() + "\n")
+            written_json(msgspec.json.encode(said).decode() + "\n")
         everything += made
         judged.add(UNREADABLE if problem else ACCEPTED if accepted else FINDINGS)
         if not (as_json or out):
@@ -249,7 +250,7 @@ def read(
 
     if out is None:
         for text in everything():
-            written(text)
+            written_json(text)
     else:
         put_out(out, everything(), judged)
     judged.leave()
@@ -365,7 +366,7 @@ def write(
         except Unreadable as error:
             if as_json:
                 said: dict[str, Any] = {"file": shown_name(name), "accepted": False, "unreadable": str(error)}
-                written(msgspec.json.encode(said).decode() + "\n")
+                written_json(msgspec.json.encode(said).decode() + "\n")
             else:
                 complain(name, error)
             judged.add(UNREADABLE)
@@ -375,7 +376,7 @@ def write(
         findings = [told(f) for f in made.findings]
         if as_json:
             said = {"file": shown_name(name), "accepted": made.accepted, "x12": made.texts, "findings": findings}
-            written(msgspec.json.encode(said).decode() + "\n")
+            written_json(msgspec.json.encode(said).decode() + "\n")
             continue
         for text in made.texts if out is None else ():
             written(text)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from gateway.terminal import pieces_of_json, plain
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -39,6 +41,7 @@ __all__ = [
     "put_out",
     "shown_name",
     "written",
+    "written_json",
 ]
 
 Files = Annotated[list[str], typer.Argument(help="Files, or - for standard input.", metavar="FILE...")]
@@ -148,12 +151,17 @@ def console_of(*, errors: bool = False) -> Console:
 
 def complain(name: str, error: Unreadable) -> None:
     """Tell on standard error what is wrong with a file."""
-    typer.echo(f"{shown_name(name)}: {error}.", err=True)
+    typer.echo(plain(f"{shown_name(name)}: {error}."), err=True)
 
 
 def written(text: str) -> None:
     """Print text as it is."""
     typer.echo(text, nl=False)
+
+
+def written_json(text: str) -> None:
+    """Print JSON, or a piece of it, in which what a terminal would obey is escaped."""
+    written(pieces_of_json(text))
 
 
 def parts(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gateway.terminal import pieces_of_json
 from gateway.x12_files import (
     ACCEPTED,
     FINDINGS,
@@ -24,7 +25,7 @@ from gateway.x12_files import (
     parts,
     put,
     shown_name,
-    written,
+    written_json,
 )
 
 if TYPE_CHECKING:
@@ -83,19 +84,19 @@ def _explain_json(name: str, judged: Judged, *, reveal: bool) -> None:
         chapters = _chapters(name, reveal=reveal)
     except Unreadable as error:
         said = {"file": shown_name(name), "accepted": False, "unreadable": str(error), "interchanges": list[Any]()}
-        written(msgspec.json.encode(said).decode() + "\n")
+        written_json(msgspec.json.encode(said).decode() + "\n")
         judged.add(UNREADABLE)
         return
     judged.add(ACCEPTED if chapters.accepted else FINDINGS)
     # One object, told piece by piece.
     head = msgspec.json.encode({"file": shown_name(name), "accepted": chapters.accepted}).decode()
-    written(f'{head[:-1]},"interchanges":[')
+    written_json(f'{head[:-1]},"interchanges":[')
     for number, (interchange, sets) in enumerate(chapters):
-        written(f'{"," if number else ""}{msgspec.json.encode(interchange).decode()[:-1]},"transactions":[')
+        written_json(f'{"," if number else ""}{msgspec.json.encode(interchange).decode()[:-1]},"transactions":[')
         for index, one in enumerate(sets):
-            written(f"{',' if index else ''}{msgspec.json.encode(one).decode()}")
-        written("]}")
-    written("]}\n")
+            written_json(f"{',' if index else ''}{msgspec.json.encode(one).decode()}")
+        written_json("]}")
+    written_json("]}\n")
 
 
 def _explain_text(name: str, judged: Judged, *, reveal: bool) -> None:
@@ -164,7 +165,7 @@ def diff(
     if as_json:
         told = list(found)
         said = {"before": shown_name(before), "after": shown_name(after), "same": not told, "differences": told}
-        written(msgspec.json.encode(said).decode() + "\n")
+        written_json(msgspec.json.encode(said).decode() + "\n")
         raise typer.Exit(FINDINGS if told else ACCEPTED)
     console, count = console_of(), 0
     for one in found:
@@ -231,7 +232,7 @@ def fix(
         except Unreadable as error:
             if as_json:
                 said: dict[str, Any] = {"file": shown_name(name), "accepted": False, "unreadable": str(error)}
-                typer.echo(msgspec.json.encode(said).decode(), err=not (in_place or out))
+                typer.echo(pieces_of_json(msgspec.json.encode(said).decode()), err=not (in_place or out))
             else:
                 complain(name, error)
             judged.add(UNREADABLE)
@@ -250,7 +251,7 @@ def fix(
                 "left": made.left,
                 "findings": [told(f) for f in remaining],
             }
-            typer.echo(msgspec.json.encode(said).decode(), err=not quiet)
+            typer.echo(pieces_of_json(msgspec.json.encode(said).decode()), err=not quiet)
         else:
             tell_changes(shown_name(name), made, remaining, console_of(errors=not quiet))
     judged.leave()

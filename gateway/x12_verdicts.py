@@ -15,6 +15,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
+from gateway.terminal import made_plain
 from x12.envelope import Group, Interchange, TransactionSet
 from x12.finding import Finding
 from x12.oracle import SecondOpinion
@@ -288,6 +289,7 @@ class TextVerdict:
 
 def put_line(console: Console, text: Text) -> None:
     """A line as it is, however long; without a terminal there is nothing to lay out, and files may have millions of lines."""
+    made_plain(text)
     if console.is_terminal:
         console.print(text, soft_wrap=True)
     else:

@@ -2,7 +2,7 @@
 
 The client's id is the key's id, its secret the key itself or its secret part, in the body (JSON or a form) or as `Basic`. A token has
 the key's scopes or fewer and ends with its key. Errors have the shape of RFC 6749. Wrong secrets are counted for the client and for
-the address they come from.
+the address they come from; a right one is never turned away for them.
 
 Source: RFC 6749, sections 2.3.1, 4.4, 5.1 and 5.2.
 """
@@ -126,11 +126,12 @@ async def _token(call: Call) -> Reply:
         return _refused("unsupported_grant_type", f"grant_type must be {_GRANT}.")
     runtime, guesses = call.service.runtime, call.service.guesses
     now, names = runtime.world.monotonic(), (f"client {asked.client_id[:64]}", f"from {call.request.remote}")
-    wait = guesses.wait_seconds(now, *names)
-    if wait:
-        return _refused("invalid_client", "Too many wrong secrets.", 429, {"Retry-After": str(wait)})
     key = await _client(call, asked.client_id, asked.client_secret)
     if key is None:
+        # Only who is wrong waits: anybody can be wrong in a client's name, or from behind the same proxy, and no secret is guessed.
+        wait = guesses.wait_seconds(now, *names)
+        if wait:
+            return _refused("invalid_client", "Too many wrong secrets.", 429, {"Retry-After": str(wait)})
         guesses.failed(now, *names)
         headers = {"WWW-Authenticate": 'Basic realm="claimwire"'}
         return _refused("invalid_client", "The client is not known, or its secret is wrong.", 401, headers)

@@ -38,12 +38,21 @@ def master_key_from(path: Path) -> bytes:
     """The master key in a file of 32 bytes; a new one is made, readable by its owner only, where there is no file."""
     if not path.exists():
         # Under another name first: a crash in between must not leave a key that is none.
-        made = path.with_suffix(".new")
-        with os.fdopen(os.open(made, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
+        made = path.with_name(f"{path.name}.{os.urandom(8).hex()}.new")
+        with os.fdopen(os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
             file.write(os.urandom(_KEY))
             file.flush()
             os.fsync(file.fileno())
-        made.rename(path)
+        try:
+            # Never over a key that another process made meanwhile: what that one sealed would open for nobody.
+            os.link(made, path)
+        except FileExistsError:
+            pass
+        except OSError:
+            # A file system without links.
+            made.rename(path)
+        finally:
+            made.unlink(missing_ok=True)
         folder = os.open(path.parent, os.O_RDONLY)
         os.fsync(folder)
         os.close(folder)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 
 import pytest
 
 from gateway.ledger import payloads
 from gateway.ledger.payloads import PART_BYTES, Pieces
-from gateway.ledger.vault import SealBroken, Vault
+from gateway.ledger.vault import SealBroken, Vault, master_key_from
 from gateway.runtime import migrations
 from queues.database import Database, Transaction
 from tests.engines import Engine
@@ -66,3 +67,18 @@ async def test_a_payload_without_one_of_its_parts_or_with_anothers_does_not_open
     with pytest.raises(SealBroken):
         await database.read(lambda tx: payloads.load(tx, vault, "t", "0"))
     await database.close()
+
+
+def test_two_processes_that_make_a_master_key_at_once_have_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second put its own in the place of the first's, and what had been sealed by then opened for nobody."""
+    path = tmp_path / "master.key"
+    first = master_key_from(path)
+    with monkeypatch.context() as late:
+        # It had looked before the first one's was there.
+        late.setattr(Path, "exists", lambda _: False)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+        second = master_key_from(path)
+    assert first == second == path.read_bytes()
+    assert [path] == list(tmp_path.iterdir())
+    assert 0o600 == path.stat().st_mode & 0o777

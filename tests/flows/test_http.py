@@ -6,13 +6,14 @@ import asyncio
 import gzip
 import re
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
 import pytest
 
+from gateway import serving
 from gateway.api import bodies
 from gateway.config import Config
 from gateway.ledger import api_keys
@@ -393,3 +394,56 @@ async def test_past_so_many_at_once_a_key_waits_and_others_do_not(tmp_path: Path
                 break
             await asyncio.sleep(0.05)
         assert 404 == (await client.get(TRANSACTION)).status
+
+
+# --- connections -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        (b"", b""),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\n", b""),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\n", b"X: a\r\n"),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", b""),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nGET /healthz HTTP/1.1\r\n", b"X: a\r\n"),
+    ],
+    ids=["silent", "half a head", "a head that drips", "idle", "a second head that drips"],
+)
+async def test_a_connection_without_a_request_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: bytes, then: bytes
+) -> None:
+    """Strangers held connections for an hour, or for ever with a header a minute, until there were none left."""
+    monkeypatch.setattr(serving, "IDLE_SECONDS", 0.3)
+    async with served(tmp_path) as (_, up):
+        where = urlsplit(up.url)
+        reader, writer = await asyncio.open_connection(where.hostname, where.port)
+        writer.write(first)
+        ended = asyncio.create_task(reader.read(-1))
+        for _ in range(10 * PATIENCE_SECONDS):
+            if ended.done():
+                break
+            with suppress(ConnectionError):
+                writer.write(then)
+            await asyncio.wait([ended], timeout=0.1)
+        assert ended.done()
+        with suppress(ConnectionError):
+            assert first.count(b"\r\n\r\n") == ended.result().count(b"HTTP/1.1 200")
+        writer.close()
+
+
+async def test_a_request_may_take_longer_than_a_connection_may_idle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "IDLE_SECONDS", 0.1)
+    async with served(tmp_path) as (client, up):
+        where = urlsplit(up.url)
+        reader, writer = await asyncio.open_connection(where.hostname, where.port)
+        body = msgspec.json.encode(eligibility_body("ACTIVE-1"))
+        head = f"POST {ELIGIBILITY} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {client.key}\r\nContent-Type: application/json\r\n"
+        writer.write(f"{head}Connection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode())
+        for at in range(0, len(body), 200):
+            await asyncio.sleep(0.1)
+            writer.write(body[at : at + 200])
+        assert (await reader.read(-1)).startswith(b"HTTP/1.1 200")
+        writer.close()

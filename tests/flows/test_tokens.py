@@ -131,9 +131,19 @@ async def test_guesses_are_counted_and_end(tmp_path: Path) -> None:
         body = credentials(client.key or "", client_secret="wrong")
         statuses = [(await asked(client, body)).status for _ in range(FAILURES_MAX + 2)]
         assert [401] * FAILURES_MAX + [429] * 2 == statuses
-        answer = await asked(client, credentials(client.key or ""))
+        answer = await asked(client, body)
         assert (429, "invalid_client") == (answer.status, answer.json["error"])
         assert 1 <= int(answer.headers["Retry-After"]) <= WINDOW_SECONDS
+
+
+async def test_strangers_who_guess_do_not_keep_a_client_from_its_token(tmp_path: Path) -> None:
+    """They are wrong in its name, and behind one proxy all come from one address."""
+    async with in_process(tmp_path) as (client, _):
+        wrong = credentials(client.key or "", client_secret="wrong")
+        while (await asked(client, wrong)).status != 429:
+            pass
+        assert 200 == (await asked(client, credentials(client.key or ""))).status
+        assert 429 == (await asked(client, wrong)).status
 
 
 def test_a_minute_later_somebody_may_guess_again() -> None:

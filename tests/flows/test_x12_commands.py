@@ -548,3 +548,11 @@ def test_every_accepted_set_of_the_corpus_is_written_and_read_again() -> None:
     # A vertical bar in its data is a character that we keep for a delimiter.
     assert {"kartik-hirijaganer__gainwell_271_redacted.edi"} == refused
     assert 60 < compared
+
+
+def test_a_process_leaves_no_core() -> None:
+    """It would hold what files say of patients, and a service's its keys, in the open."""
+    told = "import atexit, resource as r; atexit.register(lambda: print(r.getrlimit(r.RLIMIT_CORE)))"
+    code = f"{told}; from gateway.cli import main; main()"
+    said = subprocess.run([sys.executable, "-c", code, "keys", "--help"], capture_output=True, text=True, cwd=ROOT)
+    assert said.stdout.rstrip().endswith("(0, 0)"), said.stderr
