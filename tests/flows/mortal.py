@@ -44,6 +44,7 @@ T = TypeVar("T")
 _CALL: ContextVar[str] = ContextVar("call", default="")
 _PLACE: ContextVar[str] = ContextVar("place", default="")
 _IDLE_AT_MOST = timedelta(seconds=10)
+_BEGUN_SECONDS = 0.05
 _NOWHERE = "the caller"
 AWAITS = ("going on at", "waiting at")
 
@@ -357,5 +358,7 @@ async def _lived(spec: Spec, told: Connection, fate: _Fate, world: SystemWorld) 
                     told.send(dict(fate.seen))
 
         asyncio.get_running_loop().add_reader(told.fileno(), heard)
+        # What runs beside has begun by then: its beginning is of the phase in which the process starts.
+        await asyncio.sleep(_BEGUN_SECONDS)
         told.send(up.url)
         await asyncio.Event().wait()

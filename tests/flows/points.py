@@ -15,7 +15,7 @@ import shutil
 import socket
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -42,7 +42,7 @@ from tests.flows.service import NETWORK, Answer, Client, claim_body, eligibility
 
 __all__ = ["PHASES", "Ground", "Lived", "Tally", "campaign", "life", "points_in"]
 
-PHASES = ("starting", "check", "claims", "remittance", "follow-up")
+PHASES = ("starting", "check", "claims", "remittance", "follow-up", "rest")
 SUBMISSION = f"{NETWORK}/professionalclaims/v3/submission"
 HERE = "PRACTICE"
 PATIENCE_SECONDS = 40.0
@@ -58,6 +58,8 @@ _NAMES = ("ABARA", "BRANDT", "ADA", "19800229", "MPAID", "MSILENT")
 _IN_EACH_PHASE = ("before the commit of", "after the commit of", "before", "after")
 _WRITES_MAX = 40
 _LIVES_TOGETHER = 2
+_COUNTED_LIVES = 3
+_TRIES = 8
 _numbers = itertools.count()
 
 
@@ -177,7 +179,8 @@ class _Gateway:
         code = process.exitcode
         self._told.close()
         process.close()
-        if code != -9:
+        # 255 is what multiprocessing says where the fork server's word about it was not heard.
+        if code not in (-9, 255):
             raise Broken(f"the gateway ended by itself: {code}")
         self.died.append(self.phase)
 
@@ -197,7 +200,7 @@ CLAIMS = {"PAID-1": ("ABARA", "120"), "SILENT-2": ("BRANDT", "240")}
 
 @dataclass
 class Lived:
-    """What came of a life: the phases in which the gateway `died`; what was `seen` where it did in none; how often a person decided."""
+    """What came of a life: the phases in which the gateway `died`; what was `seen` where it was to die in none; how often a person decided."""
 
     died: list[str]
     seen: Seen
@@ -354,7 +357,6 @@ class _Life:
         await self._until(lambda: self._are(PAID="remitted", SILENT=last), "nobody asked")
         await self._passes(timedelta(days=5))
         await self._until(lambda: self._are(PAID="remitted", SILENT="remitted"), "not paid")
-        # No point is of this phase.
         await self._phase("rest")
         await self._rests()
         return await self._ended()
@@ -373,12 +375,12 @@ class _Life:
 
     async def _ended(self) -> Lived:
         """Callers ask once more; then the gateway ends, and its ledger and the payer's are held against each other."""
-        died = list(self.gateway.died)
-        seen: Seen = {} if died else await self.gateway.ask(None)
+        seen: Seen = {} if self.gateway.dies_at else await self.gateway.ask(None)
         for number in CLAIMS:
             await self._submit(number)
         await self._check()
         outcomes = {number: (await self._transaction(one))["outcome"] for number, one in self.claims.items()}
+        died = list(self.gateway.died)
         await self.gateway.kill()
         if set(outcomes.values()) != {"paid"}:
             raise Broken(f"claims came to another end: {outcomes}")
@@ -512,11 +514,14 @@ class Tally:
     broken: list[str] = field(default_factory=list[str])
 
 
-def points_in(seen: Seen) -> list[Point]:
-    """The points of what was seen: each commit and call in each phase, each other place in one, and there after each of the writes."""
+def points_in(counted: Sequence[Seen]) -> list[Point]:
+    """The points of what was seen in some lives: each commit and call in each phase, each other place in one, and there after each of the writes."""
     found: list[Point] = []
     phases: dict[tuple[str, str], list[str]] = {}
-    for (phase, when, where), _ in sorted(seen.items()):
+    seen: Counter[tuple[str, str, str]] = Counter()
+    for one in counted:
+        seen.update(one)
+    for phase, when, where in sorted(seen):
         if when in _IN_EACH_PHASE:
             found.append(Point(phase, when, where))
         elif when:
@@ -526,7 +531,8 @@ def points_in(seen: Seen) -> list[Point]:
         # The phase that has the fewest points of those in which it is passed most often.
         most = max(seen[phase, when, where] for phase in places)
         phase = min((one for one in places if seen[one, when, where] == most), key=lambda one: taken[one])
-        times = min(most, _WRITES_MAX) if when == "with bytes gone of" else 1
+        writes = max(one.get((phase, when, where), 0) for one in counted)
+        times = min(writes, _WRITES_MAX) if when == "with bytes gone of" else 1
         found += [Point(phase, when, where, nth) for nth in range(1, times + 1)]
         taken[phase] += times
     # Awaits last: a process that is to die at none of them looks for none.
@@ -542,19 +548,16 @@ def _together(points: list[Point]) -> list[frozenset[Point]]:
 async def campaign(
     ground: Ground, road: Road, folder: Path, random: Random, most: int, told: Callable[[str], None]
 ) -> Tally:
-    """Count the points of two lives, then die at each of them, or at so many by chance, five in a life.
+    """Count the points of a few lives, then die at each of them, or at so many by chance, one in each phase of a life.
 
-    A point that a life did not come to, as time and chance are real, is tried in two more.
+    A point that a life did not come to, as time and chance are real, is tried again in others.
     """
-    seen: Seen = {}
-    for n in range(2):
-        for point, times in (await life(ground, road, folder / f"counted-{n}")).seen.items():
-            seen[point] = max(times, seen.get(point, 0))
-    all_points = points_in(seen)
+    counted = [(await life(ground, road, folder / f"counted-{n}")).seen for n in range(_COUNTED_LIVES)]
+    all_points = points_in(counted)
     chosen = all_points if most >= len(all_points) else random.sample(all_points, most)
     tally = Tally(len(all_points))
     told(f"{road} {ground.engine}: {len(all_points)} points")
-    for _ in range(3):
+    for _ in range(_TRIES):
         lives = _together([one for one in chosen if one not in tally.died])
         places = asyncio.Semaphore(_LIVES_TOGETHER)
         await asyncio.gather(*(_counted(ground, road, folder, points, tally, places, told) for points in lives))

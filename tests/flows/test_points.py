@@ -1,7 +1,7 @@
 """The gateway dies at each commit, read, call, write to a payer, sleep, thread and await, over every road and on both databases.
 
 By itself this takes a life for each road, on one engine or the other, with deaths by a seed in two of its phases. `CLAIMWIRE_CAMPAIGN=N` dies at N points of each road and engine that a life
-passes, or at all of them where there are fewer, five in a life (`make simulate`); `CLAIMWIRE_SEED` says which.
+passes, or at all of them where there are fewer, one in each phase of a life (`make simulate`); `CLAIMWIRE_SEED` says which.
 """
 
 from __future__ import annotations
@@ -56,4 +56,4 @@ async def test_f01_f02_f03_the_gateway_may_die_at_any_point(ground: Ground, road
     )
     assert [] == tally.broken
     # What depends on which of two things comes first is not there in each life.
-    assert len(tally.died) >= 0.9 * min(tally.points, CAMPAIGN)
+    assert len(tally.died) >= 0.97 * min(tally.points, CAMPAIGN)

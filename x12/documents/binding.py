@@ -150,127 +150,123 @@ class Spec:
     codes: tuple[str, ...] = ()
 
 
-def _meta(spec: Spec) -> msgspec.Meta:
-    return msgspec.Meta(extra={"x12": spec})
-
-
-def at(place: str, default: str = "") -> msgspec.Meta:
+def at(place: str, default: str = "") -> Spec:
     """The element or component at a place, `default` written where the field is absent. On an integer field the digits."""
-    return _meta(Spec("at", parse_place(place), default=default))
+    return Spec("at", parse_place(place), default=default)
 
 
-def binary(place: str) -> msgspec.Meta:
+def binary(place: str) -> Spec:
     """The bytes of a BIN02, in JSON as Base64; its length goes to the element before it. `place` is the BIN02's."""
-    return _meta(Spec("binary", parse_place(place)))
+    return Spec("binary", parse_place(place))
 
 
-def coded(place: str, table: Mapping[str, str], default: str = "") -> msgspec.Meta:
+def coded(place: str, table: Mapping[str, str], default: str = "") -> Spec:
     """The words for the code at a place; written back as the code. `default` is the code where the field is absent."""
-    return _meta(Spec("coded", parse_place(place), table=table, default=default))
+    return Spec("coded", parse_place(place), table=table, default=default)
 
 
-def start_of(place: str, until: str = "") -> msgspec.Meta:
+def start_of(place: str, until: str = "") -> Spec:
     """The first (or only) date of a period: element 1251 behind its 1250, D8 or RD8. `place` is the 1251's.
 
     Where the guide has periods only, RD8, `until` is the JSON name of the last date: without it the first is refused.
     """
-    return _meta(Spec("start", parse_place(place), value=until))
+    return Spec("start", parse_place(place), value=until)
 
 
-def end_of(place: str, since: str = "") -> msgspec.Meta:
+def end_of(place: str, since: str = "") -> Spec:
     """The last date of the period that a `start_of` field before this one begins; `since` is that field's JSON name."""
-    return _meta(Spec("end", parse_place(place), value=since))
+    return Spec("end", parse_place(place), value=since)
 
 
-def period(place: str) -> msgspec.Meta:
+def period(place: str) -> Spec:
     """A date (CCYYMMDD, D8), a moment (CCYYMMDDHHMM, DT) or a period (CCYYMMDD-CCYYMMDD, RD8) as one string.
 
     It is the element 1251 behind its 1250.
     """
-    return _meta(Spec("period", parse_place(place)))
+    return Spec("period", parse_place(place))
 
 
-def contact(place: str, qualifier: str) -> msgspec.Meta:
+def contact(place: str, qualifier: str) -> Spec:
     """The communication number behind this qualifier (EM, FX, TE, EX, ...) in a PER, in whichever pair it stands.
 
     `@02` in a group of two elements: each number is an item of a list, written to the next free pair.
     """
-    return _meta(Spec("contact", parse_place(place), value=qualifier))
+    return Spec("contact", parse_place(place), value=qualifier)
 
 
-def flag(place: str, value: str = "Y") -> msgspec.Meta:
+def flag(place: str, value: str = "Y") -> Spec:
     """A boolean: true is this value at the place, false or absent writes nothing."""
-    return _meta(Spec("flag", parse_place(place), value=value))
+    return Spec("flag", parse_place(place), value=value)
 
 
-def each(place: str, last: int) -> msgspec.Meta:
+def each(place: str, last: int) -> Spec:
     """A list of strings in consecutive components (or elements, for a place without one), from the place up to number `last`."""
-    return _meta(Spec("each", parse_place(place), last=last))
+    return Spec("each", parse_place(place), last=last)
 
 
-def yes_no(place: str) -> msgspec.Meta:
+def yes_no(place: str) -> Spec:
     """A boolean: Y for true, N for false; absent writes nothing."""
-    return _meta(Spec("yes or no", parse_place(place)))
+    return Spec("yes or no", parse_place(place))
 
 
-def composites(place: str, last: int, *codes: str) -> msgspec.Meta:
+def composites(place: str, last: int, *codes: str) -> Spec:
     """A list of strings: component 2 of consecutive composites, from the place's element up to number `last`.
 
     Component 1 is its code: the first of `codes` for the first item, and so on, the last one for all the rest.
     """
-    return _meta(Spec("composites", parse_place(place), last=last, codes=codes))
+    return Spec("composites", parse_place(place), last=last, codes=codes)
 
 
-def repeats(place: str) -> msgspec.Meta:
+def repeats(place: str) -> Spec:
     """A list of strings: one element, repeated with the repetition separator."""
-    return _meta(Spec("repeats", parse_place(place)))
+    return Spec("repeats", parse_place(place))
 
 
-def segments(place: str) -> msgspec.Meta:
+def segments(place: str) -> Spec:
     """A list with one item for each segment: structs whose places are in that segment, or strings at the place's element."""
-    return _meta(Spec("segments", parse_place(place)))
+    return Spec("segments", parse_place(place))
 
 
-def groups(place: str, size: int, last: int) -> msgspec.Meta:
+def groups(place: str, size: int, last: int) -> Spec:
     """A list of structs, each bound to `size` consecutive elements from the place's element up to `last`; their places say `@01`, `@02-1`."""
-    return _meta(Spec("groups", parse_place(place), last=last, size=size))
+    return Spec("groups", parse_place(place), last=last, size=size)
 
 
-def rows(place: str, last: int, *codes: str) -> msgspec.Meta:
+def rows(place: str, last: int, *codes: str) -> Spec:
     """A list of lists: one segment for each, whose composites from the place's element up to number `last` are its items.
 
     Items are structs whose places say `@01-2`, or strings: component 2, behind the code that `composites` tells of.
     """
-    return _meta(Spec("rows", parse_place(place), last=last, codes=codes))
+    return Spec("rows", parse_place(place), last=last, codes=codes)
 
 
-def spread(place: str, *further: int) -> msgspec.Meta:
+def spread(place: str, *further: int) -> Spec:
     """A list of strings or structs, each bound to one element: the place's own, then the further ones; structs say `@01-1`."""
     first = parse_place(place)
-    return _meta(Spec("groups", first, last=max(further), starts=(first.element, *further)))
+    return Spec("groups", first, last=max(further), starts=(first.element, *further))
 
 
-def inside(*loops: str) -> msgspec.Meta:
+def inside(*loops: str) -> Spec:
     """A struct bound to the loop with one of these ids, or a list of structs for a loop that repeats."""
-    return _meta(Spec("inside", loops=loops))
+    return Spec("inside", loops=loops)
 
 
-def nowhere(refused: str = "") -> msgspec.Meta:
+def nowhere(refused: str = "") -> Spec:
     """A field for which this place of the guide has no room: it is never read, and writing warns that it was not sent.
 
     Where what is meant would not happen without it, it is refused instead: `refused` says why and what to do.
     """
-    return _meta(Spec("nowhere", value=refused))
+    return Spec("nowhere", value=refused)
 
 
-def by_hand() -> msgspec.Meta:
+def by_hand() -> Spec:
     """A struct that the document's own functions read and write; without it, a struct is part of the same loop."""
-    return _meta(Spec("by hand"))
+    return Spec("by hand")
 
 
-def meaning(place: str, table: Mapping[str, str]) -> msgspec.Meta:
+def meaning(place: str, table: Mapping[str, str]) -> Spec:
     """The words for the code at a place, when reading; nothing is written. On a list, the words for each repetition."""
-    return _meta(Spec("meaning", parse_place(place), table=table))
+    return Spec("meaning", parse_place(place), table=table)
 
 
 # --- plans: what a struct type asks for, prepared once --------------------------------------------------------------
@@ -313,8 +309,8 @@ def spec_of(hint: Any) -> Spec | None:
     """How a field with this annotation meets X12; None where it says nothing of that."""
     spec: Spec | None = None
     for meta in getattr(hint, "__metadata__", ()):
-        if isinstance(meta, msgspec.Meta) and meta.extra:
-            spec = meta.extra.get("x12", spec)
+        if isinstance(meta, Spec):
+            spec = meta
     return spec
 
 
