@@ -110,6 +110,15 @@ class _World(SystemWorld):
     def __init__(self, fate: _Fate, ahead: timedelta) -> None:
         super().__init__(ahead)
         self._fate = fate
+        self._lead(ahead)
+
+    def forward(self, by: timedelta) -> None:
+        super().forward(by)
+        self._lead(by)
+
+    def _lead(self, by: timedelta) -> None:
+        """The server's clock, by which leases of who died end, is ahead as well."""
+        _PostgreSQL.server_clock += f" + {by // timedelta(microseconds=1)}"
 
     async def sleep(self, seconds: float) -> None:
         where = place()
