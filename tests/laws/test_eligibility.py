@@ -173,7 +173,27 @@ def test_what_a_provider_says_of_itself_is_the_receivers_and_a_finding_names_wha
 @pytest.mark.parametrize("provider", [None, {}])
 def test_what_a_provider_that_is_not_told_must_tell_is_asked_for_by_its_fields(provider: dict[str, Any] | None) -> None:
     found = write(asked_about(provider=provider)).findings
-    assert {"provider.organizationName", "provider.employersId", "provider.providerType"} == {f.path for f in found}
+    assert {"provider.organizationName", "provider.npi", "provider.providerType"} == {f.path for f in found}
+
+
+def test_a_tax_number_beside_an_npi_has_its_own_place_and_any_other_is_refused() -> None:
+    provider = {"organizationName": "ALDER", "npi": "1999996667"}
+    said = write(asked_about(provider={**provider, "taxId": "930000000", "ssn": "900000001"}))
+    assert [] == said.findings
+    receiver = again(said).information_receiver_name
+    assert receiver is not None
+    assert ("930000000", "900000001") == (
+        receiver.federal_taxpayer_identification_number,
+        receiver.social_security_number,
+    )
+    told = again(said).provider
+    assert told is not None
+    assert ("1999996667", None, None) == (told.npi, told.tax_id, told.ssn)
+    alone = again(write(asked_about(provider={"organizationName": "ALDER", "taxId": "930000000"}))).provider
+    assert alone is not None
+    assert "930000000" == alone.tax_id
+    found = write(asked_about(provider={**provider, "employersId": "930000000"})).findings
+    assert [("provider.npi", "error")] == [(f.path, f.severity) for f in found]
 
 
 def test_a_dependents_member_id_is_a_number_of_its_own() -> None:

@@ -309,6 +309,7 @@ def _read_encounter(asked: list[Instance]) -> Encounter:
 
 
 _SHARED = tuple(n for n in InformationReceiver.__struct_fields__ if n in RequestProvider.__struct_fields__)
+_BESIDE_NPI = (("tax_id", "federal_taxpayer_identification_number"), ("ssn", "social_security_number"))
 
 
 def _canonical(request: EligibilityRequest) -> tuple[EligibilityRequest, Renamed]:
@@ -323,6 +324,10 @@ def _canonical(request: EligibilityRequest) -> tuple[EligibilityRequest, Renamed
         _move(provider, "contact_number", receiver, "contract_number", "provider", renamed)
         for name in _SHARED:
             _move(provider, name, receiver, name, "provider", renamed)
+        if provider.npi is not None:
+            # NM109 is the NPI's: these have a place of their own beside it.
+            for name, field in _BESIDE_NPI:
+                _move(provider, name, receiver, field, "provider", renamed)
     made = msgspec.structs.replace(request, provider=provider, information_receiver_name=receiver)
     if request.dependents:
         dependent = copy(request.dependents[0])
@@ -362,6 +367,9 @@ def write_request(request: EligibilityRequest, header: Header, trace: tuple[str,
         # So that what a provider must tell is asked for, and not only that there must be one.
         made.provider = RequestProvider()
         level.near(["2100B"], "provider").put("NM101", "1P")
+    if made.provider.employers_id is None:
+        # It is the first of those that may stand at NM109: a provider without any is asked for the one that nearly all have.
+        renamed["provider.employersId"] = "provider.npi"
     level = level.near(["2000C"])
     # Who is asked about is a person, also where no name or number is known of them.
     level.near(["2100C"], "subscriber").put("NM102", "1")
