@@ -38,6 +38,7 @@ from gateway.submissions import (
     Submission,
     allowance,
     commit_claims,
+    further_findings,
     marked,
     prepare_claim,
     repeated_before,
@@ -122,13 +123,16 @@ class Claims:
         asked = (claim.usage_indicator or "").strip().upper() or None
         if asked is not None and asked not in _USAGES:
             path = "usageIndicator"
-            findings = [Finding(1, "element", "7", f"{path} must be T for a test or P for production.", path=path)]
-            return Intake([], self._refused(findings, claim, None))
+            findings.append(Finding(1, "element", "7", f"{path} must be T for a test or P for production.", path=path))
+        payer: Payer | None = None
         try:
             payer = self.runtime.directory.find(claim.trading_partner_service_id or "", f"{kind.name}_claim")
         except UnknownPayer as error:
             path = "tradingPartnerServiceId"
-            findings = [Finding(1, "element", "79", f"{path}: {error}.", path=path)]
+            findings.append(Finding(1, "element", "79", f"{path}: {error}.", path=path))
+        if payer is None or findings:
+            # Nothing of it is sent: what else is wrong is told with it.
+            findings += await further_findings(self.runtime, kind, claim)
             return Intake([], self._refused(findings, claim, None))
         made = await prepare_claim(self.runtime, payer, kind, claim, asked)
         if not made.claim.accepted:

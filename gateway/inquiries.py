@@ -39,6 +39,7 @@ from x12.documents.eligibility_request import EligibilityRequest, write_request
 from x12.documents.parts import AAAError, Header
 from x12.documents.writing import Written
 from x12.envelope import TransactionSet, read
+from x12.finding import Finding
 from x12.syntax import CANONICAL
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "carry_over",
     "commit_answer",
     "commit_inquiry",
+    "further_findings",
     "meta_of",
     "prepare_eligibility",
     "prepare_status",
@@ -60,6 +62,8 @@ SETS: dict[Kind, tuple[str, str, tuple[str, str]]] = {
     "eligibility": ("270", "271", ("HS", "005010X279A1")),
     "claim_status": ("276", "277", ("HR", "005010X212")),
 }
+# What stands for a payer that is not known.
+_NOBODY = "UNKNOWN"
 # The work item that takes over when this process does not bring the answer home: after the deadline, with some room.
 TAKE_OVER_SECONDS = 30.0
 
@@ -114,6 +118,16 @@ def _prepared(runtime: Runtime, kind: Kind, payer: Payer, transaction_id: str | 
 def written_question(told: bytes, header: Header, trace: tuple[str, str]) -> Written:
     """The 270 of a request in JSON."""
     return write_request(msgspec.json.decode(told, type=EligibilityRequest), header, trace)
+
+
+async def further_findings(runtime: Runtime, request: EligibilityRequest | ClaimStatusRequest) -> list[Finding]:
+    """What else is wrong with a question of which it is not known to whom it goes."""
+    asked = msgspec.structs.replace(request, trading_partner_service_id=_NOBODY, trading_partner_name=_NOBODY)
+    header = Header("0001", _NOBODY, *dated(runtime.world.micros()))
+    if isinstance(asked, ClaimStatusRequest):
+        return write_status_request(asked, header, _NOBODY).findings
+    told = msgspec.json.encode(asked)
+    return (await runtime.judges.call(written_question, told, header, (_NOBODY, TRACE_ASSIGNER))).findings
 
 
 async def prepare_eligibility(

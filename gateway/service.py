@@ -28,6 +28,7 @@ from gateway.inquiries import (
     carry_over,
     commit_answer,
     commit_inquiry,
+    further_findings,
     meta_of,
     prepare_eligibility,
     prepare_status,
@@ -98,7 +99,7 @@ class Service:
         try:
             payer = self.runtime.directory.find(request.trading_partner_service_id or "", "eligibility_check")
         except UnknownPayer as error:
-            return failed(400, [_no_payer(str(error))])
+            return failed(400, [_no_payer(str(error)), *await further_findings(self.runtime, request)])
         prepared, written = await prepare_eligibility(self.runtime, payer, request)
         if not written.accepted:
             return failed(400, written.findings)
@@ -115,7 +116,7 @@ class Service:
         try:
             payer = self.runtime.directory.find(request.trading_partner_service_id or "", "claim_status")
         except UnknownPayer as error:
-            return failed(400, [_no_payer(str(error))])
+            return failed(400, [_no_payer(str(error)), *await further_findings(self.runtime, request)])
         prepared, written = prepare_status(self.runtime, payer, request)
         if not written.accepted:
             return failed(400, written.findings)

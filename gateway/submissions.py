@@ -27,6 +27,7 @@ from queues.database import Transaction
 from x12.batch import with_reference
 from x12.discreet import Discreet
 from x12.documents.parts import Header
+from x12.finding import Finding
 from x12.syntax import CANONICAL
 
 __all__ = [
@@ -34,12 +35,16 @@ __all__ = [
     "allowance",
     "claim_of",
     "commit_claims",
+    "further_findings",
     "marked",
     "prepare_claim",
     "repeated_before",
     "treatment_of",
     "usage_of",
 ]
+
+# What stands for a party that is not known.
+_NOBODY = "UNKNOWN"
 
 
 class Submission(Discreet):
@@ -89,16 +94,28 @@ async def prepare_claim(
     route = runtime.directory.route(payer, asked or "P")
     transaction_id = runtime.world.new_id()
     filled = addressed(claim, payer.id, payer.name, route.sender_id, route.receiver_id)
-    header = Header("0001", reference(transaction_id), *dated(runtime.world.micros()))
     treatment = treatment_of(runtime, payer, route, asked, payer.id)
-    today = runtime.world.now().date()
-    judged = await runtime.judges.call(
-        judged_claim, kind.x12.name, msgspec.json.encode(filled), header, today, treatment
-    )
+    judged = await _judged(runtime, kind, filled, reference(transaction_id), treatment)
     made = Submission(kind, transaction_id, payer, route, usage_of(route, asked), judged)
     if judged.accepted:
         judged.segments = with_reference(judged.segments, "D9", made.claim_number)
     return made
+
+
+async def further_findings(runtime: Runtime, kind: ClaimKind, claim: AnyClaim) -> list[Finding]:
+    """What else is wrong with a claim of which it is not known to whom, or as what, it goes: judged as any payer's, as a test."""
+    filled = addressed(claim, _NOBODY, _NOBODY, _NOBODY, _NOBODY)
+    judged = await _judged(runtime, kind, filled, _NOBODY, Treatment(_NOBODY, _NOBODY, "T"))
+    return judged.findings
+
+
+async def _judged(
+    runtime: Runtime, kind: ClaimKind, filled: AnyClaim, number: str, treatment: Treatment
+) -> JudgedClaim:
+    header = Header("0001", number, *dated(runtime.world.micros()))
+    today = runtime.world.now().date()
+    told = msgspec.json.encode(filled)
+    return await runtime.judges.call(judged_claim, kind.x12.name, told, header, today, treatment)
 
 
 def _content(runtime: Runtime, made: Submission) -> Content | None:

@@ -164,6 +164,9 @@ UNFIT_JSON: Mapping[str, tuple[bytes, list[str]]] = {
     "a truth for a name": (b'{"tradingPartnerServiceId":true}', ["tradingPartnerServiceId"]),
 }
 
+# Of these JSON can be read, and only nobody knows the payer.
+OF_NOBODY = ("no payer", "an unknown payer", "a NUL in the payer", "a huge number", "a huge whole number")
+
 
 async def test_what_is_no_json_object_is_refused_and_nothing_is_kept(tmp_path: Path) -> None:
     async with in_process(tmp_path) as (client, _):
@@ -183,18 +186,41 @@ async def test_json_that_does_not_fit_is_refused_by_field_path(tmp_path: Path) -
             for path in (*JSON_PATHS, *DENTAL):
                 answer = await client.call("POST", path, body, Content_Type="application/json")
                 found = sorted({e.get("field", "") for e in errors_of(answer, path)})
+                # What else is missing is told with a payer that nobody knows.
+                fits = set(fields) < set(found) and all(found) if name in OF_NOBODY else fields == found
                 # A number with too many digits is no JSON to some readers: then the body as a whole is refused.
-                allowed = [fields, [""]] if name == "a huge whole number" else [fields]
-                assert (400, name, True) == (answer.status, name, found in allowed), (path, answer.body)
+                fits = fits or (name == "a huge whole number" and found == [""])
+                assert (400, name, True) == (answer.status, name, fits), (path, answer.body)
         for path in JSON_PATHS:
             for said in ({}, {"tradingPartnerServiceId": None}, {"tradingPartnerServiceId": " "}):
-                (error,) = errors_of(await client.post(path, said), path)
+                error, *others = errors_of(await client.post(path, said), path)
                 assert ("tradingPartnerServiceId", True) == (
                     error["field"],
                     "no payer is named" in error["description"],
                 )
+                assert error["field"] not in [other["field"] for other in others]
         near = await client.post(ELIGIBILITY, {"tradingPartnerServiceId": "SANDBX"})
         assert "SANDBOX" in errors_of(near)[0]["description"]
+        assert 0 == await kept(client)
+
+
+async def test_a_payer_that_nobody_knows_hides_nothing_else(tmp_path: Path) -> None:
+    """All errors at once: whoever mends the payer does not come back to hear of the charge."""
+    async with in_process(tmp_path) as (client, _):
+        claim: dict[str, Any] = claim_body("PAID-1") | {"tradingPartnerServiceId": "NOBODY", "usageIndicator": "X"}
+        claim["claimInformation"]["claimChargeAmount"] = "121"
+        answer = await client.post(SUBMISSION, claim)
+        wanted = {"tradingPartnerServiceId", "usageIndicator", "claimInformation.claimChargeAmount"}
+        assert (400, wanted) == (answer.status, {e["field"] for e in errors_of(answer, SUBMISSION)})
+        question: dict[str, Any] = eligibility_body() | {"tradingPartnerServiceId": "NOBODY"}
+        question["subscriber"]["dateOfBirth"] = "19801340"
+        answer = await client.post(ELIGIBILITY, question)
+        wanted = {"tradingPartnerServiceId", "subscriber.dateOfBirth"}
+        assert (400, wanted) == (answer.status, {e["field"] for e in errors_of(answer)})
+        # Nothing is found wrong that is right.
+        for path, body in ((SUBMISSION, claim_body("PAID-1")), (ELIGIBILITY, eligibility_body())):
+            answer = await client.post(path, body | {"tradingPartnerServiceId": "NOBODY"})
+            assert ["tradingPartnerServiceId"] == [e["field"] for e in errors_of(answer, path)]
         assert 0 == await kept(client)
 
 
@@ -627,7 +653,7 @@ async def test_content_types_decide_how_raw_x12_is_read(tmp_path: Path) -> None:
         answer = await client.call(
             "POST", ELIGIBILITY, b'{"tradingPartnerServiceId":"NOBODY"}', Content_Type="text/plain"
         )
-        assert ["tradingPartnerServiceId"] == [e.get("field") for e in errors_of(answer)]
+        assert "tradingPartnerServiceId" == errors_of(answer)[0].get("field")
         assert 0 == await kept(client)
 
 
