@@ -64,11 +64,12 @@ def marks_before_it_sends(patch: Patch) -> None:
     """The payer is said to have it before the first byte leaves."""
     begin = vars(send)["_begin"]
 
-    async def marked(tx: Transaction, of: Any, item: Work, interchange: Any, route: Any) -> None:
-        await begin(tx, of, item, interchange, route)
+    async def marked(tx: Transaction, of: Any, item: Work, interchange: Any, route: Any) -> bool:
+        begun: bool = await begin(tx, of, item, interchange, route)
         if interchange.set_id == "837":
             await send.interchanges.set_state(tx, interchange, "confirmed")
             await send.apply_to_members(tx, of, interchange, WasDelivered())
+        return begun
 
     patch.setattr(send, "_begin", marked)
 
@@ -76,8 +77,9 @@ def marks_before_it_sends(patch: Patch) -> None:
 def sends_before_it_marks(patch: Patch) -> None:
     """The attempt is not recorded before the first byte leaves."""
 
-    async def unmarked(tx: Transaction, of: Any, item: Work, *_: object) -> None:
+    async def unmarked(tx: Transaction, of: Any, item: Work, *_: object) -> bool:
         await work.guard(tx, item)
+        return True
 
     patch.setattr(send, "_begin", unmarked)
 
@@ -85,9 +87,10 @@ def sends_before_it_marks(patch: Patch) -> None:
 def sends_however_late(patch: Patch) -> None:
     """As the gateway did, until the simulator found it: whoever had the lease when an attempt was recorded makes it."""
 
-    async def as_it_was(tx: Transaction, of: Any, item: Work, interchange: Any, _: object) -> None:
+    async def as_it_was(tx: Transaction, of: Any, item: Work, interchange: Any, _: object) -> bool:
         await work.guard(tx, item)
         await send.interchanges.record_attempt(tx, interchange, of.world.micros())
+        return True
 
     patch.setattr(send, "_START_SECONDS", 10_000.0)
     patch.setattr(send, "_begin", as_it_was)
