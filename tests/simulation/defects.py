@@ -85,13 +85,17 @@ def sends_before_it_marks(patch: Patch) -> None:
 
 
 def sends_however_late(patch: Patch) -> None:
-    """As the gateway did, until the simulator found it: whoever had the lease when an attempt was recorded makes it."""
+    """As the gateway did, until the simulator found it: whoever had the lease, by its own clock, when an attempt was recorded makes it."""
+
+    async def by_its_own_clock(of: Any, _: Transaction) -> int:
+        return of.world.micros()
 
     async def as_it_was(tx: Transaction, of: Any, item: Work, interchange: Any, _: object) -> bool:
         await work.guard(tx, item)
         await send.interchanges.record_attempt(tx, interchange, of.world.micros())
         return True
 
+    patch.setattr(runtime.Runtime, "lease_clock", by_its_own_clock)
     patch.setattr(send, "_START_SECONDS", 10_000.0)
     patch.setattr(send, "_begin", as_it_was)
 
