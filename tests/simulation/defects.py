@@ -84,22 +84,6 @@ def sends_before_it_marks(patch: Patch) -> None:
     patch.setattr(send, "_begin", unmarked)
 
 
-def sends_however_late(patch: Patch) -> None:
-    """As the gateway did, until the simulator found it: whoever had the lease, by its own clock, when an attempt was recorded makes it."""
-
-    async def by_its_own_clock(of: Any, _: Transaction) -> int:
-        return of.world.micros()
-
-    async def as_it_was(tx: Transaction, of: Any, item: Work, interchange: Any, _: object) -> bool:
-        await work.guard(tx, item)
-        await send.interchanges.record_attempt(tx, interchange, of.world.micros())
-        return True
-
-    patch.setattr(runtime.Runtime, "lease_clock", by_its_own_clock)
-    patch.setattr(send, "_START_SECONDS", 10_000.0)
-    patch.setattr(send, "_begin", as_it_was)
-
-
 def takes_a_cut_for_not_sent(patch: Patch) -> None:
     """An adapter that calls every lost connection a failure to connect."""
     deliver = SimulatedAdapter.send
@@ -396,7 +380,6 @@ DEFECTS: tuple[Defect, ...] = (
     mints_a_number_for_each_attempt,
     marks_before_it_sends,
     sends_before_it_marks,
-    sends_however_late,
     takes_a_cut_for_not_sent,
     takes_any_page_for_a_receipt,
     takes_no_word_for_absent,

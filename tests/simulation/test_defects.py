@@ -18,7 +18,6 @@ LONG = (
     "gives_up_while_the_disk_is_full",
     "marks_before_it_sends",
     "posts_to_any_claim_with_the_number",
-    "sends_however_late",
     "takes_any_page_for_a_receipt",
 )
 SHARE = [plant for plant in DEFECTS if CAMPAIGN or plant.__name__ not in LONG]
