@@ -184,6 +184,18 @@ async def test_neither_a_backup_nor_a_folder_is_written_over(folder: Path, tmp_p
     assert 0o700 == (tmp_path / "again").stat().st_mode & 0o777
 
 
+async def found_at_the_payer(payer: Doubtful, claim: str, before: Interchange) -> None:
+    """The payer says by a 277 that it has a claim, which left after the backup: that is what counts, and nothing leaves."""
+    async with asyncio.timeout(60):
+        while (await payer.client.transaction(claim))["state"] in ("accepted", "built", "in_doubt"):
+            payer.passes(30)
+            await asyncio.sleep(0.1)
+    found = await payer.interchange(claim)
+    assert ("confirmed", 0) == (found.state, found.copies)
+    assert found.control_number > before.control_number + GUARD - 1
+    assert 1 == await claims_at(payer)
+
+
 @pytest.mark.embedded
 async def test_f34_what_was_sent_after_the_backup_is_found_by_asking_and_not_sent_again(tmp_path: Path) -> None:
     before, after, file = tmp_path / "before", tmp_path / "after", tmp_path / "one.backup"
@@ -197,15 +209,7 @@ async def test_f34_what_was_sent_after_the_backup_is_found_by_asking_and_not_sen
         assert 1 == await claims_at(payer)
     await comes_back(file, before, after)
     async with doubtful(after, status=True) as payer:
-        # The payer says by a 277 that it has the claim: that is what counts, and nothing leaves.
-        async with asyncio.timeout(60):
-            while (await payer.client.transaction(waiting))["state"] in ("accepted", "built", "in_doubt"):
-                payer.passes(30)
-                await asyncio.sleep(0.1)
-        found = await payer.interchange(waiting)
-        assert ("confirmed", 0) == (found.state, found.copies)
-        assert found.control_number > old.control_number + GUARD - 1
-        assert 1 == await claims_at(payer)
+        await found_at_the_payer(payer, waiting, old)
         assert {"doubted", "doubtAsked", "delivered"} <= set(await payer.story(waiting))
 
 
@@ -538,14 +542,7 @@ async def test_f34_a_server_that_was_brought_back_by_its_own_tools_sends_nothing
     assert "1 claims that were in none yet" in done.output
     config = Config(database=DatabaseServer(url=postgresql.url(f"{name}_backup")))
     async with doubtful(data, status=True, config=config) as payer:
-        async with asyncio.timeout(60):
-            while (await payer.client.transaction(waiting))["state"] in ("accepted", "built", "in_doubt"):
-                payer.passes(30)
-                await asyncio.sleep(0.1)
-        found = await payer.interchange(waiting)
-        assert ("confirmed", 0) == (found.state, found.copies)
-        assert found.control_number > old.control_number + GUARD - 1
-        assert 1 == await claims_at(payer)
+        await found_at_the_payer(payer, waiting, old)
 
 
 @pytest.mark.embedded

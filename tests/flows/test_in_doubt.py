@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,36 @@ async def test_what_a_payer_acknowledges_while_the_same_bytes_wait_for_their_pla
         await payer.passes_at_rest(0)
         settled = await payer.interchange(claim)
         assert ("confirmed", 1, 1) == (settled.state, settled.attempts, settled.copies)
+        assert {"interchanges": 1, "duplicateInterchanges": 0}.items() <= (await payer.seen()).items()
+
+
+# Leases on a server end by its clock, which no test moves.
+@pytest.mark.embedded
+async def test_an_attempt_that_was_recorded_too_long_ago_is_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine stood still right before the first byte: another may have the lease by now, and have sent it."""
+    async with doubtful(tmp_path, probes=True) as payer:
+        world, begin = payer.up.runtime.world, vars(send)["_begin"]
+        monotonic, still = world.monotonic, list[float]()
+
+        async def stands_still(tx: Transaction, *arguments: Any) -> bool:
+            if not still:
+                tx.after_commit(lambda: still.append(3600.0))
+            begun: bool = await begin(tx, *arguments)
+            return begun
+
+        monkeypatch.setattr(world, "monotonic", lambda: monotonic() + sum(still))
+        monkeypatch.setattr(send, "_begin", stands_still)
+        claim = await payer.client.submit(claim_body("PAID-1"))
+        await payer.interchange(claim, "on_wire")
+        await payer.up.service.idle(payer.up.worker.under_way, timedelta(seconds=10))
+        assert 0 == (await payer.seen())["interchanges"]
+        async with asyncio.timeout(60):
+            while (await payer.client.transaction(claim))["state"] in ("accepted", "built", "in_doubt"):
+                payer.passes(30)
+                await asyncio.sleep(0.1)
+        assert 2 == (await payer.interchange(claim)).attempts
         assert {"interchanges": 1, "duplicateInterchanges": 0}.items() <= (await payer.seen()).items()
 
 
