@@ -9,8 +9,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
+
+from gateway.terminal import print_json
 
 if TYPE_CHECKING:
     from adapters.protocol import Adapter, Context, Outcome
@@ -192,7 +193,7 @@ async def _answered(adapter: Adapter, context: Context, question: bytes) -> tupl
 
 def _print(rows: list[dict[str, str]], as_json: bool) -> None:
     if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(rows)).decode())
+        print_json(rows)
         return
     from rich.console import Console
     from rich.table import Table

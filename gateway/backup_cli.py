@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 import msgspec
 import typer
 
+from gateway.configured import configured
+from gateway.terminal import print_json
+
 if TYPE_CHECKING:
     from gateway.backups import Manifest, Report
     from gateway.ledger.restorations import Restoration
@@ -49,24 +52,16 @@ def _run(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def _folder(config: Path | None, data: Path | None) -> Path:
-    from gateway.config import ConfigError, load
     from observability import log
 
-    try:
-        loaded = load(config)
-    except ConfigError as error:
-        raise typer.BadParameter(str(error)) from error
+    loaded, folder = configured(config, data)
     log.configure(loaded.log_level)
     if loaded.database is not None:
         raise typer.BadParameter(
             "this installation is on PostgreSQL: back that up with its own tools (pg_basebackup and WAL archiving, or pg_dump),"
             " and keep master.key apart"
         )
-    return data or (config.parent if config is not None else Path()) / loaded.data
-
-
-def _print_json(value: object) -> None:
-    typer.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
+    return folder
 
 
 def backup(
@@ -82,7 +77,7 @@ def backup(
     made = _run(back_up(_folder(config, data), target, SystemWorld(), config))
     file = file_for(target, made.made_at)
     if as_json:
-        _print_json({"file": str(file), **msgspec.to_builtins(made)})
+        print_json({"file": str(file), **msgspec.to_builtins(made)})
         return
     typer.echo(f"{file}: {_told(made)}. Keep master.key apart: without it this opens for nobody.")
 
@@ -117,7 +112,7 @@ def restore(
     folder = _folder(config, data)
     made, done = _run(run(file, folder, key, SystemWorld(), nothing_since=nothing_since, numbers_ahead=numbers_ahead))
     if as_json:
-        _print_json({"manifest": made, "restoration": done})
+        print_json({"manifest": made, "restoration": done})
         return
     typer.echo(f"{folder}: {_told(made)}.")
     if done is not None:
@@ -139,16 +134,11 @@ def restored(
     as_json: JsonOption = False,
 ) -> None:
     """After PostgreSQL was brought back from a backup with its own tools, and before a node starts: what may have been sent since is put in doubt."""
-    from gateway.config import ConfigError, load
     from gateway.restoring import NotRestored, brought_back
     from gateway.runtime import KeyMissing, open_runtime
     from gateway.world import to_micros
 
-    try:
-        loaded = load(config)
-    except ConfigError as error:
-        raise typer.BadParameter(str(error)) from error
-    folder = data or (config.parent if config is not None else Path()) / loaded.data
+    loaded, folder = configured(config, data)
 
     async def tell() -> Restoration:
         runtime = await open_runtime(loaded, folder, exclusive=False)
@@ -163,7 +153,7 @@ def restored(
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     if as_json:
-        _print_json({"restoration": done})
+        print_json({"restoration": done})
         return
     typer.echo(_what_to_do(as_of, done))
 
@@ -193,7 +183,7 @@ def verify(
     folder = _folder(config, data)
     report = _run(_verified(file, key or folder / "master.key", folder))
     if as_json:
-        _print_json({"sound": report.sound, **msgspec.to_builtins(report)})
+        print_json({"sound": report.sound, **msgspec.to_builtins(report)})
     else:
         counts = report.counts
         for line in report.told:
@@ -229,15 +219,10 @@ def migrate(
     as_json: JsonOption = False,
 ) -> None:
     """Bring the database to this version's schema; with --from sqlite, move the whole installation to PostgreSQL, losing nothing."""
-    from gateway.config import ConfigError, load
     from gateway.moving import MoveError, abandon, move
     from gateway.runtime import migrations, open_database
 
-    try:
-        loaded = load(config)
-    except ConfigError as error:
-        raise typer.BadParameter(str(error)) from error
-    folder = data or (config.parent if config is not None else Path()) / loaded.data
+    loaded, folder = configured(config, data)
 
     async def bring() -> list[str]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -18,11 +18,12 @@ import typer
 from gateway.adapters_cli import app as adapters
 from gateway.backup_cli import add_to as add_backups
 from gateway.codes_cli import app as codes
+from gateway.configured import configured
 from gateway.follow_up_cli import app as follow_up
 from gateway.ops_cli import alarms, in_doubt, lanes, unmatched
 from gateway.payers_cli import app as payers
 from gateway.simulate_cli import simulate
-from gateway.terminal import as_json, cells
+from gateway.terminal import cells, print_json
 from gateway.x12_cli import app as x12
 
 if TYPE_CHECKING:
@@ -94,18 +95,13 @@ def foreign_packages() -> list[str]:
 def _configured(
     config: Path | None, data: Path | None, host: str | None = None, port: int | None = None
 ) -> tuple[Config, Path]:
-    from gateway.config import ConfigError, load
     from observability import log
 
-    try:
-        loaded = load(config)
-    except ConfigError as error:
-        raise typer.BadParameter(str(error)) from error
+    loaded, folder = configured(config, data)
     changes = {k: v for k, v in (("host", host), ("port", port)) if v is not None}
     loaded = msgspec.structs.replace(loaded, **changes)
     log.configure(loaded.log_level)
-    base = config.parent if config is not None else Path()
-    return loaded, data or base / loaded.data
+    return loaded, folder
 
 
 def _usable(config: Config) -> None:
@@ -257,7 +253,7 @@ def keys_create(
         finally:
             await runtime.close()
         if as_json:
-            _print_json({"token": token, "keyId": made.key_id, "scopes": sorted(made.scopes)})
+            print_json({"token": token, "keyId": made.key_id, "scopes": sorted(made.scopes)})
         else:
             typer.echo(token)
 
@@ -284,9 +280,7 @@ def keys_list(config: ConfigOption = None, data: DataOption = None, as_json: Jso
             for k in found
         ]
         if as_json:
-            _print_json(
-                [dict(zip(("keyId", "name", "scopes", "expiresAt", "revokedAt"), r, strict=True)) for r in rows]
-            )
+            print_json([dict(zip(("keyId", "name", "scopes", "expiresAt", "revokedAt"), r, strict=True)) for r in rows])
             return
         from rich.console import Console
         from rich.table import Table
@@ -318,7 +312,3 @@ def keys_revoke(key_id: str, config: ConfigOption = None, data: DataOption = Non
         typer.echo("revoked")
 
     _run(run())
-
-
-def _print_json(value: object) -> None:
-    typer.echo(as_json(value))

@@ -6,8 +6,10 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
+
+from gateway.configured import configured
+from gateway.terminal import print_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,13 +28,7 @@ DayOption = Annotated[str | None, typer.Option(help="A day, CCYY-MM-DD.")]
 
 
 def _folder(config: Path | None, data: Path | None) -> Path:
-    from gateway.config import ConfigError, load
-
-    try:
-        loaded = load(config)
-    except ConfigError as error:
-        raise typer.BadParameter(str(error)) from error
-    return (data or (config.parent if config is not None else Path()) / loaded.data) / "codes"
+    return configured(config, data)[1] / "codes"
 
 
 def _day(text: str | None) -> str:
@@ -44,10 +40,6 @@ def _day(text: str | None) -> str:
 
 def _shown(day: str) -> str:
     return f"{day[:4]}-{day[4:6]}-{day[6:]}" if day else ""
-
-
-def _print_json(value: object) -> None:
-    typer.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
 
 
 @app.command("load")
@@ -69,7 +61,7 @@ def codes_load(
     except CodeFileError as error:
         raise typer.BadParameter(str(error)) from error
     if as_json:
-        _print_json([_told(one, codes, "loaded") for one, codes in loaded.items()])
+        print_json([_told(one, codes, "loaded") for one, codes in loaded.items()])
         return
     for one, codes in loaded.items():
         ended = sum(bool(spans[-1][1]) for spans in codes.spans.values())
@@ -88,7 +80,7 @@ def codes_list(config: ConfigOption = None, data: DataOption = None, as_json: Js
     lists = _lists(config, data)
     told = [_told(name, lists.codes(name), _source(lists, name)) for name in sorted(FORMS)]
     if as_json:
-        _print_json(told)
+        print_json(told)
         return
     table = Table(Column("list", no_wrap=True), "what", "kept by", "codes", "known for", "from")
     for one in told:
@@ -120,7 +112,7 @@ def codes_show(
         )
     wanted = codes.words if code is None else {code: codes.words[code]}
     if as_json:
-        _print_json(
+        print_json(
             [{"code": c, "words": words, "days": _told_days(codes.spans.get(c, ()))} for c, words in wanted.items()]
         )
         return
@@ -142,7 +134,7 @@ def codes_remove(
     if not remove(_folder(config, data), name):
         raise typer.BadParameter(f"nothing was loaded of a list called {name}")
     if as_json:
-        _print_json({"name": name, "removed": True})
+        print_json({"name": name, "removed": True})
     else:
         typer.echo("removed")
 

@@ -14,10 +14,10 @@ from gateway.ops_cli import (
     LimitOption,
     WhyOption,
     beside,
-    print_json,
     table,
     who,
 )
+from gateway.terminal import print_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from gateway.terminal import as_json as json_of
-from gateway.terminal import cells, plain
+from gateway.configured import configured
+from gateway.terminal import cells, plain, print_json
 
 if TYPE_CHECKING:
     from gateway.runtime import Runtime
@@ -27,7 +27,6 @@ __all__ = [
     "beside",
     "in_doubt",
     "lanes",
-    "print_json",
     "table",
     "unmatched",
     "who",
@@ -52,7 +51,6 @@ LimitOption = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="Ho
 def beside(config: Path | None, data: Path | None, act: Callable[[Runtime], Awaitable[T]]) -> T:
     """Do something with the ledger, beside a server that may be running on the same folder."""
     from gateway.alarms import NoAlarm
-    from gateway.config import ConfigError, load
     from gateway.follow_ups import NoClaim, NotListed, NotOpen
     from gateway.inboxes import NotInDoubt, NotThere
     from gateway.lanes import NoRoute
@@ -60,12 +58,8 @@ def beside(config: Path | None, data: Path | None, act: Callable[[Runtime], Awai
     from gateway.runtime import KeyMissing, open_runtime
     from observability import log
 
-    try:
-        loaded = load(config)
-    except ConfigError as error:
-        raise typer.BadParameter(str(error)) from error
+    loaded, folder = configured(config, data)
     log.configure(loaded.log_level)
-    folder = data or (config.parent if config is not None else Path()) / loaded.data
 
     async def run() -> T:
         runtime = await open_runtime(loaded, folder, exclusive=False)
@@ -79,11 +73,6 @@ def beside(config: Path | None, data: Path | None, act: Callable[[Runtime], Awai
         return asyncio.run(run())
     except (KeyMissing, NotThere, NotInDoubt, NoRoute, NoAlarm, NoClaim, NotListed, NotOpen, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
-
-
-def print_json(value: object) -> None:
-    """Print something as JSON."""
-    typer.echo(json_of(value))
 
 
 def table(names: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

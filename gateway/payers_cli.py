@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from gateway.terminal import cells
+from gateway.configured import configured
+from gateway.terminal import cells, print_json
 
 if TYPE_CHECKING:
     from adapters.protocol import Capabilities
@@ -25,19 +26,9 @@ DataOption = Annotated[Path | None, typer.Option("--data", help="The data folder
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def _print_json(value: object) -> None:
-    typer.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
-
-
 def _configured(config: Path | None, data: Path | None) -> tuple[Config, Path]:
     """The configuration, and the folder of payers."""
-    from gateway.config import ConfigError, load
-
-    try:
-        loaded = load(config)
-    except ConfigError as error:
-        raise typer.BadParameter(str(error)) from error
-    folder = data or (config.parent if config is not None else Path()) / loaded.data
+    loaded, folder = configured(config, data)
     return loaded, folder / loaded.payers_folder
 
 
@@ -95,7 +86,7 @@ def payers_list(config: ConfigOption = None, data: DataOption = None, as_json: J
         for payer in sorted(directory.payers.values(), key=lambda p: p.id)
     ]
     if as_json:
-        _print_json(rows)
+        print_json(rows)
     else:
         table = Table(Column("id", no_wrap=True), "name", "aliases", "routes", "takes", "from")
         for row, payer in zip(rows, sorted(directory.payers.values(), key=lambda p: p.id), strict=True):
@@ -128,7 +119,7 @@ def payers_show(
     told, routes = shown(content_of(payer, [directory.routes[name] for name in payer.routes]))
     value = {"source": sources[payer.id], "payer": told, "routes": routes}
     if as_json:
-        _print_json(value)
+        print_json(value)
         return
     typer.echo(f"{payer.id}  {payer.name}  (from {sources[payer.id]})")
     for key, said in told.items():
@@ -158,7 +149,7 @@ def payers_check(
     else:
         _, read, _ = read_payers(config, data)
     if as_json:
-        _print_json([{"file": f.name, "payer": f.payer.id if f.payer else None, "errors": f.faults} for f in read])
+        print_json([{"file": f.name, "payer": f.payer.id if f.payer else None, "errors": f.faults} for f in read])
     else:
         for file in read:
             typer.echo(f"{file.name}: {'good' if not file.faults else f'{len(file.faults)} errors'}")
@@ -199,6 +190,6 @@ def payers_new(
     part.rename(path)
     faults = read_file(path).faults
     if as_json:
-        _print_json({"file": str(path), "errors": faults})
+        print_json({"file": str(path), "errors": faults})
     else:
         typer.echo(f"{path}: fill it in, then claimwire payers check")

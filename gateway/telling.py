@@ -13,8 +13,7 @@ from gateway.config import Config
 from gateway.ledger.transactions import Unknown
 from gateway.messages import Trace, TraceInterchange
 from gateway.runtime import open_runtime
-from gateway.terminal import as_json as json_of
-from gateway.terminal import cells, plain
+from gateway.terminal import cells, plain, print_json
 from gateway.views import Views
 
 __all__ = ["tell", "trace"]
@@ -30,7 +29,7 @@ async def trace(config: Config, data: Path, transaction_id: str, *, as_json: boo
     finally:
         await runtime.close()
     if as_json:
-        typer.echo(json_of(found))
+        print_json(found)
     else:
         tell(found, Console())
 

@@ -13,11 +13,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import msgspec
+import typer
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-__all__ = ["as_json", "cells", "made_plain", "pieces_of_json", "plain"]
+__all__ = ["cells", "made_plain", "pieces_of_json", "plain", "print_json"]
 
 # What is obeyed, and marks that turn the direction of what follows.
 _OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
@@ -46,9 +47,9 @@ def cells(row: Iterable[str]) -> list[Text]:
     return [Text(plain(cell)) for cell in row]
 
 
-def as_json(value: object) -> str:
-    """A value as JSON over several lines."""
-    return pieces_of_json(msgspec.json.format(msgspec.json.encode(value)).decode())
+def print_json(value: object) -> None:
+    """Print a value as JSON over several lines."""
+    typer.echo(pieces_of_json(msgspec.json.format(msgspec.json.encode(value)).decode()))
 
 
 def pieces_of_json(text: str) -> str:

@@ -18,7 +18,7 @@ from gateway.ledger.interchanges import Member
 from gateway.lifecycle import Built
 from gateway.payers import Route
 from gateway.runtime import Runtime
-from gateway.steps.rerouting import elsewhere, others_of
+from gateway.steps.rerouting import elsewhere, movable
 from gateway.steps.settling import doubt
 from gateway.steps.waiting import later
 from gateway.ways import SHUT, down_until
@@ -90,17 +90,12 @@ async def run(runtime: Runtime, item: Work) -> None:
 
 async def _wait_or_move(runtime: Runtime, item: Work, route: Route, until: int) -> None:
     """The route is down: claims that have another way take it, the others wait, in no interchange, for this one."""
-    waiting = await runtime.database.read(
-        lambda tx: transactions.waiting_claims(tx, item.tenant_id, route.id, route.batch_claims_max)
-    )
-    doubted = await runtime.database.read(lambda tx: restorations.claims_in_doubt(tx, item.tenant_id))
-    others = await others_of(runtime, [c for c in waiting if c.transaction_id not in doubted], route.id)
-    moving = [claim for claim in waiting if claim.transaction_id in others]
+    waiting, moving, others = await movable(runtime, item.tenant_id, route.id, route.batch_claims_max)
 
     async def commit(tx: Transaction) -> None:
         await work.guard(tx, item)
         await elsewhere(tx, runtime, moving, others)
-        if len(moving) == len(waiting) < route.batch_claims_max:
+        if len(moving) == waiting < route.batch_claims_max:
             await work.finish(tx, item)
         else:
             # A pause of a person's may end at any time.
@@ -113,12 +108,7 @@ async def _wait_or_move(runtime: Runtime, item: Work, route: Route, until: int) 
 
 async def _left_behind(runtime: Runtime, item: Work) -> None:
     """The route is not configured any more: claims whose payer has another way take it, the others wait, visibly, for this one."""
-    waiting = await runtime.database.read(
-        lambda tx: transactions.waiting_claims(tx, item.tenant_id, item.subject, _LEFT_BEHIND)
-    )
-    doubted = await runtime.database.read(lambda tx: restorations.claims_in_doubt(tx, item.tenant_id))
-    others = await others_of(runtime, [c for c in waiting if c.transaction_id not in doubted], item.subject)
-    moving = [claim for claim in waiting if claim.transaction_id in others]
+    _, moving, others = await movable(runtime, item.tenant_id, item.subject, _LEFT_BEHIND)
 
     async def commit(tx: Transaction) -> None:
         await work.guard(tx, item)

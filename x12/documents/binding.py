@@ -333,7 +333,7 @@ def _unwrap(hint: Any) -> tuple[Spec | None, type[Document] | None, bool, bool]:
 
 def read(cls: type[D], instance: Instance) -> D:
     """The document that a loop and what is in its scope hold. Never raises on content: what is not there is absent."""
-    # What is made has no cycles, and a remittance has a hundred thousand lists: looking for some meanwhile finds nothing.
+    # What is made has no cycles, and a remittance of ten thousand claims has 36,000 lists: looking for some meanwhile finds nothing.
     collecting = gc.isenabled()
     gc.disable()
     try:
