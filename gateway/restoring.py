@@ -47,13 +47,15 @@ async def brought_back(runtime: Runtime, as_of: int, numbers_ahead: int) -> Rest
 
     NotRestored where nodes are at work on it, which would have sent already what is to be put in doubt.
     """
-    from queues.postgres import PostgreSQL
-
-    database, now = runtime.database, runtime.world.micros()
-    if not isinstance(database, PostgreSQL):
+    if runtime.config.database is None:
         raise NotRestored(
             "this installation is not on PostgreSQL: claimwire restore brings a data folder back, and does this by itself"
         )
+    # Only now: who does not use a server need not have its driver.
+    from queues.postgres import PostgreSQL
+
+    database, now = runtime.database, runtime.world.micros()
+    assert isinstance(database, PostgreSQL)
     if as_of > now:
         raise NotRestored("that time is to come: set the machine's clock, or name another")
     if others := await database.others():

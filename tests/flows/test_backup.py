@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -546,7 +547,9 @@ async def test_f34_a_server_that_was_brought_back_by_its_own_tools_sends_nothing
 
 
 @pytest.mark.embedded
-async def test_a_folder_is_brought_back_by_restore_alone(folder: Path) -> None:
+async def test_a_folder_is_brought_back_by_restore_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As where nothing for a server is installed.
+    monkeypatch.setitem(sys.modules, "queues.postgres", None)
     words = ["restored", "--as-of", "2026-01-05T12:00:00Z", "--data", str(folder)]
     refused = await asyncio.to_thread(CliRunner().invoke, app, words)
     assert 1 == refused.exit_code
