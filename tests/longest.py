@@ -1,7 +1,7 @@
 """Which files begin first where several processes run the tests: those that take longest, the longest first.
 
 A file stays in one process. One that takes a minute and comes last would leave every other process idle for that long; each
-here takes ten seconds or more, as `--durations=250` tells. No test may mind in which order the files come.
+here takes ten seconds or more on one engine or the other, as `--durations=250` tells. No test may mind in which order the files come.
 """
 
 from __future__ import annotations
@@ -40,4 +40,7 @@ LONGEST = (
     "tests/flows/test_prefer.py",
     "tests/flows/test_fuzzing.py",
     "tests/flows/test_openapi.py",
+    "tests/flows/test_idempotency.py",
+    "tests/flows/test_claim_kinds.py",
+    "tests/flows/test_in_doubt.py",
 )
