@@ -3,19 +3,24 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
+# Many tests and benches start Claimwire in a process of its own: what Python compiled is kept for the next, whatever the environment says.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test test-postgresql check bench campaign simulate format clean
 
 demo: $(VENV)/.installed
 	$(BIN)/claimwire demo
 
-# One process a core; a file's tests stay together, for what they share.
+# One process a core; a file's tests stay together, for what they share, and the files that take longest begin first (tests/longest.py).
+# The house rules, tests/tidy, are `make check`'s.
+SHARED := -n auto --dist loadfile --no-loadscope-reorder
+
 test: $(VENV)/.ready
-	$(RUN) -m pytest -n auto --dist loadfile
+	$(RUN) -m pytest --ignore tests/tidy $(SHARED)
 
 # The flows once more, on PostgreSQL.
 test-postgresql: $(VENV)/.ready
-	CLAIMWIRE_ENGINE=postgresql $(RUN) -m pytest tests/flows -m "not embedded and not one_engine and not campaign" -n auto --dist loadfile
+	CLAIMWIRE_ENGINE=postgresql $(RUN) -m pytest tests/flows -m "not embedded and not one_engine and not campaign" $(SHARED)
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""What tests of several kinds share: the databases."""
+"""What tests of several kinds share: the databases, and which files begin first."""
 
 from __future__ import annotations
 
@@ -8,6 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.engines import Engine, Server, postgresql_missing
+from tests.longest import LONGEST
+
+_ROOT = Path(__file__).parents[1]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest begin first; a file's tests stay together and in their order."""
+    order = {_ROOT / name: n for n, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(LONGEST)))
 
 
 @pytest.fixture(scope="session")

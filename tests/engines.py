@@ -21,6 +21,8 @@ __all__ = ["Engine", "Server", "Standby", "postgresql_missing", "queue_migration
 
 _PLACES = ("/usr/lib/postgresql", "/usr/local", "/usr")
 _USER = "postgres"
+# Files in memory, where the system has that and room for it: a server that syncs nothing has no need of a disk.
+_MEMORY, _MEMORY_BYTES = Path("/dev/shm"), 4 << 30
 
 
 def _programs() -> Path | None:
@@ -29,6 +31,13 @@ def _programs() -> Path | None:
     for place in _PLACES:
         found |= set(Path(place).glob("*/bin/initdb")) | set(Path(place).glob("bin/initdb"))
     return max((path.resolve().parent for path in found), default=None)
+
+
+def _place(synced: bool) -> Path | None:
+    """The folder in which a server has its own; None for that of the system."""
+    if synced or not _MEMORY.is_dir() or shutil.disk_usage(_MEMORY).free < _MEMORY_BYTES:
+        return None
+    return _MEMORY
 
 
 def postgresql_missing() -> str:
@@ -50,8 +59,10 @@ class Server:
         programs = _programs()
         assert programs is not None
         self._programs = programs
-        self.folder = Path(tempfile.mkdtemp(prefix="claimwire-postgresql-"))
+        place = _place(settings.get("fsync") == "on")
+        self.folder = Path(tempfile.mkdtemp(prefix="claimwire-postgresql-", dir=place))
         self._numbers = itertools.count()
+        self._discarded: list[str] = []
         if os.geteuid() == 0:
             user = pwd.getpwnam(_USER)
             os.chown(self.folder, user.pw_uid, user.pw_gid)
@@ -108,9 +119,10 @@ class Server:
             self.stop("immediate")
         shutil.rmtree(self.folder)
 
-    def sql(self, text: str, database: str = _USER) -> str:
-        """What a statement says, as psql prints it."""
-        command = [str(self._programs / "psql"), "-h", str(self.folder), "-U", _USER, "-d", database, "-XAtqc", text]
+    def sql(self, text: str, database: str = _USER, *before: str) -> str:
+        """What a statement says, as psql prints it; `before` are run before it, each by itself."""
+        command = [str(self._programs / "psql"), "-h", str(self.folder), "-U", _USER, "-d", database, "-XAtq"]
+        command += [word for one in (*before, text) for word in ("-c", one)]
         return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
 
     def until(self, text: str) -> None:
@@ -121,8 +133,13 @@ class Server:
     def fresh(self) -> str:
         """The URL of a new, empty database."""
         name = f"test_{next(self._numbers)}"
-        self.sql(f"CREATE DATABASE {name}")
+        done, self._discarded = self._discarded, []
+        self.sql(f"CREATE DATABASE {name}", _USER, *(f"DROP DATABASE {one} WITH (FORCE)" for one in done))
         return self.url(name)
+
+    def discard(self, url: str) -> None:
+        """A database of `fresh` that nobody needs any more: the next one takes its room. Hundreds would be gigabytes."""
+        self._discarded.append(url.removeprefix(self.url("").split("?")[0]).split("?")[0])
 
     def url(self, name: str) -> str:
         """The URL of a database."""
@@ -185,6 +202,9 @@ class Engine:
         """Close all that are open."""
         while self._open:
             await self._open.pop().close()
+        if self._server is not None:
+            for place in self.places:
+                self._server.discard(place)
 
 
 async def open_at(place: str) -> Database:

@@ -42,10 +42,11 @@ def statements_name_their_tenant(monkeypatch: pytest.MonkeyPatch) -> Iterator[No
 
 
 @pytest.fixture(autouse=True)
-def engine_of_flows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def engine_of_flows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each body runs twice, as PostgreSQL may have to run it: what it changes outside of its transaction would show."""
     monkeypatch.setattr("gateway.runtime.SQLite", Rehearsing)
     if os.environ.get("CLAIMWIRE_ENGINE") != "postgresql":
+        yield
         return
     server = request.getfixturevalue("postgresql")
     urls: dict[Path, str] = {}
@@ -59,3 +60,6 @@ def engine_of_flows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
         return await opened(config, data, *others, **how)
 
     monkeypatch.setattr(serving, "open_runtime", open_runtime)
+    yield
+    for url in urls.values():
+        server.discard(url)

@@ -33,6 +33,8 @@ from tests.flows.bad_fields import (
 from tests.flows.contract import Contract
 from tests.flows.service import PATIENCE_SECONDS, Answer, Client, Process, free_port
 
+pytestmark = pytest.mark.one_engine
+
 AT_ONCE = 8
 # Diagnoses of lines become those of the claim, the first of which is called so.
 CALLED = {"serviceLines[0].diagnosisCodes[0]": "encounter.primaryDiagnosisCode"}

@@ -537,6 +537,7 @@ async def test_a_batch_that_was_not_taken_whole_is_gone_at_the_next_start(tmp_pa
         await done(client, batch_id)
 
 
+@pytest.mark.one_engine
 async def test_kill_9_in_the_middle_loses_no_check_and_asks_none_twice_without_need(tmp_path: Path) -> None:
     port, data = free_port(), tmp_path / "data"
     arguments = ["serve", "--sandbox", "--data", str(data), "--port", str(port)]

@@ -154,6 +154,7 @@ def one_bad_of(count: int) -> str:
     return charged(synthetic.claims_837p(count), f"PCN{count // 2:08d}", "1")
 
 
+@pytest.mark.one_engine
 def test_f43_of_five_thousand_claims_one_bad_one_stops_nobody() -> None:
     """In the function that judges; the flow above keeps what it gives."""
     make_ready()

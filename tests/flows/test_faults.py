@@ -182,6 +182,7 @@ async def test_f47_claims_of_which_nothing_left_take_the_way_that_their_payer_ha
         assert [] == await _gone(payer)
 
 
+@pytest.mark.one_engine
 async def test_f48_a_service_that_is_told_to_leave_ends_what_it_began_and_leaves_no_doubt(tmp_path: Path) -> None:
     port, data = free_port(), tmp_path / "data"
     process = Process(["serve", "--sandbox", "--data", str(data), "--port", str(port)], tmp_path / "log")

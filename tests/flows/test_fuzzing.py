@@ -25,6 +25,8 @@ from gateway.api.server import OPERATIONS
 from tests.flows.fuzzing import fits_leniently
 from tests.flows.service import Client, Process, free_port
 
+pytestmark = pytest.mark.one_engine
+
 SEED = int(os.environ.get("CLAIMWIRE_SEED", "1"))
 # Of chains so many.
 CHAINS = 3

@@ -104,6 +104,7 @@ async def killed(tmp_path: Path, rounds: int, *, patient: bool) -> None:
         await process.kill()
 
 
+@pytest.mark.one_engine
 async def test_what_was_under_way_when_the_service_was_killed_has_one_answer_and_one_effect(tmp_path: Path) -> None:
     await killed(tmp_path, 1, patient=False)
 

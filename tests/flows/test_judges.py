@@ -90,10 +90,12 @@ def stable(answer: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in answer.items() if k not in left_out}
 
 
+@pytest.mark.one_engine
 def test_one_core_is_the_servers() -> None:
     assert [0, 0, 1, 3, 4] == [count_for(n) for n in (None, 1, 2, 4, 64)]
 
 
+@pytest.mark.one_engine
 async def test_without_judges_the_work_is_done_here() -> None:
     made = Judges()
     assert 0 == made.ready
@@ -101,17 +103,20 @@ async def test_without_judges_the_work_is_done_here() -> None:
     await made.close()
 
 
+@pytest.mark.one_engine
 async def test_each_caller_gets_the_answer_to_its_own_question() -> None:
     async with judges(2) as made:
         asked = [made.call(math.factorial, n) for n in range(200)]
         assert [math.factorial(n) for n in range(200)] == await asyncio.gather(*asked)
 
 
+@pytest.mark.one_engine
 async def test_the_work_is_done_in_another_process() -> None:
     async with judges(1) as made:
         assert os.getpid() != await made.call(os.getpid)
 
 
+@pytest.mark.one_engine
 async def test_an_error_of_the_work_is_the_callers_and_the_judge_goes_on() -> None:
     async with judges(1) as made:
         with pytest.raises(ValueError, match="math domain"):
@@ -120,6 +125,7 @@ async def test_an_error_of_the_work_is_the_callers_and_the_judge_goes_on() -> No
         assert os.getpid() != await made.call(os.getpid)
 
 
+@pytest.mark.one_engine
 async def test_what_a_judge_was_asked_when_it_ended_is_done_here_and_it_is_replaced() -> None:
     async with judges(1) as made:
         first = await made.call(os.getpid)
@@ -138,6 +144,7 @@ def end_if(spared: int) -> str:
     return "here"
 
 
+@pytest.mark.one_engine
 async def test_a_caller_that_gives_up_moves_nobody_elses_answer() -> None:
     async with judges(1) as made:
         given_up = asyncio.create_task(made.call(math.factorial, 20_000))
@@ -164,6 +171,7 @@ async def test_answers_are_the_same_with_judges_and_without(tmp_path: Path) -> N
     assert answers[0] == answers[1]
 
 
+@pytest.mark.one_engine
 async def test_judges_may_be_killed_while_claims_come_and_end_with_their_server(tmp_path: Path) -> None:
     config, url, data = tmp_path / "claimwire.toml", f"http://127.0.0.1:{(port := free_port())}", tmp_path / "data"
     config.write_text(f'port = {port}\ndata = "data"\njudges = 2\n')

@@ -23,7 +23,7 @@ from tests.flows.receiver import Receiver, receiving
 from tests.flows.sdk_bodies import check, full_form, small_form
 from tests.flows.service import Client, Process, free_port, until
 
-pytestmark = pytest.mark.skipif(bool(no_python()), reason=no_python())
+pytestmark = [pytest.mark.one_engine, pytest.mark.skipif(bool(no_python()), reason=no_python())]
 
 
 class Up(NamedTuple):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from gateway.api import v1
 from gateway.api.field_words import sentences
@@ -57,6 +58,7 @@ def silent(value: Any, where: str = "#") -> Iterator[str]:
             return
 
 
+@pytest.mark.one_engine
 def test_everything_in_the_document_is_described_in_short_names() -> None:
     contract = Contract(described())
     made = contract.document
@@ -74,6 +76,7 @@ def test_everything_in_the_document_is_described_in_short_names() -> None:
     assert {"ClaimResponse", "ErrorResponse", "Problem", "InquiryClaimStatus", "DentalLineDates"} <= set(names)
 
 
+@pytest.mark.one_engine
 def test_the_document_calls_fields_as_json_does() -> None:
     words = " ".join(str(d) for d in texts(described()["components"]))
     # A decision, and what OAuth 2.0 calls it.
@@ -95,6 +98,7 @@ def texts(value: Any) -> Iterator[str]:
             return
 
 
+@pytest.mark.one_engine
 def test_sentences_about_fields_are_all_used() -> None:
     schemas = described()["components"]["schemas"]
     fields = {f for s in schemas.values() for f in s.get("properties", {})}
@@ -126,6 +130,7 @@ def test_every_status_around_an_operation_is_documented_with_its_headers() -> No
             assert "Idempotency-Replayed" in responses[done]["headers"]
 
 
+@pytest.mark.one_engine
 def test_links_lead_to_what_answers_tell() -> None:
     """Each operation with a parameter in its path is linked to, and each link finds its value where the schema of the answer has it."""
     contract = Contract(described())
@@ -224,6 +229,7 @@ class _Run:
         return value
 
 
+@pytest.mark.one_engine
 async def test_every_example_of_the_document_runs(tmp_path: Path) -> None:
     """Against `claimwire serve --sandbox` in a process of its own: status and schema of each answer are those documented."""
     port, data = free_port(), tmp_path / "data"

@@ -101,6 +101,7 @@ async def test_what_nobody_answers_for_a_day_is_asked_no_more_and_its_key_is_fre
         assert 200 == (await client.post(ELIGIBILITY, eligibility_body(), Idempotency_Key="k")).status
 
 
+@pytest.mark.one_engine
 async def test_what_was_promised_for_later_is_answered_after_kill_9(tmp_path: Path) -> None:
     port, data = free_port(), tmp_path / "data"
     process = Process(["serve", "--sandbox", "--data", str(data), "--port", str(port)], tmp_path / "log")

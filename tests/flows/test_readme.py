@@ -13,6 +13,8 @@ import pytest
 from tests.flows.service import Process, free_port
 from tests.tidy.tree import text
 
+pytestmark = pytest.mark.one_engine
+
 BASH, CURL = shutil.which("bash"), shutil.which("curl")
 # Status by itself on the last line, whatever the answer.
 _CURL = """curl() { command curl --write-out '\\n%{http_code}\\n' "$@"; }\n"""

@@ -290,6 +290,7 @@ async def collector(received: list[str]) -> AsyncGenerator[str]:
         await runner.cleanup()
 
 
+@pytest.mark.one_engine
 async def test_a_service_in_its_own_process_exports_spans_logs_json_and_leaves_in_order(tmp_path: Path) -> None:
     port, data, logged = free_port(), tmp_path / "data", tmp_path / "log"
     received: list[str] = []
@@ -404,6 +405,7 @@ async def test_a_configuration_that_cannot_be_used_is_refused_with_advice(tmp_pa
     assert not (tmp_path / "claimwire-data").exists()
 
 
+@pytest.mark.one_engine
 async def test_a_service_that_is_told_to_leave_answers_those_who_wait(tmp_path: Path) -> None:
     """SIGTERM while an inquiry is under way: its caller still gets the payer's answer."""
     port, data = free_port(), tmp_path / "data"

@@ -16,6 +16,8 @@ from tests import synthetic
 from tests.flows.doubtful import doubtful, functional
 from tests.flows.test_in_doubt import sent
 
+pytestmark = pytest.mark.one_engine
+
 # Clears the screen, renames the window, the same by C1, and turns what follows; a style of the tables' own, and one that ends none.
 HOSTILE = "\x1b[2J\x1b]0;X\x07\x9b2J\u202e[bold]Y[/none]"
 OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")

@@ -108,13 +108,14 @@ async def test_f44_redirects_are_not_followed_and_a_receiver_that_hangs_holds_up
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhooks, "TIMEOUT_SECONDS", 1.0)
+    over = asyncio.Event()
     async with receiving() as trap, receiving() as sly, receiving() as hanging, receiving() as good:
 
         async def elsewhere(_: int) -> web.StreamResponse:
             return web.Response(status=302, headers={"Location": trap.url})
 
         async def never(_: int) -> web.StreamResponse:
-            await asyncio.sleep(30)
+            await over.wait()
             return web.Response()
 
         sly.answer, hanging.answer = elsewhere, never
@@ -129,6 +130,8 @@ async def test_f44_redirects_are_not_followed_and_a_receiver_that_hangs_holds_up
             await good.wait_for(2)
             await settled(client, ["PENDING", "PENDING"])
             assert [] == trap.got
+        # A receiver that ends waits for what it still answers.
+        over.set()
 
 
 async def test_f45_what_was_delivered_and_not_noted_is_delivered_again_under_the_same_id(tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ from tests.laws.test_explaining import PLANTED, leaked
 from x12.documents.claim_acknowledgement import claim_verdicts
 from x12.transactions import kind_of
 
+pytestmark = pytest.mark.one_engine
+
 ROOT = Path(__file__).resolve().parents[2]
 # What a Python begins with.
 COLLECTED_AFTER = (700, 10, 10)

@@ -11,6 +11,8 @@ import x12
 from tests import synthetic
 from tests.tidy.tree import blocks
 
+pytestmark = pytest.mark.one_engine
+
 BLOCKS = blocks("docs/x12.md", "python")
 
 

@@ -368,9 +368,9 @@ def says_a_name(patch: Patch) -> None:
     """A log line has what a file says."""
     commit = vars(apply)["_apply"]
 
-    async def told(tx: Transaction, of: Any, item: Work, file: Any, payload: bytes, received: Any) -> Any:
+    async def told(tx: Transaction, of: Any, item: Work, file: Any, payload: bytes, *rest: Any) -> Any:
         vars(apply)["_LOG"].info("file read", reason=payload.decode())
-        return await commit(tx, of, item, file, payload, received)
+        return await commit(tx, of, item, file, payload, *rest)
 
     patch.setattr(apply, "_apply", told)
 

@@ -6,6 +6,7 @@ What each is, and what is expected of it: docs/faults.md.
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from tests.tidy.tree import functions, modules, parsed, text
 
@@ -14,6 +15,7 @@ _NUMBERS = re.compile(r"test((?:_f\d{2})+)_")
 _ROW = re.compile(r"^\| F(\d+) \| (.+?) \| (.+?) \|$", re.MULTILINE)
 
 
+@cache
 def by_number() -> dict[int, list[str]]:
     """The tests of each fault."""
     found: dict[int, list[str]] = {}
