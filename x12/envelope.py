@@ -543,6 +543,10 @@ class _Reader:
                     f"GE01 must be the number of transaction sets in the group: {len(group.sets)} were received.",
                 )
             )
+        elif not group.sets:
+            # No code of AK905 says it: GE01 is right.
+            message = "The functional group holds no transaction set: it needs at least one, or must be left out."
+            group.findings.append(_group("22", "GS", message))
         if number != group.control_number:
             group.findings.append(_group("4", "GE", "GE02 must repeat the group control number in GS06."))
         group.complete = True
