@@ -26,14 +26,17 @@ _ZERO = Decimal(0)
 _UNKNOWN = Decimal("NaN")
 # Eighteen digits: X12's longest amount, and what Decimal adds without rounding.
 _AMOUNT = re.compile(r"-?(?:\d{1,18}|(?=[\d.]{2,19}\Z)(?:\d+\.\d*|\.\d+))", re.ASCII)
-_PREDETERMINATION = "25"
+_PREDETERMINATION, _REVERSAL = "25", "22"
 # What stands at an element: "" or None where nothing does.
 Text = str | None
-# What stands for the amounts of a claim, or of a line, before it tells them: its position, charge and payment, and the claim's status.
-_NO_CLAIM: tuple[int, Decimal, Decimal, Text] = (0, _UNKNOWN, _UNKNOWN, "")
+# What stands for the amounts of a claim, or of a line, before it tells them: its position, charge and payment, and of the claim its
+# status and what the patient owes.
+_NO_CLAIM: tuple[int, Decimal, Decimal, Text, Decimal] = (0, _UNKNOWN, _UNKNOWN, "", _ZERO)
 _NO_LINE = (0, _UNKNOWN, _UNKNOWN)
 # The amounts of a CAS.
 _ADJUSTMENTS = (3, 6, 9, 12, 15, 18)
+# Whose adjustments are the patient's.
+_PATIENT = "PR"
 # As source: see `ClaimLedger.service`.
 _SERVICE = ("if sums.line_charge.is_nan(): sums.line_charge = Decimal({0})",)
 _PATTERN_CODE = "I12"
@@ -121,10 +124,17 @@ class Ledger:
 # --- remittances ---------------------------------------------------------------------------------------------------
 
 
+def _adjusts(total: str) -> tuple[str, ...]:
+    """One adjustment, as source: see `RemittanceLedger.claim_cas`."""
+    owes = f'if {{0}} == "{_PATIENT}": sums.owed += adjusted'
+    return "adjusted = Decimal({1})", f"sums.{total} += adjusted", owes
+
+
 class RemittanceLedger(Ledger):
     """Each service line, each claim, then the payment of an 835.
 
-    Reversals (negative amounts) and predeterminations follow the same equations; a predetermination pays nothing.
+    Reversals (negative amounts) and predeterminations follow the same equations; a predetermination pays nothing. What the patient
+    owes (CLP05) is the sum of the adjustments that say so, but of a reversal; it is no part of the balance, so it only warns.
     """
 
     def __init__(self, found: Found) -> None:
@@ -137,7 +147,7 @@ class RemittanceLedger(Ledger):
     def begin_claim(self) -> None:
         """As long as no CLP tells the claim's amounts, they are not known."""
         self.claim = _NO_CLAIM
-        self.adjusted = _ZERO
+        self.adjusted = self.owed = _ZERO
 
     def begin_line(self) -> None:
         """As long as no SVC tells the line's amounts, they are not known."""
@@ -154,21 +164,28 @@ class RemittanceLedger(Ledger):
         """Pairs of a reason and an amount."""
         self.provider_adjustments += _total(amounts, clean)
 
-    def clp(self, position: int, clean: bool, status: Text, charge: Text, paid: Text) -> None:
-        """What a claim charged and was paid."""
-        self.claim = position, _amount(charge, clean), _amount(paid, clean), status
+    def clp(self, position: int, clean: bool, status: Text, charge: Text, paid: Text, owed: Text = None) -> None:
+        """What a claim charged and was paid, and what the patient owes."""
+        told = _amount(owed, clean) if owed else _ZERO
+        self.claim = position, _amount(charge, clean), _amount(paid, clean), status, told
 
-    def claim_cas(self, position: int, clean: bool, *amounts: Text) -> None:
+    def claim_cas(self, position: int, clean: bool, group: Text, *amounts: Text) -> None:
         """Adjustments of the claim as a whole."""
-        self.adjusted += _total(amounts, clean)
+        adjusted = _total(amounts, clean)
+        self.adjusted += adjusted
+        if group == _PATIENT:
+            self.owed += adjusted
 
     def svc(self, position: int, clean: bool, charge: Text, paid: Text) -> None:
         """What a service line charged and was paid."""
         self.line = position, _amount(charge, clean), _amount(paid, clean)
 
-    def line_cas(self, position: int, clean: bool, *amounts: Text) -> None:
+    def line_cas(self, position: int, clean: bool, group: Text, *amounts: Text) -> None:
         """Adjustments of the line."""
-        self.line_adjusted += _total(amounts, clean)
+        adjusted = _total(amounts, clean)
+        self.line_adjusted += adjusted
+        if group == _PATIENT:
+            self.owed += adjusted
 
     def close_line(self) -> None:
         """Charge less adjustments is what was paid."""
@@ -184,7 +201,7 @@ class RemittanceLedger(Ledger):
 
     def close_claim(self) -> None:
         """Charge less all adjustments is what was paid."""
-        position, charge, paid, status = self.claim
+        position, charge, paid, status, owed = self.claim
         place, expected = ("2100", "CLP", 4), charge - self.adjusted
         if expected != paid and _differ(expected, paid):
             message = "CLP04 must be the charge (CLP03) less all adjustments (CAS) of the claim and its service lines."
@@ -195,8 +212,12 @@ class RemittanceLedger(Ledger):
                 " 101."
             )
             self.tell(place, position, message)
+        # Where no adjustment says it at all, a rule tells (R-2100-008).
+        if owed != self.owed and self.owed and status != _REVERSAL and _differ(owed, self.owed):
+            message = "CLP05 is not the sum of the adjustments that the patient owes (CAS*PR) of the claim and its service lines."
+            self.tell(("2100", "CLP", 5), position, message, "warning")
         self.paid_by_claims += paid
-        self.claim, self.adjusted = _NO_CLAIM, _ZERO
+        self.claim, self.adjusted, self.owed = _NO_CLAIM, _ZERO, _ZERO
 
     def close_set(self) -> None:
         """All claims less all provider adjustments are the payment."""
@@ -212,10 +233,10 @@ class RemittanceLedger(Ledger):
     entries: ClassVar = {
         ("835", "BPR"): Entry("bpr", (2, 3)),
         ("835", "PLB"): Entry("plb", (4, 6, 8, 10, 12, 14)),
-        ("2100", "CLP"): Entry("clp", (2, 3, 4), 3, ("sums.claim = {at}, Decimal({1}), Decimal({2}), {0}",)),
-        ("2100", "CAS"): Entry("claim_cas", _ADJUSTMENTS, 1, ("sums.adjusted += Decimal({0})",)),
+        ("2100", "CLP"): Entry("clp", (2, 3, 4, 5)),
+        ("2100", "CAS"): Entry("claim_cas", (1, *_ADJUSTMENTS), 2, _adjusts("adjusted")),
         ("2110", "SVC"): Entry("svc", (2, 3), 2, ("sums.line = {at}, Decimal({0}), Decimal({1})",)),
-        ("2110", "CAS"): Entry("line_cas", _ADJUSTMENTS, 1, ("sums.line_adjusted += Decimal({0})",)),
+        ("2110", "CAS"): Entry("line_cas", (1, *_ADJUSTMENTS), 2, _adjusts("line_adjusted")),
     }
     closings: ClassVar = {"2110": "close_line", "2100": "close_claim", "835": "close_set"}
 

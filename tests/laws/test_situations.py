@@ -105,6 +105,17 @@ def test_the_mended_case_is_clean(case: Case) -> None:
     assert [] == [f.rule for f in found]
 
 
+@pytest.mark.parametrize(
+    ("procedure", "rules"),
+    [("A0021", ["P-AMB-001"]), ("A0225", ["P-AMB-001"]), ("A0999", ["P-AMB-001"])]
+    + [(other, []) for other in ("A0080", "A0100", "A0130", "A0180", "A0210", "A0998")],
+)
+def test_a_taxi_a_van_and_a_visit_without_transport_are_no_ambulance(procedure: str, rules: list[str]) -> None:
+    case = next(c for c in CASES if c.rule == "P-AMB-001")
+    segments = [s.replace("A0429", procedure) for s in made_of(case)[0]]
+    assert rules == [f.rule for f in judged(case.guide, segments)[1]]
+
+
 def test_every_rule_has_a_case_and_every_case_a_rule() -> None:
     assert set(STATEMENTS) == {(case.guide.id + case.guide.set_id, case.rule) for case in CASES}
 
