@@ -42,6 +42,9 @@ _SERVICE = ("if sums.line_charge.is_nan(): sums.line_charge = Decimal({0})",)
 _PATTERN_CODE = "I12"
 _MONETARY_AMOUNT = "782"
 _IDENTIFICATION_CODE = "67"
+_ORDER_CODE = "1138"
+# Of several payers it may be unknown in which order they pay.
+_UNKNOWN_ORDER = "U"
 
 Found = Callable[[Finding], None]
 
@@ -248,6 +251,7 @@ class _Payer(msgspec.Struct):
     """One other payer (loop 2320): who, what it paid (AMT*D) and adjusted at the level of the claim."""
 
     number: str = ""
+    order: str = ""
     paid: Decimal = _UNKNOWN
     position: int = 0
     adjusted: Decimal = _ZERO
@@ -265,6 +269,7 @@ class _Decided(msgspec.Struct):
 class ClaimLedger(Ledger):
     """The charges of each claim of an 837, then what each other payer paid and adjusted.
 
+    No two other payers have one place in the order (SBR01): the guides' note at 2320; that of the destination is a rule (C-2320-002).
     A payer that adjudicated the claim as a whole, without lines, is only warned about: the guides ask for no balance there.
     What was decided for a line belongs to the payer whose number (2330B NM109) SVD01 repeats. Of payers with one number it cannot
     be told whose it is, and their lines are not judged.
@@ -307,9 +312,12 @@ class ClaimLedger(Ledger):
             self.payers.append(_Payer())
         return self.payers[-1]
 
-    def sbr(self, position: int, clean: bool) -> None:
-        """Another payer begins."""
-        self.payers.append(_Payer())
+    def sbr(self, position: int, clean: bool, order: Text) -> None:
+        """Another payer begins, whose place in the order is its own."""
+        if order and order != _UNKNOWN_ORDER and any(order == payer.order for payer in self.payers):
+            message = "Two other payers of the claim have the same place in the order (SBR01): give each its own."
+            self.tell(("2320", "SBR", 1), position, message, data=_ORDER_CODE)
+        self.payers.append(_Payer(order=order or ""))
 
     def payer_cas(self, position: int, clean: bool, *amounts: Text) -> None:
         """What the payer adjusted at the level of the claim."""
@@ -400,7 +408,7 @@ class ClaimLedger(Ledger):
         ("2400", "SV1"): Entry("service", (2,), 1, _SERVICE),
         ("2400", "SV2"): Entry("service", (3,), 1, _SERVICE),
         ("2400", "SV3"): Entry("service", (2,), 1, _SERVICE),
-        ("2320", "SBR"): Entry("sbr"),
+        ("2320", "SBR"): Entry("sbr", (1,)),
         ("2320", "CAS"): Entry("payer_cas", _ADJUSTMENTS),
         ("2320", "AMT"): Entry("payer_amt", (1, 2)),
         ("2330B", "NM1"): Entry("payer_nm1", (9,)),

@@ -309,6 +309,26 @@ def test_what_a_payer_decided_whom_the_claim_does_not_name_is_told_and_does_not_
         assert [("2430", "SVD01", "67")] == [(f.loop, f"{f.segment}{f.element:02d}", f.data) for f in found]
 
 
+@pytest.mark.parametrize(
+    ("orders", "told"),
+    [("PT", []), ("PP", [2]), ("UU", []), ("TPT", [3]), ("PPP", [2, 3])],
+)
+def test_no_two_other_payers_have_one_place_in_the_order(orders: str, told: list[int]) -> None:
+    """But U: nobody knows the order."""
+    body = [*CLAIM_HEAD, "CLM*A*100***11:B:1*Y*A*Y*Y", "HI*ABK:I10"]
+    starts: list[int] = []
+    for number, order in enumerate(orders, 1):
+        starts.append(len(body) + 1)
+        body += [f"SBR*{order}*18*******CI", "OI***Y***Y", "NM1*IL*1*DOE*J****MI*M1"]
+        body += [f"NM1*PR*2*OTHER*****PI*P{number}"]
+    body += ["LX*1", "SV1*HC:1*100*UN*1***1", "DTP*472*D8*20260101"]
+    body.append(f"SE*{len(body) + 1}*0001")
+    expected = [("SBR01", starts[n - 1]) for n in told]
+    assert expected == places(balance_837(tree_of(body, "HC", "005010X222A1")))
+    walked = set_of(body, "HC", "005010X222A1", levels=(1, 2, 3)).findings
+    assert expected == places([f for f in walked if f.level == 3])
+
+
 def test_lines_of_payers_that_share_a_number_are_not_judged() -> None:
     """Somebody insured twice with one payer: SVD01 does not tell which of the two decided."""
     body = [*CLAIM_HEAD, "CLM*A*100***11:B:1*Y*A*Y*Y", "HI*ABK:I10"]
