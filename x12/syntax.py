@@ -262,6 +262,8 @@ class _Scanner:
         self.fresh = False
         self.pending: list[Finding] = []
         self.noise = 0
+        # Whether empty segments of this interchange were told.
+        self.emptied = False
         # An ISA was met that does not tell its separators.
         self.unclear = False
         # Pieces that wait until, with what is left of the text, so many characters are there: the rest of a BIN.
@@ -303,7 +305,7 @@ class _Scanner:
                 continue
             self.skip(found)
             self.delimiters, _, findings = declared
-            self.fresh, self.empty = True, ""
+            self.fresh, self.empty, self.emptied = True, "", False
             self.pending += findings
             return True
 
@@ -383,6 +385,10 @@ class _Scanner:
             gaps = [gaps] * len(segments) if isinstance(gaps, str) else gaps
             gaps[0], self.empty = self.empty + gaps[0], ""
         self.empty += empty
+        if not self.emptied and (delimiters.segment in self.empty or any(delimiters.segment in gap for gap in gaps)):
+            self.emptied = True
+            message = "A terminator stands without a segment before it: it was skipped; remove it."
+            self.pending.append(msgspec.structs.replace(_envelope("024", "", message), severity="warning"))
         run = Run(delimiters, segments, gaps=gaps)
         if self.fresh:
             run.isa, run.lead = True, self.lead
