@@ -138,6 +138,18 @@ def test_noise_is_reported_and_ends_nothing() -> None:
     assert 2 == sum(len([f for f in r.findings if f.scope == "file"]) for r in read)
 
 
+@pytest.mark.parametrize(
+    ("end", "severity"), [("~", "warning"), ("\n~~\r\n", "warning"), ("~X", "error"), ("*", "error")]
+)
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_terminators_behind_the_last_iea_are_let_pass_and_told(end: str, severity: str, size: int) -> None:
+    data = CLAIMS + CLAIMS + end.encode()
+    first, last = x12.read(data[i : i + size] for i in range(0, len(data), size))
+    assert ([], [severity]) == (first.findings, [f.severity for f in last.findings])
+    assert (severity == "warning") is last.accepted
+    assert data.decode() == first.text() + last.text()
+
+
 @pytest.mark.parametrize("end", ["\x1a", "\r\n\x1a", "\x00\x1a\x1a\n"])
 def test_the_end_of_text_of_dos_behind_an_interchange_carries_nothing(end: str) -> None:
     (interchange,) = x12.read(CLAIMS + end.encode())
