@@ -179,8 +179,13 @@ def _set_errors(received: TransactionSet) -> Iterator[str]:
         if finding.element and finding.code in codes.table("element_error"):
             place = [str(min(finding.element, _ELEMENT_MAX)), str(min(finding.component or 0, _ELEMENT_MAX) or "")]
             place.append(str(min(finding.repeat or 0, _REPEAT_MAX) or ""))
-            yield _line("IK4", _C.join(place).rstrip(_C), _echo(finding.data or "", 1, 4), finding.code)
+            yield _line("IK4", _C.join(place).rstrip(_C), _reference(finding.data), finding.code)
             yield from _trigger(finding)
+
+
+def _reference(data: str | None) -> str:
+    """IK402, which is a number: a composite, as C003, has none in the dictionary of data elements."""
+    return data if data and data.isdecimal() and len(data) <= 4 else ""
 
 
 def _order(finding: Finding) -> tuple[int, int]:

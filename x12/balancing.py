@@ -26,19 +26,25 @@ _ZERO = Decimal(0)
 _UNKNOWN = Decimal("NaN")
 # Eighteen digits: X12's longest amount, and what Decimal adds without rounding.
 _AMOUNT = re.compile(r"-?(?:\d{1,18}|(?=[\d.]{2,19}\Z)(?:\d+\.\d*|\.\d+))", re.ASCII)
-_PREDETERMINATION = "25"
+_PREDETERMINATION, _REVERSAL = "25", "22"
 # What stands at an element: "" or None where nothing does.
 Text = str | None
-# What stands for the amounts of a claim, or of a line, before it tells them: its position, charge and payment, and the claim's status.
-_NO_CLAIM: tuple[int, Decimal, Decimal, Text] = (0, _UNKNOWN, _UNKNOWN, "")
+# What stands for the amounts of a claim, or of a line, before it tells them: its position, charge and payment, and of the claim its
+# status and what the patient owes.
+_NO_CLAIM: tuple[int, Decimal, Decimal, Text, Decimal] = (0, _UNKNOWN, _UNKNOWN, "", _ZERO)
 _NO_LINE = (0, _UNKNOWN, _UNKNOWN)
 # The amounts of a CAS.
 _ADJUSTMENTS = (3, 6, 9, 12, 15, 18)
+# Whose adjustments are the patient's.
+_PATIENT = "PR"
 # As source: see `ClaimLedger.service`.
 _SERVICE = ("if sums.line_charge.is_nan(): sums.line_charge = Decimal({0})",)
 _PATTERN_CODE = "I12"
 _MONETARY_AMOUNT = "782"
 _IDENTIFICATION_CODE = "67"
+_ORDER_CODE = "1138"
+# Of several payers it may be unknown in which order they pay.
+_UNKNOWN_ORDER = "U"
 
 Found = Callable[[Finding], None]
 
@@ -121,10 +127,17 @@ class Ledger:
 # --- remittances ---------------------------------------------------------------------------------------------------
 
 
+def _adjusts(total: str) -> tuple[str, ...]:
+    """One adjustment, as source: see `RemittanceLedger.claim_cas`."""
+    owes = f'if {{0}} == "{_PATIENT}": sums.owed += adjusted'
+    return "adjusted = Decimal({1})", f"sums.{total} += adjusted", owes
+
+
 class RemittanceLedger(Ledger):
     """Each service line, each claim, then the payment of an 835.
 
-    Reversals (negative amounts) and predeterminations follow the same equations; a predetermination pays nothing.
+    Reversals (negative amounts) and predeterminations follow the same equations; a predetermination pays nothing. What the patient
+    owes (CLP05) is the sum of the adjustments that say so, but of a reversal; it is no part of the balance, so it only warns.
     """
 
     def __init__(self, found: Found) -> None:
@@ -137,7 +150,7 @@ class RemittanceLedger(Ledger):
     def begin_claim(self) -> None:
         """As long as no CLP tells the claim's amounts, they are not known."""
         self.claim = _NO_CLAIM
-        self.adjusted = _ZERO
+        self.adjusted = self.owed = _ZERO
 
     def begin_line(self) -> None:
         """As long as no SVC tells the line's amounts, they are not known."""
@@ -154,21 +167,28 @@ class RemittanceLedger(Ledger):
         """Pairs of a reason and an amount."""
         self.provider_adjustments += _total(amounts, clean)
 
-    def clp(self, position: int, clean: bool, status: Text, charge: Text, paid: Text) -> None:
-        """What a claim charged and was paid."""
-        self.claim = position, _amount(charge, clean), _amount(paid, clean), status
+    def clp(self, position: int, clean: bool, status: Text, charge: Text, paid: Text, owed: Text = None) -> None:
+        """What a claim charged and was paid, and what the patient owes."""
+        told = _amount(owed, clean) if owed else _ZERO
+        self.claim = position, _amount(charge, clean), _amount(paid, clean), status, told
 
-    def claim_cas(self, position: int, clean: bool, *amounts: Text) -> None:
+    def claim_cas(self, position: int, clean: bool, group: Text, *amounts: Text) -> None:
         """Adjustments of the claim as a whole."""
-        self.adjusted += _total(amounts, clean)
+        adjusted = _total(amounts, clean)
+        self.adjusted += adjusted
+        if group == _PATIENT:
+            self.owed += adjusted
 
     def svc(self, position: int, clean: bool, charge: Text, paid: Text) -> None:
         """What a service line charged and was paid."""
         self.line = position, _amount(charge, clean), _amount(paid, clean)
 
-    def line_cas(self, position: int, clean: bool, *amounts: Text) -> None:
+    def line_cas(self, position: int, clean: bool, group: Text, *amounts: Text) -> None:
         """Adjustments of the line."""
-        self.line_adjusted += _total(amounts, clean)
+        adjusted = _total(amounts, clean)
+        self.line_adjusted += adjusted
+        if group == _PATIENT:
+            self.owed += adjusted
 
     def close_line(self) -> None:
         """Charge less adjustments is what was paid."""
@@ -184,7 +204,7 @@ class RemittanceLedger(Ledger):
 
     def close_claim(self) -> None:
         """Charge less all adjustments is what was paid."""
-        position, charge, paid, status = self.claim
+        position, charge, paid, status, owed = self.claim
         place, expected = ("2100", "CLP", 4), charge - self.adjusted
         if expected != paid and _differ(expected, paid):
             message = "CLP04 must be the charge (CLP03) less all adjustments (CAS) of the claim and its service lines."
@@ -195,8 +215,12 @@ class RemittanceLedger(Ledger):
                 " 101."
             )
             self.tell(place, position, message)
+        # Where no adjustment says it at all, a rule tells (R-2100-008).
+        if owed != self.owed and self.owed and status != _REVERSAL and _differ(owed, self.owed):
+            message = "CLP05 is not the sum of the adjustments that the patient owes (CAS*PR) of the claim and its service lines."
+            self.tell(("2100", "CLP", 5), position, message, "warning")
         self.paid_by_claims += paid
-        self.claim, self.adjusted = _NO_CLAIM, _ZERO
+        self.claim, self.adjusted, self.owed = _NO_CLAIM, _ZERO, _ZERO
 
     def close_set(self) -> None:
         """All claims less all provider adjustments are the payment."""
@@ -212,10 +236,10 @@ class RemittanceLedger(Ledger):
     entries: ClassVar = {
         ("835", "BPR"): Entry("bpr", (2, 3)),
         ("835", "PLB"): Entry("plb", (4, 6, 8, 10, 12, 14)),
-        ("2100", "CLP"): Entry("clp", (2, 3, 4), 3, ("sums.claim = {at}, Decimal({1}), Decimal({2}), {0}",)),
-        ("2100", "CAS"): Entry("claim_cas", _ADJUSTMENTS, 1, ("sums.adjusted += Decimal({0})",)),
+        ("2100", "CLP"): Entry("clp", (2, 3, 4, 5)),
+        ("2100", "CAS"): Entry("claim_cas", (1, *_ADJUSTMENTS), 2, _adjusts("adjusted")),
         ("2110", "SVC"): Entry("svc", (2, 3), 2, ("sums.line = {at}, Decimal({0}), Decimal({1})",)),
-        ("2110", "CAS"): Entry("line_cas", _ADJUSTMENTS, 1, ("sums.line_adjusted += Decimal({0})",)),
+        ("2110", "CAS"): Entry("line_cas", (1, *_ADJUSTMENTS), 2, _adjusts("line_adjusted")),
     }
     closings: ClassVar = {"2110": "close_line", "2100": "close_claim", "835": "close_set"}
 
@@ -227,6 +251,7 @@ class _Payer(msgspec.Struct):
     """One other payer (loop 2320): who, what it paid (AMT*D) and adjusted at the level of the claim."""
 
     number: str = ""
+    order: str = ""
     paid: Decimal = _UNKNOWN
     position: int = 0
     adjusted: Decimal = _ZERO
@@ -244,6 +269,7 @@ class _Decided(msgspec.Struct):
 class ClaimLedger(Ledger):
     """The charges of each claim of an 837, then what each other payer paid and adjusted.
 
+    No two other payers have one place in the order (SBR01): the guides' note at 2320; that of the destination is a rule (C-2320-002).
     A payer that adjudicated the claim as a whole, without lines, is only warned about: the guides ask for no balance there.
     What was decided for a line belongs to the payer whose number (2330B NM109) SVD01 repeats. Of payers with one number it cannot
     be told whose it is, and their lines are not judged.
@@ -286,9 +312,12 @@ class ClaimLedger(Ledger):
             self.payers.append(_Payer())
         return self.payers[-1]
 
-    def sbr(self, position: int, clean: bool) -> None:
-        """Another payer begins."""
-        self.payers.append(_Payer())
+    def sbr(self, position: int, clean: bool, order: Text) -> None:
+        """Another payer begins, whose place in the order is its own."""
+        if order and order != _UNKNOWN_ORDER and any(order == payer.order for payer in self.payers):
+            message = "Two other payers of the claim have the same place in the order (SBR01): give each its own."
+            self.tell(("2320", "SBR", 1), position, message, data=_ORDER_CODE)
+        self.payers.append(_Payer(order=order or ""))
 
     def payer_cas(self, position: int, clean: bool, *amounts: Text) -> None:
         """What the payer adjusted at the level of the claim."""
@@ -379,7 +408,7 @@ class ClaimLedger(Ledger):
         ("2400", "SV1"): Entry("service", (2,), 1, _SERVICE),
         ("2400", "SV2"): Entry("service", (3,), 1, _SERVICE),
         ("2400", "SV3"): Entry("service", (2,), 1, _SERVICE),
-        ("2320", "SBR"): Entry("sbr"),
+        ("2320", "SBR"): Entry("sbr", (1,)),
         ("2320", "CAS"): Entry("payer_cas", _ADJUSTMENTS),
         ("2320", "AMT"): Entry("payer_amt", (1, 2)),
         ("2330B", "NM1"): Entry("payer_nm1", (9,)),

@@ -199,10 +199,12 @@ class _Judge:
 
     def composite(self, element: Element, text: str, repeat: int | None) -> None:
         parts = text.split(self.delimiters.component)
-        if len(parts) > len(element.components):
-            if any(parts[len(element.components) :]):
-                self.find(element, "13", element.position, len(element.components) + 1, repeat)
-            parts = parts[: len(element.components)]
+        if any(parts[len(element.components) :]):
+            self.find(element, "13", element.position, len(element.components) + 1, repeat)
+        elif not parts[-1]:
+            message = "ends in empty components, whose separators X12 leaves out"
+            self.find(element, "13", element.position, None, repeat, message, "warning")
+        parts = parts[: len(element.components)]
         missing = self.undivided(text) if len(parts) == 1 else ""
         qualifier: str | None = None
         for component in element.components:
@@ -226,6 +228,10 @@ class _Judge:
             self.find(*found, allowed=lambda guide: len(repeats) <= guide.repeat)
         for index, value in enumerate(repeats, 1):
             repeat = index if len(repeats) > 1 else None
+            if index == len(repeats) > 1 and not value.strip(self.delimiters.component):
+                message = "ends in an empty repetition, whose separator X12 leaves out"
+                self.find(element, "12", element.position, None, repeat, message, "warning")
+                continue
             if element.components:
                 self.composite(element, value, repeat)
             elif value:

@@ -273,9 +273,7 @@ class _Skim:
             elif parts[0] == "SE":
                 self.ended = True
                 if parts[1:2] != [str(self.position)]:
-                    self._find(
-                        "4", f"SE01 must be the number of segments from ST to SE: {self.position} were received."
-                    )
+                    self._find("4", f"SE01 must be the number of segments from ST to SE, which is {self.position}.")
                 if parts[2:3] != [self.control_number]:
                     self._find("3", "SE02 must repeat the control number in ST02.")
                 return index + 1
@@ -540,9 +538,13 @@ class _Reader:
                 _group(
                     "5",
                     "GE",
-                    f"GE01 must be the number of transaction sets in the group: {len(group.sets)} were received.",
+                    f"GE01 must be the number of transaction sets in the group, which is {len(group.sets)}.",
                 )
             )
+        elif not group.sets:
+            # No code of AK905 says it: GE01 is right.
+            message = "The functional group holds no transaction set: it needs at least one, or must be left out."
+            group.findings.append(_group("22", "GS", message))
         if number != group.control_number:
             group.findings.append(_group("4", "GE", "GE02 must repeat the group control number in GS06."))
         group.complete = True
@@ -556,7 +558,7 @@ class _Reader:
         count, number = (*elements, "", "")[:2]
         groups, counted = len(interchange.groups), number_of(count)
         if counted != groups:
-            message = f"IEA01 must be the number of functional groups: {groups} were received."
+            message = f"IEA01 must be the number of functional groups, which is {groups}."
             # Who sends a TA1 alone often counts it as a group.
             alone = counted == 1 and not groups and interchange.acknowledgements
             interchange.findings.append(

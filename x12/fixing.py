@@ -401,7 +401,7 @@ class _Envelope:
         if number_of(parts[1]) != count:
             said = number_of(parts[1])
             told = f"said {said}" if said is not None else "was no number"
-            message = f"{name}01 {told}: {count} {counted} are there. A wrong count can mean that something was lost on the way."
+            message = f"{name}01 {told}: the number of {counted} is {count}. A wrong count can mean that something was lost on the way."
             self.fixer.change("count", f"{name}01", message)
             parts[1] = str(count)
         if number and parts[2] != number:

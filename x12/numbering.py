@@ -76,7 +76,7 @@ def _binary(node: Node, delimiters: Delimiters) -> Act:
     def act(walk: Walk, raw: str, clean: bool) -> None:
         parts = split_segment(raw, delimiters)
         if len(parts) > 2 and parts[1].isascii() and parts[1].isdigit() and int(parts[1]) != len(parts[2]):
-            message = f"BIN01 must be the number of bytes in BIN02: {len(parts[2])} were received."
+            message = f"BIN01 must be the number of bytes in BIN02, which is {len(parts[2])}."
             walk.find_element(node, 1, "7", message)
 
     return act

@@ -86,7 +86,7 @@ DIFFERENCES: Mapping[str, Mapping[tuple[str, str], str]] = {
         ("STC11-3", "7"): _ENTITY,
     },
     "005010X231A1": {
-        ("IK402", "6"): "a composite is named by its own number, C001; it wants digits",
+        ("IK402", "6"): "others name a composite by its own number, C001, and are read; it wants digits",
         ("CTX", "5"): "several CTX may stand behind one IK3 or IK4",
     },
 }

@@ -226,8 +226,7 @@ def _piece(node: Node, table: Table, prefix: str) -> _Piece | None:
         ask(2, "text")
     elif segment.id == "LX":
         ask(1, "text")
-    decided = meaning.facts.parts if meaning.facts is not None else ()
-    far = [e for e in asked if e >= _FAR and "text" in asked[e] and (e, "text") not in decided]
+    far = [e for e in asked if e >= _FAR and "text" in asked[e] and not _decides(meaning, e)]
     if len(far) >= _FAR_MIN:
         ask(min(far), "reached")
     # What the guide forbids or does not have is never there.
@@ -246,6 +245,15 @@ def _piece(node: Node, table: Table, prefix: str) -> _Piece | None:
     return _Piece(
         node, meaning, prefix, fit, source, there, min(far) if len(far) >= _FAR_MIN else len(segment.elements) + 1
     )
+
+
+def _decides(meaning: Meaning, element: int) -> bool:
+    """Whether the text of an element is a fact, which is always asked for."""
+    return meaning.facts is not None and (element, "text") in meaning.facts.parts
+
+
+def _is_far(piece: _Piece, element: int) -> bool:
+    return element >= piece.far and not _decides(piece.meaning, element)
 
 
 class _Source:
@@ -274,7 +282,7 @@ class _Source:
         name = f"{kind}{piece.prefix}" + (f"_{element}" if element else "")
         if name not in self.groups:
             return "None"
-        used = self.distant if kind == "t" and element is not None and element >= piece.far else self.used
+        used = self.distant if kind == "t" and element is not None and _is_far(piece, element) else self.used
         used[name] = self.groups[name]
         return name
 

@@ -262,6 +262,9 @@ class _Scanner:
         self.fresh = False
         self.pending: list[Finding] = []
         self.noise = 0
+        # Whether empty segments of this interchange were told, and the terminator of the last one.
+        self.emptied = False
+        self.terminator = ""
         # An ISA was met that does not tell its separators.
         self.unclear = False
         # Pieces that wait until, with what is left of the text, so many characters are there: the rest of a BIN.
@@ -303,7 +306,7 @@ class _Scanner:
                 continue
             self.skip(found)
             self.delimiters, _, findings = declared
-            self.fresh, self.empty = True, ""
+            self.fresh, self.empty, self.emptied = True, "", False
             self.pending += findings
             return True
 
@@ -346,7 +349,7 @@ class _Scanner:
             yield self.run(self.text[self.at : end], delimiters, cut=final and not match)
             self.at = end
             if match and not match[2]:
-                self.delimiters = None
+                self.delimiters, self.terminator = None, segment
             elif not match:
                 return
 
@@ -383,6 +386,10 @@ class _Scanner:
             gaps = [gaps] * len(segments) if isinstance(gaps, str) else gaps
             gaps[0], self.empty = self.empty + gaps[0], ""
         self.empty += empty
+        if not self.emptied and (delimiters.segment in self.empty or any(delimiters.segment in gap for gap in gaps)):
+            self.emptied = True
+            message = "A terminator stands without a segment before it: it was skipped; remove it."
+            self.pending.append(msgspec.structs.replace(_envelope("024", "", message), severity="warning"))
         run = Run(delimiters, segments, gaps=gaps)
         if self.fresh:
             run.isa, run.lead = True, self.lead
@@ -413,7 +420,10 @@ def runs(pieces: Iterable[bytes] | bytes) -> Iterator[Run]:
     findings: list[Finding] = []
     if scanner.noise:
         counted = "1 character belongs" if scanner.noise == 1 else f"{scanner.noise} characters belong"
-        findings.append(Finding(1, "file", "", f"{counted} to no interchange: {_why_none(scanner)}."))
+        # Terminators alone are empty segments, which are let pass elsewhere too.
+        empty = scanner.noise <= len(scanner.lead) and not scanner.lead.strip(OUTSIDE_BLANK + scanner.terminator)
+        why = "terminators stand behind the IEA; remove them" if empty else _why_none(scanner)
+        findings.append(Finding(1, "file", "", f"{counted} to no interchange: {why}.", "warning" if empty else "error"))
     if scanner.lead:
         yield Run(STANDARD, [], findings=findings, lead=scanner.lead)
 

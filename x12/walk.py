@@ -538,7 +538,7 @@ class Walk:
         parts = raw.split(self.delimiters.element)
         count, number = (*parts[1:3], "", "")[:2]
         if number_of(count) != self.position:
-            self.find_set("4", f"SE01 must be the number of segments from ST to SE: {self.position} were received.")
+            self.find_set("4", f"SE01 must be the number of segments from ST to SE, which is {self.position}.")
         if number != self.control_number:
             self.find_set("3", "SE02 must repeat the control number in ST02.")
 

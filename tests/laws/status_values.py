@@ -191,11 +191,11 @@ def mutated(draw: Draw, segments: list[str], alphabet: str = "A0²-:*^é\x00") -
     return changed
 
 
-def set_of(segments: list[str], group: str, version: str) -> TransactionSet:
+def set_of(segments: list[str], group: str, version: str, *, levels: Sequence[int] = (1, 2)) -> TransactionSet:
     """A transaction set given as segments with standard delimiters, read from bytes."""
     head = sealed([], ENVELOPE)[:106]
     lines = [f"GS*{group}*SENDER*RECEIVER*20260105*0930*1*X*{version}", *segments, "GE*1*1", "IEA*1*000000001"]
-    return read((head + "~".join(lines) + "~").encode("latin-1"), levels=(1, 2))[0].sets[0]
+    return read((head + "~".join(lines) + "~").encode("latin-1"), levels=levels)[0].sets[0]
 
 
 def tree_of(segments: list[str], group: str, version: str) -> Instance:

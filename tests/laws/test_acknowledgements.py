@@ -378,6 +378,30 @@ def test_a_set_in_the_wrong_kind_of_group_is_taken_with_a_note() -> None:
     check(text.encode())
 
 
+def test_a_group_without_a_set_is_refused_and_the_others_are_not() -> None:
+    empty = "GS*HC*AA*BB*20260105*0930*7*X*005010X222A1~GE*0*7~"
+    text = FILES["837"].replace("IEA*1*", f"{empty}IEA*2*")
+    interchange = read(text.encode())[0]
+    assert (True, [True, False]) == (interchange.accepted, [g.accepted for g in interchange.groups])
+    back = answered(interchange)
+    assert back is not None
+    said = [answer_of(g) for g in back.groups]
+    assert [("A", "1", 1), ("R", "7", 0)] == [(s.code, s.control_number, s.received) for s in said]
+    check(text.encode())
+
+
+def test_ik402_is_a_number_and_left_out_of_a_composite() -> None:
+    text = FILES["837"].replace("SV1*HC:", "SV1**HC:", 1)
+    interchange = read(text.encode())[0]
+    composites = {f.data for f in interchange.sets[0].findings if f.scope == "element" and f.element == 1}
+    assert {"C003"} == composites
+    lines = [s for g in interchange.groups for s in answer_999(g) if s.startswith(f"IK4{CANONICAL.element}")]
+    assert f"IK4{CANONICAL.element}1{CANONICAL.element * 2}1" in lines
+    numbers = [line.split(CANONICAL.element)[2] for line in lines]
+    assert [] == [n for n in numbers if n and not n.isdecimal()]
+    assert any(numbers)
+
+
 # --- what is not X12 at all, and what is hardly ----------------------------------------------------------------------
 
 ISA = FILES["837"][:106]

@@ -163,6 +163,35 @@ def test_a_reversal_balances_like_a_payment() -> None:
     assert [] == Payment([reversed_claim, corrected], []).findings()
 
 
+@pytest.mark.parametrize("claims", [1, 300])
+@pytest.mark.parametrize(
+    ("status", "owed", "told"), [("1", "35", []), ("1", "25", ["CLP05"]), ("1", "", ["CLP05"]), ("22", "", [])]
+)
+def test_what_the_patient_owes_is_the_sum_of_the_adjustments_that_say_so(
+    claims: int, status: str, owed: str, told: list[str]
+) -> None:
+    """Of a claim and of its lines, but of a reversal; X12's interpretations 680 and 2548. Often enough to be proved as a whole."""
+    sign = "-" if status == "22" else ""
+    claim = [
+        f"CLP*A*{status}*{sign}200*{sign}115*{owed}*12*I",
+        f"CAS*PR*3*{sign}10",
+        "NM1*QC*1*DOE",
+        f"SVC*HC:99213*{sign}200*{sign}125",
+        "DTM*472*20260101",
+        f"CAS*CO*45*{sign}50",
+        f"CAS*PR*1*{sign}20**2*{sign}5",
+    ]
+    body = [*HEAD, "LX*1", *claim * claims]
+    paid = Payment([], []).segments()[1].replace("*0*", f"*{0 if sign else 115 * claims}*", 1)
+    owing = ["PLB*1*20261231*WO:X*-" + str(115 * claims)] if sign else []
+    lines = ["ST*835*0001*005010X221A1", paid, *body, *owing]
+    segments = [*lines, f"SE*{len(lines) + 1}*0001"]
+    walked = set_of(segments, "HP", VERSION, levels=range(1, 7)).findings
+    for findings in (balance_835(tree_of(segments, "HP", VERSION)), [f for f in walked if f.level == 3]):
+        assert told * claims == [f"{f.segment}{f.element:02d}" for f in findings]
+        assert {"warning"} >= {f.severity for f in findings}
+
+
 def test_a_predetermination_pays_nothing() -> None:
     assert [] == Payment([Claim([Line(10000, [4000, 6000])], [], 0, status="25")], []).findings()
     found = Payment([Claim([Line(10000, [4000])], [], 0, status="25")], []).findings()
@@ -278,6 +307,26 @@ def test_what_a_payer_decided_whom_the_claim_does_not_name_is_told_and_does_not_
     for claim_level in ([], [1000]):
         found = professional(10000, [10000], claim_level=claim_level, paid=6000, decided=[("P3", 1, [9999])])
         assert [("2430", "SVD01", "67")] == [(f.loop, f"{f.segment}{f.element:02d}", f.data) for f in found]
+
+
+@pytest.mark.parametrize(
+    ("orders", "told"),
+    [("PT", []), ("PP", [2]), ("UU", []), ("TPT", [3]), ("PPP", [2, 3])],
+)
+def test_no_two_other_payers_have_one_place_in_the_order(orders: str, told: list[int]) -> None:
+    """But U: nobody knows the order."""
+    body = [*CLAIM_HEAD, "CLM*A*100***11:B:1*Y*A*Y*Y", "HI*ABK:I10"]
+    starts: list[int] = []
+    for number, order in enumerate(orders, 1):
+        starts.append(len(body) + 1)
+        body += [f"SBR*{order}*18*******CI", "OI***Y***Y", "NM1*IL*1*DOE*J****MI*M1"]
+        body += [f"NM1*PR*2*OTHER*****PI*P{number}"]
+    body += ["LX*1", "SV1*HC:1*100*UN*1***1", "DTP*472*D8*20260101"]
+    body.append(f"SE*{len(body) + 1}*0001")
+    expected = [("SBR01", starts[n - 1]) for n in told]
+    assert expected == places(balance_837(tree_of(body, "HC", "005010X222A1")))
+    walked = set_of(body, "HC", "005010X222A1", levels=(1, 2, 3)).findings
+    assert expected == places([f for f in walked if f.level == 3])
 
 
 def test_lines_of_payers_that_share_a_number_are_not_judged() -> None:

@@ -90,12 +90,7 @@ DIFFERENCES: dict[str, frozenset[Place]] = {
             ("Entity Identifier Code", "STC11-3", "7"),
         )
     ),
-    "FA": frozenset(
-        (
-            ("Business Unit Identifier", "CTX", "5"),
-            ("Data Element Reference Number", "IK402", "6"),
-        )
-    ),
+    "FA": frozenset((("Business Unit Identifier", "CTX", "5"),)),
 }
 # The guides of those groups.
 GUIDE_OF = {

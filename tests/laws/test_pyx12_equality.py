@@ -205,7 +205,8 @@ DIFFERENCES = (
 )
 # What IK5 and AK9 say differently.
 VERDICTS = {
-    "separators at the end": "Separators of empty elements at the end of a segment are let pass: E, where pyx12 has R.",
+    "separators at the end": "Separators of empty elements at the end of a segment are let pass: E, where pyx12 has R. So are those of"
+    " components and repetitions at the end of an element.",
     "refused group": "A group with a wrong count or control number is refused, and its sets with it (IK5 R, AK904 0). pyx12 "
     "tells the sets accepted in a group that it refuses.",
     "set number": "A set with a control number that no acknowledgment can repeat is refused; pyx12 accepts it with IK502 7.",

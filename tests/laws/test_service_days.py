@@ -42,6 +42,21 @@ def test_a_diagnosis_is_good_on_one_day_of_the_claim(days: tuple[str, ...], expe
     assert expected == _found(text.replace("D8 *", "D8*"), _lists(icd10cm=_ICD))
 
 
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [
+        ("D8*20150930", []),
+        ("RD8*20150929-20151002", []),
+        ("D8*20151001", [("2300 HI01-2", 24, "error", "ended")]),
+    ],
+)
+def test_icd_9_is_over(days: str, expected: list[object]) -> None:
+    """Since 2015-10-01 ICD-10 is used (45 CFR 162.1002)."""
+    text = synthetic.claims_837p(1).replace("ABK:F411", "BK:30002").replace("DTP*472*D8*20251202", f"DTP*472*{days}")
+    assert expected == _found(text)
+    assert [] == _found(text.replace(f"DTP*472*{days}~", ""))
+
+
 def test_a_procedure_is_good_on_the_days_of_its_line() -> None:
     lists = _lists(cpt="80053  [..2025-11-30]  a\n36415  [2025-12-02..]  b\n71046  [..2025-12-02]  c\n")
     text = synthetic.claims_837p(1).replace(

@@ -105,6 +105,36 @@ def test_the_mended_case_is_clean(case: Case) -> None:
     assert [] == [f.rule for f in found]
 
 
+@pytest.mark.parametrize(
+    ("procedure", "rules"),
+    [("A0021", ["P-AMB-001"]), ("A0225", ["P-AMB-001"]), ("A0999", ["P-AMB-001"])]
+    + [(other, []) for other in ("A0080", "A0100", "A0130", "A0180", "A0210", "A0998")],
+)
+def test_a_taxi_a_van_and_a_visit_without_transport_are_no_ambulance(procedure: str, rules: list[str]) -> None:
+    case = next(c for c in CASES if c.rule == "P-AMB-001")
+    segments = [s.replace("A0429", procedure) for s in made_of(case)[0]]
+    assert rules == [f.rule for f in judged(case.guide, segments)[1]]
+
+
+@pytest.mark.parametrize("procedure", ["0011A", "0042T", "0191T", "0016U"])
+def test_a_code_of_another_form_lies_in_no_range(procedure: str) -> None:
+    """A vaccination's administration, a new technology and a laboratory's own test are no anesthesia, whatever they sort between."""
+    case = next(c for c in CASES if c.rule == "P-ANE-002")
+    segments = [s.replace("00142", procedure) for s in made_of(case)[0]]
+    assert [] == judged(case.guide, segments)[1]
+
+
+def test_a_home_health_rate_is_no_surgery() -> None:
+    """HIPPS codes such as 2HB21 sort between procedures."""
+    case = next(c for c in CASES if c.rule == "I-2300-005")
+    (line,) = (s for s in made_of(case)[0] if s.startswith("SV2*") and "HC:" in s)
+    assert case.rule in [f.rule for f in judged(case.guide, made_of(case)[0])[1]]
+    rate = line.split("*")
+    rate[2] = "HP:2HB21"
+    segments = [("*".join(rate) if s == line else s) for s in made_of(case)[0]]
+    assert [] == judged(case.guide, segments)[1]
+
+
 def test_every_rule_has_a_case_and_every_case_a_rule() -> None:
     assert set(STATEMENTS) == {(case.guide.id + case.guide.set_id, case.rule) for case in CASES}
 

@@ -86,6 +86,16 @@ def test_what_is_read_is_written_to_the_byte_whatever_stands_between_segments(
     assert data.decode("latin-1") == "".join(i.text() for i in interchanges)
 
 
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+def test_an_empty_segment_is_skipped_and_told_once_an_interchange(size: int) -> None:
+    doubled = CLAIMS.replace(b"~CLM*", b"~~\n~CLM*").replace(b"~GE*", b"~~GE*")
+    data = CLAIMS + doubled + doubled
+    interchanges = x12.read(data[i : i + size] for i in range(0, len(data), size))
+    assert [[], ["warning"], ["warning"]] == [[f.severity for f in i.findings] for i in interchanges]
+    assert [True] * 3 == [i.accepted and all(s.accepted for s in i.sets) for i in interchanges]
+    assert data.decode() == "".join(i.text() for i in interchanges)
+
+
 def test_an_interchange_whose_segments_were_not_kept_has_no_text() -> None:
     for part in x12.stream(CLAIMS, keep=False):
         if isinstance(part, x12.Interchange):
@@ -126,6 +136,18 @@ def test_noise_is_reported_and_ends_nothing() -> None:
     read = list(runs(noise + CLAIMS + noise))
     assert SEGMENTS == [s for r in read for s in r.segments if r.isa][: len(SEGMENTS)]
     assert 2 == sum(len([f for f in r.findings if f.scope == "file"]) for r in read)
+
+
+@pytest.mark.parametrize(
+    ("end", "severity"), [("~", "warning"), ("\n~~\r\n", "warning"), ("~X", "error"), ("*", "error")]
+)
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_terminators_behind_the_last_iea_are_let_pass_and_told(end: str, severity: str, size: int) -> None:
+    data = CLAIMS + CLAIMS + end.encode()
+    first, last = x12.read(data[i : i + size] for i in range(0, len(data), size))
+    assert ([], [severity]) == (first.findings, [f.severity for f in last.findings])
+    assert (severity == "warning") is last.accepted
+    assert data.decode() == first.text() + last.text()
 
 
 @pytest.mark.parametrize("end", ["\x1a", "\r\n\x1a", "\x00\x1a\x1a\n"])

@@ -237,6 +237,24 @@ def test_components_that_another_character_parts_are_told_so() -> None:
     assert "ISA16" not in told["2400 SV101-2"]
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (synthetic.claims_837p(1).replace("HC:80053*", "HC:80053::*"), ("2400 SV101", "13", None)),
+        (synthetic.claims_837p(1).replace("HC:80053*", "HC:80053" + ":" * 12 + "*"), ("2400 SV101", "13", None)),
+        (synthetic.responses_271(1).replace("^MH^UC", "^MH^UC^", 1), ("2110C EB03", "12", 11)),
+    ],
+)
+def test_separators_of_nothing_at_the_end_of_an_element_are_let_pass_and_told(
+    text: str, told: tuple[str, str, int | None]
+) -> None:
+    (received,) = read(text.encode())[0].sets
+    assert received.accepted
+    found = [(f.place, f.code, f.repeat) for f in received.findings if f.level == 1]
+    assert {told} == set(found)
+    assert {"warning"} == {f.severity for f in received.findings if f.level == 1}
+
+
 def test_wrong_counts_and_numbers_of_the_trailers_have_their_codes() -> None:
     text = synthetic.claims_837p(1)
     segments = len(set_segments(text))

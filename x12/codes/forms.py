@@ -25,7 +25,7 @@ class Form(msgspec.Struct, frozen=True):
 
     `pattern` is the source of a regular expression for whole values, None where nothing is certain. `dated` names the day a
     code must be good on: of the `service`, or of the `production` of the file; "" where codes have no days. `table` is the
-    `.codes` file with its codes, where one comes along.
+    `.codes` file with its codes, where one comes along. `until` is the last day (CCYYMMDD) of a list that is no longer used.
     """
 
     title: str
@@ -34,6 +34,7 @@ class Form(msgspec.Struct, frozen=True):
     dated: Dated = ""
     digit: Callable[[str], bool] | None = None
     table: str | None = None
+    until: str = ""
 
 
 # Digits doubled, and their own digits added up, as characters.
@@ -64,6 +65,8 @@ def gs1_is_valid(number: str) -> bool:
     return number.isascii() and number.isdigit() and _weighed(number, _TRIPLED)
 
 
+# ICD-10 took its place the day after (45 CFR 162.1002; CMS).
+_ICD9_UNTIL = "20150930"
 _ICD9 = r"(?:\d{3,5}|V\d{2,4}|E\d{3,4})"
 _FACILITY = r"[1-8][1-9]"
 _CPT = r"\d{4}[0-9AFMTU]"
@@ -86,8 +89,8 @@ FORMS: Mapping[str, Form] = MappingProxyType(
         # Diagnoses and procedures.
         "icd10cm": Form("ICD-10-CM diagnosis", "NCHS, CMS", r"[A-Z]\d[0-9AB][0-9A-Z]{0,4}", "service"),
         "icd10pcs": Form("ICD-10-PCS procedure", "CMS", r"[0-9BCDFGHX][0-9A-HJ-NP-Z]{6}", "service"),
-        "icd9cm": Form("ICD-9-CM diagnosis", "NCHS, CMS", _ICD9, "service"),
-        "icd9_procedure": Form("ICD-9-CM procedure", "CMS", r"\d{2,4}", "service"),
+        "icd9cm": Form("ICD-9-CM diagnosis", "NCHS, CMS", _ICD9, "service", until=_ICD9_UNTIL),
+        "icd9_procedure": Form("ICD-9-CM procedure", "CMS", r"\d{2,4}", "service", until=_ICD9_UNTIL),
         "hcpcs": Form("HCPCS or CPT procedure", "CMS, AMA", rf"(?:{_CPT}|[A-Z]\d{{4}})", "service"),
         "hcpcs_level_2": Form("HCPCS level II procedure", "CMS", r"[A-Z]\d{4}", "service"),
         "cpt": Form("CPT procedure", "AMA", _CPT, "service"),

@@ -76,7 +76,10 @@ def _judge(name: str, codes: CodeList) -> Check:
             return "unknown"
         return "unlisted" if not last or on <= last or later is None or later(value) else "unknown"
 
-    return check
+    def check_used(value: str, on: str) -> Reason | None:
+        return check(value, on) or ("ended" if on > form.until else None)
+
+    return check_used if form.until else check
 
 
 def _bill_type(facility: Check, frequency: Check) -> Check:

@@ -47,6 +47,7 @@ __all__ = [
 ANY_ELEMENT = -1
 # Of a date with a time only the date is compared.
 _DATE_LENGTH = 8
+_FORM = str.maketrans("123456789BCDEFGHIJKLMNOPQRSTUVWXYZ", "0" * 9 + "A" * 25)
 
 
 class RuleError(GuideError):
@@ -82,13 +83,13 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
 
 
 class Test(msgspec.Struct, frozen=True, gc=False):
-    """What is asked of one value. An empty value passes no test, a negated one neither: it is not there."""
+    """What is asked of one value. An empty value passes no test, a negated one neither. A range holds values of its form: not 0001A."""
 
     kind: str = "present"
     negated: bool = False
     codes: frozenset[str] = frozenset()
     prefixes: tuple[str, ...] = ()
-    ranges: tuple[tuple[str, str], ...] = ()
+    ranges: tuple[tuple[str, str, str], ...] = ()
     text: str = ""
 
     def holds(self, value: str) -> bool:
@@ -100,7 +101,7 @@ class Test(msgspec.Struct, frozen=True, gc=False):
                 return (
                     value in self.codes
                     or value.startswith(self.prefixes)
-                    or any(len(low) == len(value) and low <= value <= high for low, high in self.ranges)
+                    or any(low <= value <= high and form == value.translate(_FORM) for low, high, form in self.ranges)
                 )
             case "like":
                 return re.fullmatch(self.text, value) is not None
@@ -640,7 +641,7 @@ class _Parser:
     def _set(self, line: int, items: Sequence[str], negated: bool) -> Test:
         codes: set[str] = set()
         prefixes: list[str] = []
-        ranges: list[tuple[str, str]] = []
+        ranges: list[tuple[str, str, str]] = []
         listed: list[str] = []
         for item in items:
             if item.startswith("@"):
@@ -654,7 +655,7 @@ class _Parser:
             if dots:
                 if len(low) != len(high) or low > high:
                     raise self.fail(line, f"not a range: {item!r}")
-                ranges.append((low, high))
+                ranges.append((low, high, low.translate(_FORM)))
             elif item.endswith("*"):
                 prefixes.append(item[:-1])
             else:
