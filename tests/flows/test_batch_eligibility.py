@@ -161,7 +161,10 @@ async def test_a_wrong_check_refuses_the_batch_and_every_fault_is_told_by_its_in
         (b'{"items": [null]}', "items[0]"),
         (b'{"items": [{"submitterTransactionIdentifier": "1"}], "name": "a b"}', "name"),
         (b'{"items": [{"submitterTransactionIdentifier": "1"}], "maxRetryHours": 7}', "maxRetryHours"),
-        (b'{"items": [{"submitterTransactionIdentifier": "1"}], "maxRetryHours": "8"}', "maxRetryHours"),
+        (b'{"items": [{"submitterTransactionIdentifier": "1"}], "maxRetryHours": "x"}', "maxRetryHours"),
+        (b'{"items": [{"submitterTransactionIdentifier": "1"}], "maxRetryHours": 1e400}', "maxRetryHours"),
+        (b'{"items": [{"submitterTransactionIdentifier": "1"}], "items": [{}]}', "items"),
+        (b'{"name": "a", "items": [{"submitterTransactionIdentifier": "1"}], "nam\\u0065": "b"}', "name"),
         (b'{"items": [' + b",".join([b"{}"] * 10_001) + b"]}", "items"),
     ],
 )
