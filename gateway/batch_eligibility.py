@@ -231,9 +231,12 @@ class BatchEligibility:
         check.result, check.reason = "FAILED", "wrong" if one.findings else _NO_PAYER
         check.answer_id = runtime.world.new_id()
         errors = error_items(one.findings) or [_unknown_payer(one.payer_id, runtime)]
+        usage = (
+            runtime.directory.routes[one.payer.routes[0]].usage if one.payer is not None and one.payer.routes else None
+        )
         refused = CheckRefused(
             id=check.check_id,
-            meta=meta_of(check.check_id, "P", ""),
+            meta=meta_of(check.check_id, usage, ""),
             status="ERROR",
             trading_partner_service_id=one.payer_id or None,
             errors=errors,

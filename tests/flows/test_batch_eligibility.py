@@ -184,6 +184,7 @@ async def test_a_payer_that_is_not_configured_fails_its_checks_alone(tmp_path: P
         assert ("COMPLETED_WITH_ERRORS", 2, 1) == (found["status"], found["successCount"], found["errorCount"])
         results = {r["submitterTransactionIdentifier"]: r for r in await polled(client)}
         assert ("ERROR", "79") == (results["VISIT-1"]["status"], results["VISIT-1"]["errors"][0]["code"])
+        assert ["test", None, "test"] == [results[f"VISIT-{n}"]["meta"].get("applicationMode") for n in range(3)]
 
 
 @pytest.mark.parametrize("payer_id", [None, "", " ", "X" * 81, "SAND\x00BOX", "SANDBOX~", "SANDB\u00d6X"])
@@ -397,6 +398,8 @@ async def test_a_cancelled_batch_asks_no_more_and_tells_what_became_of_it(tmp_pa
         assert {1} == {len(asked) for asked in payer.asked.values()}
         results = await polled(client)
         assert (5, {"80"}) == (len(results), {r["errors"][0]["code"] for r in results})
+        # The route is for tests, and a result that nobody was asked for is no other.
+        assert {"test"} == {r["meta"]["applicationMode"] for r in results}
         again = await client.call("POST", f"/v1/eligibility-batches/{batch_id}/cancel")
         assert 5 == again.json["cancelledCount"]
         assert 404 == (await client.call("POST", "/v1/eligibility-batches/nobody/cancel")).status

@@ -259,8 +259,8 @@ async def test_only_an_answered_eligibility_check_has_benefits(tmp_path: Path) -
         (b'{"lines": [{"serviceTypeCode": "98", "chargeAmount": "1", "serviceDate": "2026-02-03"}]}', ["lines[0].serviceDate"]),
         (b'{"serviceDate": "20260203", "lines": [{"serviceTypeCode": "98", "chargeAmount": "1", "serviceDate": "20260204"}]}',
          ["lines[0].serviceDate"]),
-        (b'{"lines": [{"serviceTypeCode": "98", "chargeAmount": "1", "serviceDate": "20260203"},'
-         b' {"serviceTypeCode": "98", "chargeAmount": "1", "serviceDate": "20260204"}]}', ["lines[1].serviceDate"]),
+        (b'{"lines": [{"procedureCode": "1", "chargeAmount": "1", "serviceDate": "20260203"}, {"procedureCode": "1", "chargeAmount": "1", "serviceDate": "20260204"}]}',
+         ["lines[1].serviceDate"]),
         (b'{"lines": [{"serviceTypeCode": ["ZQXCANARY"], "chargeAmount": {}}]}', ["lines[0].serviceTypeCode", "lines[0].chargeAmount"]),
     ],
 )  # fmt: skip

@@ -177,7 +177,9 @@ def test_what_a_provider_that_is_not_told_must_tell_is_asked_for_by_its_fields(p
     unnumbered = write(asked_about(provider={"organizationName": "ALDER"})).findings
     assert {("provider.npi", 8), ("provider.npi", 9)} == {(f.path, f.element) for f in unnumbered}
     unnamed = write(asked_about(provider={"npi": "1999996667"})).findings
-    assert {("provider.organizationName", 2), ("provider.organizationName", 3)} == {(f.path, f.element) for f in unnamed}
+    assert {("provider.organizationName", 2), ("provider.organizationName", 3)} == {
+        (f.path, f.element) for f in unnamed
+    }
 
 
 def test_a_tax_number_beside_an_npi_has_its_own_place_and_any_other_is_refused() -> None:
