@@ -182,6 +182,11 @@ def test_what_a_provider_that_is_not_told_must_tell_is_asked_for_by_its_fields(p
     }
 
 
+def test_what_x12_cannot_carry_is_told_once_and_not_as_missing_too() -> None:
+    found = write(asked_about(provider={"organizationName": "ALDER~", "npi": "1999\u00d696667"})).findings
+    assert [("provider.npi", "6"), ("provider.organizationName", "6")] == sorted((f.path or "", f.code) for f in found)
+
+
 def test_a_tax_number_beside_an_npi_has_its_own_place_and_any_other_is_refused() -> None:
     provider = {"organizationName": "ALDER", "npi": "1999996667"}
     said = write(asked_about(provider={**provider, "taxId": "930000000", "ssn": "900000001"}))
