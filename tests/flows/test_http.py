@@ -227,6 +227,12 @@ async def test_a_body_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> Non
         small = gzip.compress(msgspec.json.encode(eligibility_body()))
         answer = await client.call("POST", ELIGIBILITY, small, Content_Type="application/json", Content_Encoding="gzip")
         assert 200 == answer.status
+        for coding in ("compress", "x-gzip", "gzip, gzip"):
+            unread = await client.call(
+                "POST", ELIGIBILITY, small, Content_Type="application/json", Content_Encoding=coding
+            )
+            refused(unread, 415, ELIGIBILITY)
+            assert "gzip, deflate" == unread.headers["Accept-Encoding"]
 
 
 @pytest.mark.parametrize(
