@@ -130,7 +130,7 @@ async def fail(
     route = runtime.directory.routes.get(check.route_id)
     refused = CheckRefused(
         id=check.check_id,
-        meta=meta_of(check.check_id, route.usage if route is not None else "P", check.route_id),
+        meta=meta_of(check.check_id, route.usage if route is not None else None, check.route_id),
         status="ERROR",
         trading_partner_service_id=check.payer_id,
         errors=list(errors),

@@ -7,6 +7,7 @@ of hosted services expect, unless the caller says `Prefer: handling=lenient` (RF
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,8 +30,9 @@ from gateway.views import moment
 from observability import tracing
 from queues import work
 from queues.database import Transaction, Unique
+from x12.documents.binding import Document, Text
 from x12.documents.eligibility_request import EligibilityRequest
-from x12.documents.lenient import decode
+from x12.documents.lenient import BYTE_ORDER_MARK, decode
 from x12.documents.parts import Header
 from x12.finding import Finding
 from x12.syntax import unwritable_character
@@ -49,12 +51,22 @@ _NO_PAYER = "the payer is not configured"
 _PAYER_ID_MAX = 80
 
 
+_NULL = msgspec.Raw(b"null")
+
+
 class _Received(msgspec.Struct):
     """A batch as it came: its checks are read one by one."""
 
     items: list[msgspec.Raw] | None = None
-    name: Any = None
-    max_retry_hours: Any = msgspec.field(default=None, name="maxRetryHours")
+    name: msgspec.Raw = _NULL
+    max_retry_hours: msgspec.Raw = msgspec.field(default=_NULL, name="maxRetryHours")
+
+
+class _Settings(Document):
+    """What a batch says beside its checks, read as leniently as these."""
+
+    name: Text = None
+    max_retry_hours: int | None = None
 
 
 class _Named(msgspec.Struct, rename="camel"):
@@ -139,7 +151,7 @@ class BatchEligibility:
     # --- judging ------------------------------------------------------------------------------------------------------
 
     async def _judge(self, body: bytes) -> _Judged:
-        judged = _Judged()
+        judged, body = _Judged(), body.removeprefix(BYTE_ORDER_MARK)
         try:
             received = msgspec.json.decode(body, type=_Received)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -151,7 +163,7 @@ class BatchEligibility:
             # Of the fields, only `items` has a type here.
             judged.findings.append(_finding("items" if "$.items" in str(error) else None, text))
             return judged
-        judged.findings += _settings(received, judged)
+        judged.findings += [*_twice(body), *_settings(received, judged)]
         items = received.items or []
         if not 1 <= len(items) <= CHECKS_MAX:
             judged.findings.append(
@@ -219,9 +231,12 @@ class BatchEligibility:
         check.result, check.reason = "FAILED", "wrong" if one.findings else _NO_PAYER
         check.answer_id = runtime.world.new_id()
         errors = error_items(one.findings) or [_unknown_payer(one.payer_id, runtime)]
+        usage = (
+            runtime.directory.routes[one.payer.routes[0]].usage if one.payer is not None and one.payer.routes else None
+        )
         refused = CheckRefused(
             id=check.check_id,
-            meta=meta_of(check.check_id, "P", ""),
+            meta=meta_of(check.check_id, usage, ""),
             status="ERROR",
             trading_partner_service_id=one.payer_id or None,
             errors=errors,
@@ -269,20 +284,36 @@ class BatchEligibility:
 
 
 def _settings(received: _Received, judged: _Judged) -> list[Finding]:
-    findings: list[Finding] = []
-    name, hours = received.name, received.max_retry_hours
+    told = b'{"name":%s,"maxRetryHours":%s}' % (bytes(received.name), bytes(received.max_retry_hours))
+    settings, findings = decode(_Settings, told)
+    if settings is None:
+        return findings
+    name, hours = settings.name, settings.max_retry_hours
     if name is not None:
-        if isinstance(name, str) and re.fullmatch(NAME_PATTERN, name):
-            judged.name = name
-        else:
+        judged.name = name
+        if not re.fullmatch(NAME_PATTERN, name):
             findings.append(_finding("name", "must have 1 to 100 letters, digits, hyphens and underscores"))
     if hours is not None:
-        if isinstance(hours, int) and not isinstance(hours, bool) and RETRY_HOURS <= hours <= RETRY_HOURS_MAX:
-            judged.retry_hours = hours
-        else:
+        judged.retry_hours = hours
+        if not RETRY_HOURS <= hours <= RETRY_HOURS_MAX:
             text = f"must be a whole number between {RETRY_HOURS} and {RETRY_HOURS_MAX}"
             findings.append(_finding("maxRetryHours", text))
     return findings
+
+
+def _twice(body: bytes) -> list[Finding]:
+    """Fields of a batch that stand in it twice. It is looked at closely only where that can be: it may be of many megabytes."""
+    names = [f.encode_name for f in msgspec.structs.fields(_Received)]
+    if b"\\u" not in body and all(body.count(f'"{name}"'.encode()) < 2 for name in names):
+        return []
+    keys: list[str] = []
+
+    def pairs(found: list[tuple[str, Any]]) -> None:
+        # The last object that ends is the whole.
+        keys[:] = [key for key, _ in found]
+
+    json.loads(body, object_pairs_hook=pairs, parse_int=str)
+    return [_finding(name, "stands twice in one object") for name in names if keys.count(name) > 1]
 
 
 def _identified(told: bytes, index: int, seen: dict[str, int]) -> tuple[_Named, list[Finding]]:

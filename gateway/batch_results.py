@@ -133,7 +133,14 @@ class BatchResults:
 
         found = await self.runtime.database.read(body)
         token = str(found[-1][0].position) if found else None
-        return BatchResultPage(items=[_result(*one) for one in found], next_page_token=token)
+        return BatchResultPage(
+            items=[_result(c, told, a, self._usage(c)) for c, told, a in found], next_page_token=token
+        )
+
+    def _usage(self, check: Check) -> str | None:
+        """Whether a check's route is for tests, where it is configured still."""
+        route = self.runtime.directory.routes.get(check.route_id)
+        return route.usage if route is not None else None
 
     def retry_rules(self, payer: Payer | None) -> RetryRules:
         """Which rejections are asked again, when and until when, with a payer or with all that have no rules of their own."""
@@ -240,12 +247,12 @@ def _item(check: Check, told: bytes, answer: bytes | None) -> BatchItem:
     )
 
 
-def _result(check: Check, told: bytes, answer: bytes | None) -> dict[str, Any]:
+def _result(check: Check, told: bytes, answer: bytes | None, usage: str | None) -> dict[str, Any]:
     """The payer's answer, or why there is none, with what tells whose it is."""
     if answer is None:
         refused = CheckRefused(
             id=check.check_id,
-            meta=meta_of(check.check_id, "P", check.route_id),
+            meta=meta_of(check.check_id, usage, check.route_id),
             status="ERROR",
             trading_partner_service_id=check.payer_id,
             errors=[_CANCELLED],

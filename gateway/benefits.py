@@ -489,7 +489,7 @@ def _authorizations(said: Sequence[Statement], conflicts: list[Contradiction]) -
 # --- limits: totals, and what remains -----------------------------------------------------------------------------------
 
 
-def _family(s: Statement) -> str:
+def family_of(s: Statement) -> str:
     """Totals of one family are used up together with the remaining and the used amounts of that family (B5)."""
     if s.period in _STRETCHES or s.period in (_REMAINING, _USED):
         return "stretch"
@@ -500,7 +500,7 @@ def _limits(said: Sequence[Statement], conflicts: list[Contradiction]) -> list[B
     groups: dict[bytes, list[Statement]] = {}
     for s in said:
         unit = None if s.code in "ABCG" else s.unit
-        groups.setdefault(_key((s.level, unit, _family(s), where_of(s, words_too=False))), []).append(s)
+        groups.setdefault(_key((s.level, unit, family_of(s), where_of(s, words_too=False))), []).append(s)
     return _ordered(_limit(group, conflicts) for group in groups.values())
 
 

@@ -133,10 +133,22 @@ def asked_of(body: bytes) -> Asked | list[Finding]:
     wrong: list[Finding] = []
     if not 1 <= len(lines) <= LINES_MAX:
         wrong.append(_wrong("lines", f"must be a list of 1 to {LINES_MAX} lines"))
-    if request.service_date is not None and not _is_day(request.service_date):
-        wrong.append(_wrong("serviceDate", "must be a day as CCYYMMDD"))
+    day = _visit_day(request, wrong)
     priced = [_priced(line, f"lines[{i}]", wrong) for i, line in enumerate(lines[:LINES_MAX])]
-    return wrong or Asked(priced, request.service_date)
+    return wrong or Asked(priced, day)
+
+
+def _visit_day(request: EstimateRequest, wrong: list[Finding]) -> str | None:
+    """The one day of a visit, wherever it stands: two days are two visits, in which a copay of a visit is owed twice (E6)."""
+    said = [("serviceDate", request.service_date)]
+    said += [(f"lines[{i}].serviceDate", one.service_date) for i, one in enumerate((request.lines or ())[:LINES_MAX])]
+    told = [(path, day) for path, day in said if day is not None]
+    for path, day in told:
+        if not _is_day(day):
+            wrong.append(_wrong(path, "must be a day as CCYYMMDD"))
+        elif day != told[0][1]:
+            wrong.append(_wrong(path, f"is another day than {told[0][0]}: ask for each day's visit by itself"))
+    return told[0][1] if told else None
 
 
 def _is_day(text: str) -> bool:

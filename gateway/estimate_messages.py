@@ -23,7 +23,7 @@ Basis = Literal["exact", "range", "unknown"]
 
 
 class EstimateLine(Document):
-    """One procedure of a visit. Either amount is for the whole line, all its units."""
+    """One procedure of a visit. Either amount is for the whole line, all its units. A day is that of the visit: see `EstimateRequest`."""
 
     procedure_code: Text = None
     procedure_modifiers: list[str] | None = None
@@ -33,10 +33,11 @@ class EstimateLine(Document):
     units: Text = None
     network: Text = None
     place_of_service_code: Text = None
+    service_date: Text = None
 
 
 class EstimateRequest(Document):
-    """The lines of one visit, and its day (CCYYMMDD, without it today)."""
+    """The lines of one visit, and its day (CCYYMMDD, here or at the lines, as claims have it; without it today)."""
 
     lines: list[EstimateLine] | None = None
     service_date: Text = None

@@ -6,14 +6,14 @@ in: every amount is kept as its lowest and its highest possible value, and both 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from gateway.benefit_statements import ACTIVE, INACTIVE, Statement
-from gateway.benefits import sources_of
+from gateway.benefits import family_of, sources_of
 from gateway.estimate_matching import PLAN_WIDE, Chosen, Network, Place, choose, fitting
 from gateway.estimate_messages import Estimate, EstimateBound, EstimatedLine, EstimateNote, EstimateStep
 from gateway.estimate_messages import note as told_note
@@ -21,7 +21,7 @@ from gateway.estimate_messages import note as told_note
 __all__ = ["PricedLine", "estimate"]
 
 _CENT, _NOTHING, _ENDLESS, _ONE = Decimal("0.01"), Decimal(0), Decimal("Infinity"), Decimal(1)
-_REMAINING = frozenset({"29", "33"})
+_REMAINING, _LIFETIME = frozenset({"29", "33"}), frozenset({"32", "33"})
 _USED = "24"
 # EB06 of what is owed anew each time, and so is not used up by what came before.
 _EACH_TIME = frozenset({"6", "7", "13", "26", "27", "36"})
@@ -188,28 +188,34 @@ class _Account:
     def __init__(self, said: Sequence[Statement]) -> None:
         self.said = said
         self.spent: dict[str, Span] = {}
+        # Of limits, the most that earlier lines used up.
+        self.counted: dict[str, Decimal] = {}
 
     def line(self, line: PricedLine, day: str, age: int | None) -> Owed:
         """What a line comes to; where its network is not known, in either."""
         networks: tuple[Network, ...] = (line.network,) if line.network else ("in", "out")
-        each = [self._in_network(line, _place(line, n, day, age)) for n in networks]
+        counted: dict[str, Decimal] = {}
+        each = [self._in_network(line, _place(line, n, day, age), counted) for n in networks]
         owed = each[0] if len(each) == 1 else _either(*each)
         for key, taken in owed.taken.items():
             before = self.spent.get(key, _ZERO)
             self.spent[key] = Span(before.low + taken.low, before.high + taken.high)
+        for key, most in counted.items():
+            self.counted[key] = self.counted.get(key, _NOTHING) + most
         return owed
 
-    def _in_network(self, line: PricedLine, place: Place) -> Owed:
-        standing = _Standing(self.said, line, place)
+    def _in_network(self, line: PricedLine, place: Place, counted: dict[str, Decimal]) -> Owed:
+        standing = _Standing(self.said, line, place, self.counted)
         if standing.pays_nothing:
             step = [Step("notCovered", line.full, tuple(standing.said))]
             known = line.charge is not None
             notes = [] if known else [told_note("chargeAmount", [])]
             return Owed(line.full, line.full, step, step, known, {}, notes, standing.said)
+        counted |= standing.counted
         copay, coinsurance = (choose(fitting(self.said, code, place)) for code in "BA")
         deductibles, scope, doubts = self._pools("C", place)
         caps, _, cap_doubts = self._pools("G", place)
-        pool = self._copay(copay)
+        pool = self._copay(copay, place)
         owed = _Share(line, pool, copay, coinsurance, deductibles, scope, caps).owed()
         owed.used = [*owed.used, *standing.said]
         if standing.doubtful and owed.known:
@@ -218,9 +224,9 @@ class _Account:
         owed.notes = _distinct([*owed.notes, *standing.notes, *further])
         return owed
 
-    def _pool(self, code: str, fresh: Span, said: tuple[Statement, ...]) -> Pool:
+    def _pool(self, code: str, fresh: Span, said: tuple[Statement, ...], place: Place) -> Pool:
         """What earlier lines left of it. Of one that shares an EB with another, some may be spent through the other."""
-        key = f"{code} {' '.join(str(i) for i in sorted(s.benefit for s in said))}"
+        key = f"{code} {' '.join(sorted(_service_of(s, place) for s in said))}"
         mine = set(key.split()[1:])
         left = fresh.less(self.spent.get(key, _ZERO))
         for other, spent in self.spent.items():
@@ -229,13 +235,13 @@ class _Account:
                 left = left.less(Span(_NOTHING, spent.high))
         return Pool(key, left, said)
 
-    def _copay(self, chosen: Chosen) -> Pool | None:
+    def _copay(self, chosen: Chosen, place: Place) -> Pool | None:
         """What is left of the copay in this visit (E6): owed once, or perhaps for each line where the payer names no time."""
         amounts = [cents(s.amount) for s in chosen.all if s.amount is not None]
         if not amounts:
             return None
         fresh = Span(min(amounts) if chosen.certain else _NOTHING, max(amounts))
-        pool = self._pool("B", fresh, chosen.all)
+        pool = self._pool("B", fresh, chosen.all, place)
         if all(s.period in _EACH_TIME for s in chosen.all):
             return pool
         return pool._replace(left=Span(pool.left.low, fresh.high))
@@ -251,7 +257,7 @@ class _Account:
             chosen = choose([f for f in fits if f.statement.level == level and f.scope >= scope])
             if chosen.all:
                 doubts |= chosen.doubts
-                pools.append(self._pool(code, _left(chosen), chosen.all))
+                pools.append(self._pool(code, _left(chosen), chosen.all, place))
         return pools, scope, doubts
 
 
@@ -267,6 +273,12 @@ def _place(line: PricedLine, network: Network, day: str, age: int | None) -> Pla
     )
 
 
+def _service_of(s: Statement, place: Place) -> str:
+    """An EB for one of its service types: several that stand in one EB have it each for itself, as if each had an EB (B1)."""
+    of_one = s.procedure is None and s.service_types and place.service_type in s.service_types
+    return f"{s.benefit}@{place.service_type}" if of_one else str(s.benefit)
+
+
 def _left(chosen: Chosen) -> Span:
     """What is left of a deductible or maximum (E3); no bound where it only may be this one."""
     if not chosen.certain:
@@ -276,7 +288,14 @@ def _left(chosen: Chosen) -> Span:
 
 
 def _said_left(said: Iterable[Statement]) -> Span:
-    """What the payer says remains, else anything up to its total."""
+    """What the payer says remains, else anything up to its total. A lifetime's is a limit of its own (B5): either may be the one."""
+    every = list(said)
+    of_life = [s for s in every if s.period in _LIFETIME]
+    others = [s for s in every if s.period not in _LIFETIME]
+    return _left_of(of_life).hull(_left_of(others)) if of_life and others else _left_of(every)
+
+
+def _left_of(said: Iterable[Statement]) -> Span:
     remaining: list[Decimal] = []
     each: list[Decimal] = []
     totals: list[Decimal] = []
@@ -301,9 +320,12 @@ def _said_left(said: Iterable[Statement]) -> Span:
 class _Standing:
     """Whether a line is covered, not covered, or perhaps not (E1, E2)."""
 
-    def __init__(self, said: Sequence[Statement], line: PricedLine, place: Place) -> None:
+    def __init__(
+        self, said: Sequence[Statement], line: PricedLine, place: Place, counted: Mapping[str, Decimal]
+    ) -> None:
         self.notes: list[EstimateNote] = []
         self.said: list[Statement] = []
+        self.before, self.counted = counted, dict[str, Decimal]()
         self.pays_nothing = False
         self.doubtful = False
         self._cover(said, place)
@@ -352,19 +374,25 @@ class _Standing:
 
     def _limit(self, said: Sequence[Statement], line: PricedLine, place: Place) -> None:
         """Visits, units and amounts that are limited (E2)."""
-        groups: dict[tuple[int, str | None, bool], list[Statement]] = {}
+        # Each is a limit of its own (B5): what is left of one says nothing of what is left of another.
+        groups: dict[tuple[Any, ...], list[Statement]] = {}
         doubted: list[Statement] = []
         for fit in fitting(said, "F", place):
             s = fit.statement
             if fit.doubts or (s.quantity is None and s.amount is None):
                 doubted.append(s)
             else:
-                groups.setdefault((fit.scope, s.unit, s.amount is not None), []).append(s)
+                of = (fit.scope, s.unit, s.amount is not None, s.level, s.network, family_of(s))
+                groups.setdefault(of, []).append(s)
         if doubted:
             self._doubt("limitation", doubted)
-        for (_, unit, in_money), group in groups.items():
+        for (_, unit, in_money, *_), group in groups.items():
             left = [s for s in group if s.period in _REMAINING]
             needed = line.cost.high if in_money else _UNLIMITED_UNIT if unit == _VISITS else line.units
+            if in_money or unit != _VISITS:
+                # The lines are one visit, but each uses up units and money.
+                key = " ".join(_service_of(s, place) for s in group)
+                self.counted[key], needed = needed, needed + self.before.get(key, _NOTHING)
             amounts = [(s.amount if in_money else s.quantity) or _NOTHING for s in left]
             if amounts and max(amounts) == _NOTHING:
                 self.pays_nothing, self.said = True, left

@@ -315,9 +315,9 @@ def _trace_numbers(document: msgspec.Struct) -> set[str | None]:
     return {c.claim_status.tracking_number for c in claims if c.claim_status is not None}
 
 
-def meta_of(transaction_id: str, usage: str, route_id: str) -> Meta:
-    """What an answer says of its transaction."""
-    mode = "production" if usage == "P" else "test"
+def meta_of(transaction_id: str, usage: str | None, route_id: str) -> Meta:
+    """What an answer says of its transaction; of its mode nothing where nobody knows by which route it would have gone."""
+    mode = None if usage is None else "production" if usage == "P" else "test"
     return Meta(trace_id=transaction_id, application_mode=mode, sender_id=route_id)
 
 

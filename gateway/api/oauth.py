@@ -150,9 +150,12 @@ async def _token(call: Call) -> Reply:
 _EXAMPLE = {"grant_type": _GRANT, "client_id": "0123456789abcdef", "client_secret": "the secret part of the key"}
 _WRONG = Outcome("invalid_request, unsupported_grant_type or invalid_scope.", TokenError)
 
+# A client that has one base URL asks under its prefix, too.
+_PATHS = tuple(f"{prefix}/apip/auth/v2/token" for prefix in ("", "/change", "/2024-04-01/change"))
+
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
-        "issueToken", "POST", ("/apip/auth/v2/token",), "A token for a client's id and secret, good for an hour.",
+        "issueToken", "POST", _PATHS, "A token for a client's id and secret, good for an hour.",
         None, _token,
         {
             200: Outcome("The token.", Token),

@@ -77,6 +77,8 @@ _UNKNOWN = (
 )
 _BODILESS = frozenset(("GET", "HEAD", "DELETE"))
 _ANYTHING = frozenset(("text/plain", "application/octet-stream"))
+# What aiohttp undoes. Of the last two it refuses the request itself where it lacks the library.
+_ENCODINGS = frozenset(("", "identity", "gzip", "deflate", "br", "zstd"))
 _CHARSETS = frozenset(("utf-8", "utf8", "us-ascii"))
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",
@@ -293,6 +295,10 @@ class _Api:
         if at_most is None:
             wanted = ", ".join((_JSON, *(X12_TYPES[:1] if operation.takes_x12 else ()), *operation.takes_also))
             return refuse(415, "This Content-Type is not taken here.", f"Send one of: {wanted}.")
+        if request.headers.get("Content-Encoding", "identity").strip().lower() not in _ENCODINGS:
+            # Else it would be read as if it were none (RFC 9110, 15.5.16).
+            said = {"Accept-Encoding": "gzip, deflate"}
+            return refuse(415, "This Content-Encoding is not taken here.", "Send gzip, deflate or none.", said)
         if operation.scope is None:
             at_most = min(at_most, SMALL_BYTES)
         held = self.bodies.hold(request, caller.key_id)

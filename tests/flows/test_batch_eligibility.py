@@ -161,7 +161,10 @@ async def test_a_wrong_check_refuses_the_batch_and_every_fault_is_told_by_its_in
         (b'{"items": [null]}', "items[0]"),
         (b'{"items": [{"submitterTransactionIdentifier": "1"}], "name": "a b"}', "name"),
         (b'{"items": [{"submitterTransactionIdentifier": "1"}], "maxRetryHours": 7}', "maxRetryHours"),
-        (b'{"items": [{"submitterTransactionIdentifier": "1"}], "maxRetryHours": "8"}', "maxRetryHours"),
+        (b'{"items": [{"submitterTransactionIdentifier": "1"}], "maxRetryHours": "x"}', "maxRetryHours"),
+        (b'{"items": [{"submitterTransactionIdentifier": "1"}], "maxRetryHours": 1e400}', "maxRetryHours"),
+        (b'{"items": [{"submitterTransactionIdentifier": "1"}], "items": [{}]}', "items"),
+        (b'{"name": "a", "items": [{"submitterTransactionIdentifier": "1"}], "nam\\u0065": "b"}', "name"),
         (b'{"items": [' + b",".join([b"{}"] * 10_001) + b"]}", "items"),
     ],
 )
@@ -181,6 +184,7 @@ async def test_a_payer_that_is_not_configured_fails_its_checks_alone(tmp_path: P
         assert ("COMPLETED_WITH_ERRORS", 2, 1) == (found["status"], found["successCount"], found["errorCount"])
         results = {r["submitterTransactionIdentifier"]: r for r in await polled(client)}
         assert ("ERROR", "79") == (results["VISIT-1"]["status"], results["VISIT-1"]["errors"][0]["code"])
+        assert ["test", None, "test"] == [results[f"VISIT-{n}"]["meta"].get("applicationMode") for n in range(3)]
 
 
 @pytest.mark.parametrize("payer_id", [None, "", " ", "X" * 81, "SAND\x00BOX", "SANDBOX~", "SANDB\u00d6X"])
@@ -394,6 +398,8 @@ async def test_a_cancelled_batch_asks_no_more_and_tells_what_became_of_it(tmp_pa
         assert {1} == {len(asked) for asked in payer.asked.values()}
         results = await polled(client)
         assert (5, {"80"}) == (len(results), {r["errors"][0]["code"] for r in results})
+        # The route is for tests, and a result that nobody was asked for is no other.
+        assert {"test"} == {r["meta"]["applicationMode"] for r in results}
         again = await client.call("POST", f"/v1/eligibility-batches/{batch_id}/cancel")
         assert 5 == again.json["cancelledCount"]
         assert 404 == (await client.call("POST", "/v1/eligibility-batches/nobody/cancel")).status

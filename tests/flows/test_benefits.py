@@ -117,6 +117,8 @@ async def test_a_visit_after_the_plan_s_year_is_not_estimated_out_of_this_one(tm
         told: dict[str, Any] = {}
         for day in (summary["since"], summary["until"], f"{int(summary['until'][:4]) + 1}0105"):
             told[day] = (await client.post(path, {"lines": [line], "serviceDate": day})).json
+            # A line says it as a claim's does.
+            assert told[day] == (await client.post(path, {"lines": [{**line, "serviceDate": day}]})).json
     first, last, after = told.values()
     assert ("25.00", "25.00") == (first["amount"], last["amount"])
     assert ("unknown", ["serviceDate"]) == (after["basis"], [n["code"] for n in after["lines"][0]["unknown"]])
@@ -254,6 +256,11 @@ async def test_only_an_answered_eligibility_check_has_benefits(tmp_path: Path) -
         (b'{"lines": [{"serviceTypeCode": "98", "chargeAmount": "1", "network": "ZQXCANARY"}]}', ["lines[0].network"]),
         (b'{"lines": [{"procedureCode": "99213", "chargeAmount": "1", "units": "ZQXCANARY"}]}', ["lines[0].units"]),
         (b'{"serviceDate": "20260230", "lines": [{"serviceTypeCode": "98", "chargeAmount": "1"}]}', ["serviceDate"]),
+        (b'{"lines": [{"serviceTypeCode": "98", "chargeAmount": "1", "serviceDate": "2026-02-03"}]}', ["lines[0].serviceDate"]),
+        (b'{"serviceDate": "20260203", "lines": [{"serviceTypeCode": "98", "chargeAmount": "1", "serviceDate": "20260204"}]}',
+         ["lines[0].serviceDate"]),
+        (b'{"lines": [{"procedureCode": "1", "chargeAmount": "1", "serviceDate": "20260203"}, {"procedureCode": "1", "chargeAmount": "1", "serviceDate": "20260204"}]}',
+         ["lines[1].serviceDate"]),
         (b'{"lines": [{"serviceTypeCode": ["ZQXCANARY"], "chargeAmount": {}}]}', ["lines[0].serviceTypeCode", "lines[0].chargeAmount"]),
     ],
 )  # fmt: skip

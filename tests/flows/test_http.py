@@ -109,7 +109,8 @@ _DIALECT = (
         for prefix in ("/2024-04-01", "")
     ),
     *("GET /2023-08-01/polling/transactions", "GET /2023-08-01/transactions", "GET /2023-08-01/transactions/x"),
-    *("POST /apip/auth/v2/token", "POST /2026-06-01/eligibility-check", "POST /2025-06-01/protocols/caqh-core"),
+    *(f"POST {prefix}/apip/auth/v2/token" for prefix in ("/2024-04-01/change", "/change", "")),
+    *("POST /2026-06-01/eligibility-check", "POST /2025-06-01/protocols/caqh-core"),
     *("POST /2025-03-07/professional-claim-submissions", "GET /2025-03-07/professional-claim-submissions/x"),
     *("POST /2025-03-07/professional-claim-submissions/validate", "GET /2025-03-07/claims", "GET /2025-03-07/claims/x"),
     *("GET /2025-03-07/claims/x/timeline", "POST /2026-02-01/destinations", "GET /2026-02-01/destinations/x"),
@@ -226,6 +227,12 @@ async def test_a_body_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> Non
         small = gzip.compress(msgspec.json.encode(eligibility_body()))
         answer = await client.call("POST", ELIGIBILITY, small, Content_Type="application/json", Content_Encoding="gzip")
         assert 200 == answer.status
+        for coding in ("compress", "x-gzip", "gzip, gzip"):
+            unread = await client.call(
+                "POST", ELIGIBILITY, small, Content_Type="application/json", Content_Encoding=coding
+            )
+            refused(unread, 415, ELIGIBILITY)
+            assert "gzip, deflate" == unread.headers["Accept-Encoding"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 
 from tests.laws.cases import cases
@@ -369,6 +370,14 @@ def test_any_identifier_of_who_asks_is_an_etin() -> None:
     assert ["NM1*41*2*B*****46*1760854442", "NM1*1P*2*B*****XX*1760854442"] == [
         line for line in lines_of(request) if line.startswith(("NM1*41", "NM1*1P"))
     ]
+
+
+@pytest.mark.parametrize("kind", [None, "BillingProvider", "ServiceProvider"])
+def test_a_provider_without_a_number_is_asked_for_its_npi(kind: str | None) -> None:
+    request = asked()
+    request.providers = [Provider(provider_type=kind, organization_name="B")]
+    found = write_status_request(request, HEADER, "T1").findings
+    assert {"providers[0].npi"} == {f.path for f in found}
 
 
 def test_a_group_number_stands_in_the_claim() -> None:

@@ -173,7 +173,18 @@ def test_what_a_provider_says_of_itself_is_the_receivers_and_a_finding_names_wha
 @pytest.mark.parametrize("provider", [None, {}])
 def test_what_a_provider_that_is_not_told_must_tell_is_asked_for_by_its_fields(provider: dict[str, Any] | None) -> None:
     found = write(asked_about(provider=provider)).findings
-    assert {"provider.organizationName", "provider.npi", "provider.providerType"} == {f.path for f in found}
+    assert {"provider.organizationName", "provider.npi"} == {f.path for f in found}
+    unnumbered = write(asked_about(provider={"organizationName": "ALDER"})).findings
+    assert {("provider.npi", 8), ("provider.npi", 9)} == {(f.path, f.element) for f in unnumbered}
+    unnamed = write(asked_about(provider={"npi": "1999996667"})).findings
+    assert {("provider.organizationName", 2), ("provider.organizationName", 3)} == {
+        (f.path, f.element) for f in unnamed
+    }
+
+
+def test_what_x12_cannot_carry_is_told_once_and_not_as_missing_too() -> None:
+    found = write(asked_about(provider={"organizationName": "ALDER~", "npi": "1999\u00d696667"})).findings
+    assert [("provider.npi", "6"), ("provider.organizationName", "6")] == sorted((f.path or "", f.code) for f in found)
 
 
 def test_a_tax_number_beside_an_npi_has_its_own_place_and_any_other_is_refused() -> None:

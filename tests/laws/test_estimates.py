@@ -465,3 +465,67 @@ def test_a_deductible_that_may_be_another_ones_may_be_used_up_through_it() -> No
     basis, low, high = second(said, at_office, line(Visit("62", 40_000, 40_000)))
     assert ("range", "200.00") == (basis, low)
     assert Decimal(250) <= Decimal(high)
+
+
+# --- limits ---------------------------------------------------------------------------------------------------------------
+
+
+def limited(amount: str | None, *, visits: str | None = None, period: str = "29", unit: str = "VS") -> Benefit:
+    """A limit of office visits, in money or in units."""
+    return Benefit(
+        code="F",
+        service_type_codes=["98"],
+        time_qualifier_code=period,
+        benefit_amount=amount,
+        quantity_qualifier_code=unit if visits else None,
+        benefit_quantity=visits,
+        in_plan_network_indicator_code="Y",
+    )
+
+
+def test_what_is_left_of_a_lifetime_says_nothing_of_what_is_left_of_a_year() -> None:
+    year, life = limited(None, visits="20", period="23"), limited(None, visits="50", period="33")
+    assert ("exact", "25.00") == single([*told(PLAN), life])
+    assert ("range", "150.00", "25.00") == single([*told(PLAN), year, life])
+    # The year's is used up, whatever is left of the lifetime's.
+    assert ("exact", "150.00") == single([*told(PLAN), limited(None, visits="0"), life])
+
+
+def test_a_maximum_of_a_lifetime_is_another_one_than_a_year_s() -> None:
+    plain = [b for b in told(PLAN) if b.code != "G"]
+    year, life = (
+        Benefit(code="G", service_type_codes=["30"], time_qualifier_code=period, benefit_amount=amount)
+        for period, amount in (("23", "1000"), ("33", "10"))
+    )
+    assert ("exact", "10.00") == single([*plain, life])
+    assert ("range", "0.00", "25.00") == single([*plain, year, life])
+
+
+def test_lines_use_up_a_limit_of_money_or_units_together_and_one_of_visits_once() -> None:
+    for said, first, then in (
+        (limited("150"), {}, ("range", "0.00", "150.00")),
+        (limited("200"), {}, ("exact", "0.00", "0.00")),
+        (limited(None, visits="8", unit="P6"), {"units": Decimal(5)}, ("range", "0.00", "150.00")),
+        (limited(None, visits="10", unit="P6"), {"units": Decimal(5)}, ("exact", "0.00", "0.00")),
+        (limited(None, visits="1"), {}, ("exact", "0.00", "0.00")),
+    ):
+        one = line(Visit("98", 10_000, 15_000), **first)
+        assert then == second([*told(PLAN), said], one, one)
+
+
+@SETTINGS
+@given(
+    st.lists(BENEFITS, max_size=8),
+    st.lists(st.tuples(st.sampled_from(["98", "33", "30"]), st.sampled_from(["in", "out"])), min_size=1, max_size=3),
+)
+def test_service_types_that_share_an_eb_have_it_each_for_itself(
+    said: list[Benefit], wanted: list[tuple[str, str]]
+) -> None:
+    apart = [
+        msgspec.structs.replace(b, service_type_codes=[code] if code else None)
+        for b in said
+        for code in b.service_type_codes or (None,)
+    ]
+    visits = [line(Visit(s, 10_000, 16_000), network=n) for s, n in wanted]
+    together, each = asked(said, visits), asked(apart, visits)
+    assert [(one.basis, bounds(one)) for one in each.lines] == [(one.basis, bounds(one)) for one in together.lines]

@@ -63,6 +63,25 @@ def test_what_is_not_an_object_is_a_finding(body: bytes) -> None:
     assert 1 == len(findings)
 
 
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "9" * 6000])
+def test_a_number_beyond_all_others_is_told_by_its_field(number: str) -> None:
+    body = '{"extra": [NUMBER], "subscriber": {"memberId": NUMBER, "address": 1}}'.replace("NUMBER", number).encode()
+    document, findings = decode(EligibilityRequest, body)
+    assert document is None
+    assert ["subscriber.address must be an object.", "subscriber.memberId is too large a number."] == sorted(
+        f.message for f in findings
+    )
+    ignored = f'{{"extra": [{number}], "subscriber" : {{"memberId": "M1"}}}}'.encode()
+    assert [] == decode(EligibilityRequest, ignored)[1]
+    assert [None] == [f.path for f in decode(EligibilityRequest, b'{"a": %s, "b": NaN}' % number.encode())[1]]
+
+
+def test_a_byte_order_mark_is_passed_over_and_depth_is_called_depth() -> None:
+    assert [] == decode(EligibilityRequest, b"\xef\xbb\xbf" + msgspec.json.encode(BODY))[1]
+    deep = b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}"
+    assert ["the body is nested too deeply."] == [f.message for f in decode(EligibilityRequest, deep)[1]]
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
     lambda inner: (

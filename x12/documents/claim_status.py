@@ -87,8 +87,9 @@ class Provider(_Named):
 
     provider_type: Text = None
     suffix: Annotated[Text, at("NM107 NM102=1")] = None
-    etin: Annotated[Text, at("NM109 NM108=46")] = None
+    # The first is what a provider without any number is asked for: no service provider has an ETIN.
     npi: Annotated[Text, at("NM109 NM108=XX")] = None
+    etin: Annotated[Text, at("NM109 NM108=46")] = None
     spn: Annotated[Text, at("NM109 NM108=SV")] = None
     tin: Annotated[Text, at("NM109 NM108=FI")] = None
     tax_id: Annotated[Text, at("NM109 NM108=FI")] = None
@@ -97,10 +98,11 @@ class Provider(_Named):
 class _Receiver(_Named):
     """A provider written to loop 2100B, whose guide knows one kind of identifier: each of the dialect's may be the one."""
 
+    # The first is what whoever asks without any number is asked for: one that all providers have.
+    npi: Annotated[Text, at("NM109 NM108~46")] = None
     etin: Annotated[Text, at("NM109 NM108~46")] = None
     tax_id: Annotated[Text, at("NM109 NM108~46")] = None
     tin: Annotated[Text, at("NM109 NM108~46")] = None
-    npi: Annotated[Text, at("NM109 NM108~46")] = None
     spn: Annotated[Text, at("NM109 NM108~46")] = None
 
 

@@ -28,7 +28,7 @@ from x12.documents.binding import (
     start_of,
 )
 from x12.documents.parts import Diagnosis, Header, PostalAddress, Renamed, renamed_findings
-from x12.documents.writing import DraftLoop, Writer, Written
+from x12.documents.writing import DraftLoop, Writer, Written, told_once
 from x12.walk import Instance
 
 __all__ = [
@@ -388,7 +388,7 @@ def write_request(request: EligibilityRequest, header: Header, trace: tuple[str,
     loops = _write_asked(writer, made.encounter or Encounter(), patient.near([name]), asks)
     _write_asking(writer, made, loops, path)
     written = writer.finish()
-    return Written(written.segments, renamed_findings(written.findings, renamed))
+    return Written(written.segments, told_once(renamed_findings(written.findings, renamed)))
 
 
 def _write_asked(writer: Writer, encounter: Encounter, person: DraftLoop, asks: str) -> list[DraftLoop]:

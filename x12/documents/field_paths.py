@@ -22,7 +22,8 @@ __all__ = ["ANY_NUMBER", "Index", "index_of", "path_of", "places"]
 ANY_NUMBER = re.compile(r"\[\d+\]")
 # Lists whose items share a segment.
 _LISTED = ("groups", "rows")
-# (loop, segment, element, component) -> JSON path, list positions as `[]`, and qualifiers. Less exact keys have 0 and "".
+# (loop, segment, element, component) -> JSON path, list positions as `[]`, and qualifiers. Less exact keys have 0 and "";
+# of what is only written beside a field, as its qualifier is, the element is negative.
 _Key = tuple[str, str, int, int]
 Index = dict[_Key, list[tuple[str, tuple[str, ...]]]]
 
@@ -47,6 +48,7 @@ def _bound_places(cls: type[Document], loop_id: str, prefix: str) -> list[tuple[
             whole = [(loop, place.segment, place.element, 0)] if place.component else []
             keys = (exact, *whole, (loop, place.segment, 0, 0), (loop, "", 0, 0))
             found += [(key, path, place.qualifiers) for key in keys]
+            found += [((loop, place.segment, -e, c), path, place.qualifiers) for e, c, _ in place.written]
     return found
 
 
@@ -135,6 +137,8 @@ def path_of(finding: Finding, lines: Sequence[Line], index: Index, guide: Guide)
     if not bound and same is not None:
         return "".join(same)
     beside = same or next(iter(paths.values()), None)
+    # A qualifier is missing because the field is that it would have been written for.
+    bound = bound or index.get((loop, segment, -element, component)) or []
     return _filled(_chosen(bound or around, context), "".join(beside) if beside else context) or None
 
 

@@ -2,11 +2,13 @@
 
 What cannot be taken is told all at once, each fault with its field path, and never by its value. A key that stands twice in
 one object is refused: whoever judged the first and whoever acts on the last would have seen two different requests (RFC 8259, 4).
+A byte order mark before it, as .NET writes one, is passed over (RFC 8259, 8.1).
 """
 
 from __future__ import annotations
 
 import json
+import math
 import typing
 from base64 import b64decode
 from functools import cache
@@ -17,11 +19,13 @@ import msgspec
 from x12.documents.binding import Document
 from x12.finding import Finding
 
-__all__ = ["OneOf", "decode"]
+__all__ = ["BYTE_ORDER_MARK", "OneOf", "decode"]
 
 D = TypeVar("D", bound=Document)
 _DEPTH_MAX = 64
 _NUMBER_MAX = 1e15
+_DIGITS_MAX = 300
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class OneOf(Document):
@@ -35,6 +39,7 @@ class OneOf(Document):
 def decode(cls: type[D], body: bytes) -> tuple[D | None, list[Finding]]:
     """A document out of JSON, or None with every reason why not."""
     made: D | None = None
+    body = body.removeprefix(BYTE_ORDER_MARK)
     try:
         made = _decoder(cls).decode(body)
     except msgspec.ValidationError:
@@ -42,8 +47,8 @@ def decode(cls: type[D], body: bytes) -> tuple[D | None, list[Finding]]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return None, [_finding("", _syntax(error))]
     try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        value = _value(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
         return None, [_finding("", _syntax(error))]
     # One `":` for each key, but where space stands between, or a text holds one: then it is looked at closely.
     findings = [] if body.count(b'":') - body.count(b'\\":') == _keys(value) else _repeated(cls, body)
@@ -53,6 +58,31 @@ def decode(cls: type[D], body: bytes) -> tuple[D | None, list[Finding]]:
     if findings or fitted is None:
         return None, findings or [_finding("", "must be an object")]
     return msgspec.convert(fitted, cls), []
+
+
+class _Beyond:
+    """A number that is larger than any that can be meant."""
+
+
+def _value(body: bytes) -> Any:
+    """JSON as it stands. Only one number that is too large must not make all of it unreadable."""
+    try:
+        return msgspec.json.decode(body)
+    except msgspec.ValidationError:
+        return json.loads(body, parse_int=_whole, parse_float=_fraction, parse_constant=_no_number)
+
+
+def _whole(digits: str) -> int | _Beyond:
+    return int(digits) if len(digits) <= _DIGITS_MAX else _Beyond()
+
+
+def _fraction(text: str) -> float | _Beyond:
+    number = float(text)
+    return number if math.isfinite(number) else _Beyond()
+
+
+def _no_number(_: str) -> Any:
+    raise ValueError("JSON has no such number")
 
 
 def _keys(value: Any) -> int:
@@ -102,9 +132,9 @@ def _repeated(cls: type[Document], body: bytes) -> list[Finding]:
                 visit(inner, item, f"{path}[{index}]" if item is not None else path)
 
     try:
-        visit(json.loads(body, object_pairs_hook=_pairs), cls, "")
-    except (ValueError, RecursionError):
-        return [_finding("", "is not JSON: send one object in UTF-8")]
+        visit(json.loads(body, object_pairs_hook=_pairs, parse_int=_whole), cls, "")
+    except (ValueError, RecursionError) as error:
+        return [_finding("", _syntax(error))]
     return [
         _finding(path, "has a key twice" if not path else "stands twice in one object") for path in dict.fromkeys(found)
     ]
@@ -112,6 +142,8 @@ def _repeated(cls: type[Document], body: bytes) -> list[Finding]:
 
 def _syntax(error: Exception) -> str:
     """Where JSON breaks off, without quoting it."""
+    if isinstance(error, RecursionError):
+        return "is nested too deeply"
     text = str(error)
     at = text.rpartition("byte ")[2].rstrip(")")
     where = f" at byte {at}" if at.isdigit() else ""
@@ -185,7 +217,9 @@ def _fit_object(
 
 
 def _fit_scalar(value: Any, kind: Any, path: str, findings: list[Finding]) -> Any:
-    if kind is str:
+    if isinstance(value, _Beyond):
+        findings.append(_finding(path, "is too large a number"))
+    elif kind is str:
         if isinstance(value, str):
             return value
         if isinstance(value, (int, float)) and not isinstance(value, bool):

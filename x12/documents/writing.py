@@ -26,8 +26,9 @@ from x12.finding import Finding
 from x12.guides import Guide, Loop
 from x12.judging import Manner
 from x12.syntax import CANONICAL, RESERVED, unwritable_character
+from x12.units import is_missing
 
-__all__ = ["DraftLoop", "Writer", "Written"]
+__all__ = ["DraftLoop", "Writer", "Written", "told_once"]
 
 # CCYYMMDDHHMM
 _MOMENT_LENGTH = 12
@@ -44,6 +45,18 @@ class Written(Discreet):
     @property
     def accepted(self) -> bool:
         return not any(f.severity == "error" for f in self.findings)
+
+
+# IK403: an element that is required, or that others beside it require, is not there.
+_LACKING = frozenset({"1", "2"})
+
+
+def told_once(findings: Sequence[Finding]) -> list[Finding]:
+    """Findings of what was written: a value that was given and refused is not missing, too."""
+    refused = {f.path for f in findings if f.severity == "error" and f.segment is None}
+    return [
+        f for f in findings if f.segment is None or f.path not in refused or not (is_missing(f) or f.code in _LACKING)
+    ]
 
 
 class Writer:
@@ -82,7 +95,7 @@ class Writer:
             found = [
                 f if f.path else msgspec.structs.replace(f, path=path_of(f, lines, index, self.guide)) for f in judged
             ]
-        return Written(texts, self.findings + found)
+        return Written(texts, told_once(self.findings + found))
 
     def _end_periods(self) -> None:
         """Refuse each period without an end: which day that is nobody but the caller knows. It ends as it began, so that it is told once."""
