@@ -16,6 +16,7 @@ from x12.documents.eligibility import (
     AdditionalInformation,
     Benefit,
     BenefitDates,
+    BenefitIdentifiers,
     BenefitProcedure,
     Dates,
     EligibilityResponse,
@@ -74,6 +75,7 @@ class Statement(Flat, frozen=True, kw_only=True):
     diagnoses: tuple[str, ...]
     deliveries: tuple[ServiceDelivery, ...]
     entities: tuple[RelatedEntity, ...]
+    identifiers: BenefitIdentifiers | None
     dates: BenefitDates | None
     since: str | None
     until: str | None
@@ -143,6 +145,7 @@ def _statement(benefit: Benefit, index: int, position: int | None) -> Statement:
         diagnoses=tuple(procedure.diagnosis_code_pointer or ()) if procedure is not None else (),
         deliveries=deliveries,
         entities=tuple(benefit.benefits_related_entities or ()),
+        identifiers=benefit.benefits_additional_information,
         dates=dates,
         since=max(begins(dates), default=None),
         until=min(ends(dates), default=None),

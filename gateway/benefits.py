@@ -17,6 +17,7 @@ from x12.documents.binding import Document, Text
 from x12.documents.eligibility import (
     AdditionalInformation,
     BenefitDates,
+    BenefitIdentifiers,
     BenefitProcedure,
     Dates,
     EligibilityResponse,
@@ -159,12 +160,13 @@ class CoveringPlan(Document):
 
 
 class BenefitEntity(Document):
-    """Another payer, or the primary care provider: whom the payer names, and from when to when."""
+    """Another payer, or the primary care provider: whom the payer names, the numbers of its policy (REF), and from when to when."""
 
     sources: list[BenefitSource]
     insurance_type_code: Text = None
     insurance_type: Text = None
     entities: list[RelatedEntity] | None = None
+    benefits_additional_information: BenefitIdentifiers | None = None
     dates: BenefitDates | None = None
     messages: list[str] | None = None
 
@@ -385,6 +387,7 @@ def _entities(said: Sequence[Statement], code: str, identifiers: frozenset[str])
             insurance_type_code=s.insurance_type if own else None,
             insurance_type=words("insurance_type", s.insurance_type) if own else None,
             entities=named(s) or None,
+            benefits_additional_information=s.identifiers if own else None,
             dates=s.dates if own else None,
             messages=list(s.messages) or None if own else None,
         )

@@ -16,6 +16,7 @@ from x12.documents.eligibility import (
     AdditionalInformation,
     Benefit,
     BenefitDates,
+    BenefitIdentifiers,
     BenefitProcedure,
     Dates,
     EligibilityResponse,
@@ -63,6 +64,7 @@ BENEFITS = st.builds(
     benefits_date_information=st.one_of(
         _ABSENT, st.builds(BenefitDates, benefit=_some("20260101-20261231", "20260112"), plan_begin=_some("20260101"))
     ),
+    benefits_additional_information=st.one_of(_ABSENT, st.just(BenefitIdentifiers(insurance_policy_number="POL-9"))),
     additional_information=st.one_of(_ABSENT, st.just([Message(description="READ ME")])),
     eligibility_additional_information_list=st.one_of(
         _ABSENT,
@@ -282,3 +284,14 @@ def test_a_plan_that_is_active_and_not_is_neither() -> None:
 
 def test_a_service_that_is_active_does_not_make_the_plan_active() -> None:
     assert None is told([Benefit(code="1", service_type_codes=["98"])]).active
+
+
+def test_another_payer_has_the_numbers_of_its_policy() -> None:
+    numbers = BenefitIdentifiers(insurance_policy_number="POL-9", group_number="G-1")
+    other = Benefit(code="R", insurance_type_code="HM", benefits_additional_information=numbers)
+    # Those of an EB that is about something else are not the other payer's.
+    secondary = RelatedEntity(entity_identifier="Secondary Payer", entity_name="OTHER PLAN")
+    named = Benefit(code="1", benefits_additional_information=numbers, benefits_related_entities=[secondary])
+    of_r, of_name = sorted(told([other, named]).other_payers or (), key=lambda e: e.sources[0].benefit)
+    assert of_r.benefits_additional_information == numbers
+    assert of_name.benefits_additional_information is None
