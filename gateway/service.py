@@ -79,12 +79,14 @@ class Service:
         # Inquiries whose callers have had their 202: they go on.
         self._background: set[asyncio.Task[Reply]] = set()
 
-    async def close(self) -> None:
-        """Let inquiries under way come home, for as long as a payer may take."""
+    async def close(self, seconds: float = TAKE_OVER_SECONDS) -> None:
+        """Let inquiries under way come home, for so long; the others are asked again by whoever takes their work over."""
         if self._background:
-            _, left = await asyncio.wait(self._background, timeout=TAKE_OVER_SECONDS)
+            _, left = await asyncio.wait(self._background, timeout=max(seconds, 0.0))
             for task in left:
                 task.cancel()
+            # Each gives back its place on the way.
+            await asyncio.gather(*left, return_exceptions=True)
 
     # --- eligibility and claim status ------------------------------------------------------------------------------
 

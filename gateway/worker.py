@@ -15,11 +15,12 @@ from queues import work
 from queues.database import DatabaseError, DatabaseFull, Transaction
 from queues.work import SECOND, LeaseLost, Work
 
-__all__ = ["LEASE_SECONDS", "Worker"]
+__all__ = ["DRAIN_SECONDS", "LEASE_SECONDS", "Worker"]
 
 _LOG = log.get("gateway.worker")
 LEASE_SECONDS = 60.0
-DRAIN_SECONDS = 30.0
+# Of the thirty seconds in which a process leaves.
+DRAIN_SECONDS = 28.0
 _BATCH = 32
 # Work that waits for payers only, its number bounded where it is made: it takes no place of other work.
 _BESIDE = ("check",)
