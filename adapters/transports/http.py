@@ -101,6 +101,9 @@ async def post(
     except _ON_THE_WAY as error:
         reason = type(error).__name__
         return InDoubt(reason) if progress.begun else NotSent(reason)
+    finally:
+        # No answer: past the deadline, or whoever sends was cancelled.
+        progress.cut()
 
 
 async def _posted(
@@ -122,6 +125,7 @@ async def _posted(
         allow_redirects=False,
         ssl=tls if tls is not None else True,
     ) as response:
+        progress.answered()
         # The peer has spoken before a cut; what is sent a second time begins anew.
         answer = Answer(response.status, response.headers, await read_answer(response))
     if answer.status == 401 and credentials is not None and credentials.renewable:

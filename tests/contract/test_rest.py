@@ -109,6 +109,23 @@ async def raw_peer(greeting: bytes) -> AsyncGenerator[int, None]:
         await asyncio.gather(*(w.wait_closed() for w in taken), return_exceptions=True)
 
 
+class _LateReader:
+    """A payer that has no time: of a request it takes the beginning, and the rest when it is told to."""
+
+    def __init__(self) -> None:
+        self.goes_on = asyncio.Event()
+        self.got: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        size = len(await reader.read(1))
+        await self.goes_on.wait()
+        with suppress(OSError):
+            while piece := await reader.read(1 << 16):
+                size += len(piece)
+        self.got.set_result(size)
+        writer.close()
+
+
 @pytest.fixture(scope="module")
 def own_certificate(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
     """A server's TLS with a certificate for 127.0.0.1 that nobody else has signed."""
@@ -631,3 +648,19 @@ def test_a_name_that_no_adapter_has_is_told_with_those_there_are(name: str) -> N
     assert repr(name) in str(error.value)
     for known in FOLDERS:
         assert known in str(error.value)
+
+
+async def test_f05_nothing_of_a_body_leaves_after_the_deadline_however_late_the_payer_reads() -> None:
+    payer = _LateReader()
+    body = INQUIRY.ljust(1 << 18)
+    with socket.socket() as listening:
+        # So that the system holds little of it for the payer.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 12)
+        listening.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        async with await asyncio.start_server(payer.take, sock=listening, limit=1 << 10), context(url, 0.3) as route:
+            outcome = await adapter.send(outbound(payload=body), route)
+            payer.goes_on.set()
+            size = await payer.got
+    assert isinstance(outcome, InDoubt)
+    assert size < len(body)
