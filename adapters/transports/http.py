@@ -87,7 +87,7 @@ async def post(
     With OAuth credentials a 401 has the token fetched anew and the body sent once more: a peer that does not know the
     token has not looked at it. Nothing else is ever sent twice.
     """
-    progress = BodyProgress()
+    progress = BodyProgress(context.deadline_seconds)
     try:
         async with asyncio.timeout(context.deadline_seconds):
             answer = await _posted(context, url, body, headers, credentials, tls, progress)

@@ -31,14 +31,17 @@ _CONNECTIONS_PER_HOST_MAX = 100
 class BodyProgress:
     """Whether the body of a request has begun to leave, and the end of that: nothing of it leaves once nobody waits for what comes of it."""
 
-    __slots__ = ("_transport", "begun")
+    __slots__ = ("_transport", "_until", "begun")
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
         self.begun = False
+        self._until = asyncio.get_running_loop().time() + seconds
         self._transport: asyncio.WriteTransport | None = None
 
     def begins(self, writer: AbstractStreamWriter) -> None:
-        """A byte of the body may leave from now on, by this way."""
+        """A byte of the body may leave from now on, by this way. TimeoutError past the deadline, which a process that stood still learns too late."""
+        if asyncio.get_running_loop().time() >= self._until:
+            raise TimeoutError
         self.begun = True
         if isinstance(writer, StreamWriter):
             self._transport = writer.transport

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import socket
 import ssl
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from rich.pretty import pretty_repr
 
 import adapters
 from adapters import registry
+from adapters.contract.peers import serving
 from adapters.protocol import (
     Adapter,
     Capabilities,
@@ -40,8 +42,9 @@ from adapters.protocol import (
 )
 from adapters.transports import http as rest
 from adapters.transports.rest import RawX12
-from adapters.transports.session import open_session
+from adapters.transports.session import BodyProgress, open_session
 from adapters.transports.trouble import ExchangeFailed
+from tests.contract.peers import RestPeer
 from tests.contract.weather_server import (
     Weather,
     WeatherServer,
@@ -664,3 +667,22 @@ async def test_f05_nothing_of_a_body_leaves_after_the_deadline_however_late_the_
             size = await payer.got
     assert isinstance(outcome, InDoubt)
     assert size < len(body)
+
+
+async def test_f32_a_process_that_stood_still_right_before_the_first_byte_sends_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    payload = BodyProgress.payload
+
+    def stands_still(progress: BodyProgress, content: bytes) -> aiohttp.Payload:
+        # All that follows happens in one turn of the loop, on a connection that is there: no timer comes between.
+        time.sleep(0.4)
+        return payload(progress, content)
+
+    async with serving(RestPeer()) as payer, context(f"http://127.0.0.1:{payer.port}", 0.3, RestPeer.secrets) as route:
+        assert isinstance(await adapter.send(outbound(), route), Replied)
+        payer.taken.clear()
+        monkeypatch.setattr(BodyProgress, "payload", stands_still)
+        outcome = await adapter.send(outbound(), route)
+        assert isinstance(outcome, NotSent)
+        assert {} == payer.taken
