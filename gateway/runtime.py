@@ -59,6 +59,9 @@ _LOG = log.get("gateway")
 # A batch that other nodes may still be taking is not given up before.
 _UNFINISHED_FOR = timedelta(hours=1) // timedelta(microseconds=1)
 
+# As far from the server's as this a clock is worth a word.
+_FAR = 2 * work.SECOND
+
 
 class KeyMissing(Exception):
     """This folder's master key is not there, or does not open what the database has."""
@@ -120,6 +123,10 @@ class Runtime:
     async def lease_clock(self, tx: Transaction) -> int:
         """The time by which leases of work end, which no leap of this machine's clock moves."""
         return await work.lease_clock(tx, self.database, self.world.monotonic())
+
+    async def follow_clock(self) -> None:
+        """Go by the clock of the database's server, where there is one: dates, places and pauses are read by all nodes."""
+        await _follow_clock(self.database, self.world)
 
     async def close(self) -> None:
         await self.judges.close()
@@ -189,8 +196,9 @@ async def open_runtime(
     if faults := [fault for payer in config.payers for fault in missing(payer, companions)]:
         raise CompanionFileError("; ".join(faults))
     database = await opened(config, data, exclusive=exclusive)
-    shared = config.database is not None
+    shared, here = config.database is not None, world.micros() - world.ahead
     try:
+        await _follow_clock(database, world)
         done = await database.migrate(migrations())
         if done:
             _LOG.info("schema migrated", migrations=len(done))
@@ -200,7 +208,7 @@ async def open_runtime(
         elif exclusive:
             # Of those who died the leases and places end by time; others are at work.
             await database.write(lambda tx: _drop_unfinished(tx, world.micros() - _UNFINISHED_FOR))
-            for warning in await database.warnings(world.micros() - world.ahead):
+            for warning in await database.warnings(here):
                 _LOG.warning("the database server", reason=warning)
     except BaseException:
         await database.close()
@@ -220,6 +228,16 @@ async def open_runtime(
         # What other nodes put into the queue.
         database.listen(made.wake.set)
     return made
+
+
+async def _follow_clock(database: Database, world: World) -> None:
+    if not database.server_clock:
+        return
+    asked = world.monotonic()
+    said = await database.read(lambda tx: work.lease_clock(tx, database, asked))
+    off = world.follow(said, asked, world.monotonic())
+    if abs(off) > _FAR:
+        _LOG.warning("this clock is not the database server's, which is followed", reason=f"{off / work.SECOND:.0f} s")
 
 
 async def _vault(database: Database, data: Path, now: int) -> Vault:

@@ -44,6 +44,7 @@ from gateway.preferences import Patience
 from gateway.replies import KeyTaken, Reply, envelope_findings, failed, replayed
 from gateway.runtime import TENANT, Runtime
 from gateway.steps.send import apply_to_members, attempt, outbound_of
+from gateway.steps.waiting import written
 from gateway.ways import over, way_to
 from gateway.world import dated
 from gateway.x12_answers import Answering, acknowledgements
@@ -79,12 +80,14 @@ class Service:
         # Inquiries whose callers have had their 202: they go on.
         self._background: set[asyncio.Task[Reply]] = set()
 
-    async def close(self) -> None:
-        """Let inquiries under way come home, for as long as a payer may take."""
+    async def close(self, seconds: float = TAKE_OVER_SECONDS) -> None:
+        """Let inquiries under way come home, for so long; the others are asked again by whoever takes their work over."""
         if self._background:
-            _, left = await asyncio.wait(self._background, timeout=TAKE_OVER_SECONDS)
+            _, left = await asyncio.wait(self._background, timeout=max(seconds, 0.0))
             for task in left:
                 task.cancel()
+            # Each gives back its place on the way.
+            await asyncio.gather(*left, return_exceptions=True)
 
     # --- eligibility and claim status ------------------------------------------------------------------------------
 
@@ -229,8 +232,8 @@ class Service:
                 case Replied(payload=reply):
                     meta = meta_of(prepared.transaction_id, route.usage, route.id)
                     answer = await runtime.judges.call(answer_of, prepared.kind, meta, reply, prepared.asked, told)
-                    return await runtime.database.write(
-                        lambda tx, p=prepared, i=interchange, r=reply, a=answer: self._home(tx, p, i, r, a)
+                    return await written(
+                        runtime, lambda tx, p=prepared, i=interchange, r=reply, a=answer: self._home(tx, p, i, r, a)
                     )
                 case NotSent() if (other := await self._way(prepared, been)) is not None:
                     # A question that has not left may go over another road.
@@ -251,23 +254,24 @@ class Service:
                         continue
                     wait = outcome.retry_after_seconds or 60.0
                     if later:
-                        return await runtime.database.write(
+                        return await written(
+                            runtime,
                             lambda tx, p=prepared, i=interchange, r=outcome.reason, w=wait: self._left_to_worker(
                                 tx, p, i, r, w
-                            )
+                            ),
                         )
                     refused = Refused(_NOT_SENT, outcome.reason)
-                    return await runtime.database.write(
-                        lambda tx, p=prepared, i=interchange, r=refused, w=wait: self._not_home(tx, p, i, r, w)
+                    return await written(
+                        runtime, lambda tx, p=prepared, i=interchange, r=refused, w=wait: self._not_home(tx, p, i, r, w)
                     )
                 case Refused():
-                    return await runtime.database.write(
-                        lambda tx, p=prepared, i=interchange, r=outcome: self._not_home(tx, p, i, r, None)
+                    return await written(
+                        runtime, lambda tx, p=prepared, i=interchange, r=outcome: self._not_home(tx, p, i, r, None)
                     )
                 case _:
                     reason = outcome.reason if isinstance(outcome, InDoubt) else "the payer answers later"
-                    return await runtime.database.write(
-                        lambda tx, p=prepared, i=interchange, r=reason: self._in_doubt(tx, p, i, r)
+                    return await written(
+                        runtime, lambda tx, p=prepared, i=interchange, r=reason: self._in_doubt(tx, p, i, r)
                     )
 
     async def _home(

@@ -27,17 +27,20 @@ from gateway.payer_folder import PayerFolder
 from gateway.payers import Expects, Payer, Route
 from gateway.runtime import TENANT, Runtime, open_runtime
 from gateway.service import Service
-from gateway.worker import Worker
+from gateway.worker import DRAIN_SECONDS, Worker
 from gateway.world import SystemWorld
 from observability import log, tracing
 from queues.database import Transaction, Unreachable
 from queues.work import SECOND, due_by
 
-__all__ = ["SANDBOX_KEY_FILE", "SHUTDOWN_SECONDS", "Running", "running", "sandbox_key", "serve"]
+__all__ = ["LEAVES_SECONDS", "SANDBOX_KEY_FILE", "SHUTDOWN_SECONDS", "Running", "running", "sandbox_key", "serve"]
 
 _LOG = log.get("gateway.serving")
 SANDBOX_KEY_FILE = "sandbox.key"
-SHUTDOWN_SECONDS = 30.0
+# A service that is told to leave is gone within this, and lets go of what it stands on in the last of it (`DRAIN_SECONDS`).
+LEAVES_SECONDS = 30.0
+# Requests under way have this time to come in whole, and as much again to be answered.
+SHUTDOWN_SECONDS = 12.5
 # So long what is left of a refused body is thrown away as it comes: a caller that is still sending would not see the answer otherwise.
 LINGER_SECONDS = 2.0
 # So long a connection may be without a request whose head is whole, from its beginning or its last answer on: the server's own default is an
@@ -207,11 +210,12 @@ async def running(
             yield made[0]
         finally:
             # First no new requests, then what is under way, then the ground it stands on.
+            until = runtime.world.monotonic() + DRAIN_SECONDS
             runtime.leaving.set()
             for one in beside:
                 one.cancel()
             await runner.cleanup()
-            await service.close()
+            await service.close(until - runtime.world.monotonic())
             await task
 
 

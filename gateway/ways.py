@@ -16,7 +16,7 @@ from gateway.runtime import TENANT, Runtime
 from observability import log
 from queues import circuits, lanes, work
 from queues.circuits import Circuit, Health
-from queues.database import Transaction
+from queues.database import DatabaseError, Transaction
 from queues.work import SECOND
 
 __all__ = ["SHUT", "down_until", "feel", "heard_of", "over", "way_to"]
@@ -56,7 +56,15 @@ async def over(runtime: Runtime, route: Route, holder: str, patience_seconds: fl
         yield None
     finally:
         if limits.concurrent is not None:
-            await runtime.database.write(lambda tx: lanes.leave(tx, TENANT, route.id, holder))
+            await _left(runtime, route, holder)
+
+
+async def _left(runtime: Runtime, route: Route, holder: str) -> None:
+    """Give a place back. Where the database takes nothing now it ends by itself: what the payer answered is not lost over that."""
+    try:
+        await runtime.database.write(lambda tx: lanes.leave(tx, TENANT, route.id, holder))
+    except DatabaseError as error:
+        _LOG.error("a place cannot be given back", route_id=route.id, exc_info=error)
 
 
 async def _shut(runtime: Runtime, route: Route) -> tuple[NotSent | None, bool]:
@@ -84,7 +92,14 @@ def _refusal(standing: Health, until: int, now: int) -> NotSent:
 
 
 async def feel(runtime: Runtime, route: Route, outcome: Outcome) -> None:
-    """Let the lane know what came of an attempt."""
+    """Let the lane know what came of an attempt. Where the database is away it does not: what came of it matters more."""
+    try:
+        await _felt(runtime, route, outcome)
+    except DatabaseError as error:
+        _LOG.error("how the route is cannot be written down", route_id=route.id, exc_info=error)
+
+
+async def _felt(runtime: Runtime, route: Route, outcome: Outcome) -> None:
     match outcome:
         case Replied() | Delivered() | Refused():
             standing = await runtime.database.read(lambda tx: circuits.health(tx, TENANT, route.id))
@@ -94,7 +109,7 @@ async def feel(runtime: Runtime, route: Route, outcome: Outcome) -> None:
                 _LOG.info("circuit closed", route_id=route.id)
         case NotSent(about="interchange"):
             # It says nothing of the payer, which has answered.
-            await feel(runtime, route, Delivered())
+            await _felt(runtime, route, Delivered())
         case NotSent(retry_after_seconds=wait, reason=reason) if wait is not None:
             await runtime.database.write(lambda tx: _pause(tx, runtime, route, wait, reason))
         case NotSent(reason=reason) | InDoubt(reason=reason):

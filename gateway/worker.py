@@ -12,14 +12,15 @@ from gateway.steps import STEPS
 from gateway.steps.waiting import ATTEMPTS_MAX, later, written
 from observability import log
 from queues import work
-from queues.database import DatabaseError, DatabaseFull, Transaction
+from queues.database import DatabaseError, DatabaseFull, OutcomeUnknown, Transaction, Unreachable
 from queues.work import SECOND, LeaseLost, Work
 
-__all__ = ["LEASE_SECONDS", "Worker"]
+__all__ = ["DRAIN_SECONDS", "LEASE_SECONDS", "Worker"]
 
 _LOG = log.get("gateway.worker")
 LEASE_SECONDS = 60.0
-DRAIN_SECONDS = 30.0
+# Of the thirty seconds in which a process leaves.
+DRAIN_SECONDS = 28.0
 _BATCH = 32
 # Work that waits for payers only, its number bounded where it is made: it takes no place of other work.
 _BESIDE = ("check",)
@@ -146,19 +147,20 @@ class Worker:
             _LOG.error("step failed", work_id=item.work_id, work_kind=item.kind, attempt=item.attempts, exc_info=error)
             reason = f"the step failed: {type(error).__name__}"
             with suppress(LeaseLost, DatabaseError):
-                # A disk that is full says nothing of the work: it is never given up for that.
-                may_end = not isinstance(error, DatabaseFull)
-                await written(self.runtime, lambda tx: self._failed(tx, item, reason, may_end=may_end))
+                # A disk that is full, or a server that is away, says nothing of the work: it is never given up for that.
+                ours = not isinstance(error, (DatabaseFull, Unreachable, OutcomeUnknown))
+                await written(self.runtime, lambda tx: self._failed(tx, item, reason, ours=ours))
         finally:
             heartbeat.cancel()
             self.runtime.metrics.work_done(item.kind, outcome).inc()
 
-    async def _failed(self, tx: Transaction, item: Work, reason: str, *, may_end: bool) -> None:
-        may_end = may_end and item.kind not in ("collect", "follow_up", "batch", "watch", "certificates", "mail")
-        if may_end and item.attempts >= ATTEMPTS_MAX:
+    async def _failed(self, tx: Transaction, item: Work, reason: str, *, ours: bool) -> None:
+        may_end = ours and item.kind not in ("collect", "follow_up", "batch", "watch", "certificates", "mail")
+        # How often it was tried says nothing: it may have waited for its payer for days.
+        if may_end and item.failures + 1 >= ATTEMPTS_MAX:
             await work.bury(tx, item, self.runtime.world.micros(), reason)
         else:
-            await work.postpone(tx, item, later(self.runtime, item), reason)
+            await work.postpone(tx, item, later(self.runtime, item), reason, failed=ours)
 
     async def _keep(self, item: Work, task: asyncio.Task[None] | None) -> None:
         """Renew the lease while the step runs; when it is lost, the step must not go on."""

@@ -16,6 +16,8 @@ __all__ = ["MICROSECOND", "SystemWorld", "World", "dated", "from_micros", "to_mi
 
 T = TypeVar("T")
 MICROSECOND = 1_000_000
+# Clocks that are nearer than this are one.
+_NEAR = MICROSECOND // 10
 _TAIL_BYTES = 10
 _TAILS = 64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -75,6 +77,10 @@ class World(Protocol):
         """A UUID version 7 (RFC 9562): ordered by time, its tail not to be guessed."""
         ...
 
+    def follow(self, said: int, asked: float, heard: float) -> int:
+        """Go by another clock from now on, which said so (microseconds) at some moment between two of `monotonic`; by how much it is ahead of ours."""
+        ...
+
     async def sleep(self, seconds: float) -> None: ...
 
     async def wait(self, event: asyncio.Event, until: int | None) -> None:
@@ -91,6 +97,8 @@ class SystemWorld:
 
     def __init__(self, offset: timedelta = timedelta(0)) -> None:
         self.ahead = offset // timedelta(microseconds=1)
+        # A time of the clock that is followed, and when that was by the steady one: no jump of the machine's is seen in between.
+        self._followed: tuple[int, float] | None = None
         self._jitter = Random(secrets.randbits(64))  # noqa: S311 - jitter is no secret
         self._moved = asyncio.Event()
         # Asking the system for chance costs more than an id: it is asked for many at once.
@@ -100,10 +108,32 @@ class SystemWorld:
         return from_micros(self.micros())
 
     def micros(self) -> int:
-        return time.time_ns() // 1000 + self.ahead
+        return self._clock() + self.ahead
+
+    def machine(self) -> int:
+        """The machine's own clock, in microseconds."""
+        return time.time_ns() // 1000
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+    def _clock(self) -> int:
+        if self._followed is None:
+            return self.machine()
+        said, heard = self._followed
+        return said + round((time.monotonic() - heard) * MICROSECOND)
+
+    def follow(self, said: int, asked: float, heard: float) -> int:
+        span = round((heard - asked) * MICROSECOND)
+        ours, theirs = self._clock(), said + span // 2
+        off = theirs - ours
+        if abs(off) <= span // 2 + _NEAR:
+            # No further than the asking may have erred.
+            self._followed = self._followed or (ours, time.monotonic())
+            return 0
+        self._followed = theirs, heard
+        self._look_again()
+        return off
 
     def random(self) -> float:
         return self._jitter.random()
@@ -117,6 +147,9 @@ class SystemWorld:
     def forward(self, by: timedelta) -> None:
         """Move the clock ahead; whoever waits for a time looks at it again."""
         self.ahead += by // timedelta(microseconds=1)
+        self._look_again()
+
+    def _look_again(self) -> None:
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
 

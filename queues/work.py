@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 SECOND = 1_000_000
-_COLUMNS = "tenant_id, work_id, kind, subject, data, created_at, run_at, attempts, fence, owner"
+_COLUMNS = "tenant_id, work_id, kind, subject, data, created_at, run_at, attempts, fence, owner, failures"
 
 
 class LeaseLost(Exception):
@@ -43,7 +43,9 @@ class LeaseLost(Exception):
 
 
 class Work(msgspec.Struct, frozen=True):
-    """A leased piece of work. `attempts` counts the leases so far, this one included; `fence` proves that it is still ours."""
+    """A leased piece of work. `attempts` counts the leases so far, this one included; `fence` proves that it is still ours; `failures` counts
+    how often in a row it was put back as `failed`.
+    """
 
     tenant_id: str
     work_id: str
@@ -55,12 +57,23 @@ class Work(msgspec.Struct, frozen=True):
     attempts: int
     fence: int
     owner: str
+    failures: int
 
 
 def _work(row: tuple[Any, ...]) -> Work:
-    tenant_id, work_id, kind, subject, data, created_at, run_at, attempts, fence, owner = row
+    tenant_id, work_id, kind, subject, data, created_at, run_at, attempts, fence, owner, failures = row
     return Work(
-        tenant_id, work_id, kind, subject, msgspec.json.decode(data), created_at, run_at, attempts, fence, owner
+        tenant_id,
+        work_id,
+        kind,
+        subject,
+        msgspec.json.decode(data),
+        created_at,
+        run_at,
+        attempts,
+        fence,
+        owner,
+        failures,
     )
 
 
@@ -176,7 +189,7 @@ async def finish(tx: Transaction, work: Work) -> None:
     ):
         return
     changed = await tx.execute(
-        "UPDATE work SET run_at = again_at, again_at = NULL, attempts = 0, owner = NULL, lease_until = NULL, reason = NULL WHERE tenant_id = $1 AND work_id = $2 AND fence = $3",
+        "UPDATE work SET run_at = again_at, again_at = NULL, attempts = 0, failures = 0, owner = NULL, lease_until = NULL, reason = NULL WHERE tenant_id = $1 AND work_id = $2 AND fence = $3",
         *key,
     )
     if not changed:
@@ -190,15 +203,16 @@ async def release(tx: Transaction, now: int) -> int:
     )
 
 
-async def postpone(tx: Transaction, work: Work, run_at: int, reason: str = "") -> None:
-    """Try again at `run_at`; the attempts stay counted. LeaseLost when the lease is gone."""
+async def postpone(tx: Transaction, work: Work, run_at: int, reason: str = "", *, failed: bool = False) -> None:
+    """Try again at `run_at`; the attempts stay counted, and so are failures in a row. LeaseLost when the lease is gone."""
     changed = await tx.execute(
-        "UPDATE work SET run_at = CASE WHEN again_at < $1 THEN again_at ELSE $1 END, again_at = NULL, owner = NULL, lease_until = NULL, reason = $2 WHERE tenant_id = $3 AND work_id = $4 AND fence = $5 AND buried_at IS NULL",
+        "UPDATE work SET run_at = CASE WHEN again_at < $1 THEN again_at ELSE $1 END, again_at = NULL, owner = NULL, lease_until = NULL, reason = $2, failures = $6 WHERE tenant_id = $3 AND work_id = $4 AND fence = $5 AND buried_at IS NULL",
         run_at,
         reason,
         work.tenant_id,
         work.work_id,
         work.fence,
+        work.failures + 1 if failed else 0,
     )
     if not changed:
         raise LeaseLost(f"{work.kind} {work.work_id}: the lease has passed to another worker")
@@ -262,7 +276,7 @@ async def revive(tx: Transaction, tenant_id: str, work_id: str, now: int) -> boo
     """Put buried work back, due now; False when there is no such work."""
     return bool(
         await tx.execute(
-            "UPDATE work SET buried_at = NULL, reason = NULL, run_at = $1, attempts = 0 WHERE tenant_id = $2 AND work_id = $3 AND buried_at IS NOT NULL",
+            "UPDATE work SET buried_at = NULL, reason = NULL, run_at = $1, attempts = 0, failures = 0 WHERE tenant_id = $2 AND work_id = $3 AND buried_at IS NOT NULL",
             now,
             tenant_id,
             work_id,

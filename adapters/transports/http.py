@@ -87,7 +87,7 @@ async def post(
     With OAuth credentials a 401 has the token fetched anew and the body sent once more: a peer that does not know the
     token has not looked at it. Nothing else is ever sent twice.
     """
-    progress = BodyProgress()
+    progress = BodyProgress(context.deadline_seconds)
     try:
         async with asyncio.timeout(context.deadline_seconds):
             answer = await _posted(context, url, body, headers, credentials, tls, progress)
@@ -101,6 +101,9 @@ async def post(
     except _ON_THE_WAY as error:
         reason = type(error).__name__
         return InDoubt(reason) if progress.begun else NotSent(reason)
+    finally:
+        # No answer: past the deadline, or whoever sends was cancelled.
+        progress.cut()
 
 
 async def _posted(
@@ -122,6 +125,7 @@ async def _posted(
         allow_redirects=False,
         ssl=tls if tls is not None else True,
     ) as response:
+        progress.answered()
         # The peer has spoken before a cut; what is sent a second time begins anew.
         answer = Answer(response.status, response.headers, await read_answer(response))
     if answer.status == 401 and credentials is not None and credentials.renewable:

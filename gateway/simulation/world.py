@@ -57,6 +57,9 @@ class SimulatedWorld:
     def new_id(self) -> str:
         return uuid7(self.micros(), self._random.getrandbits(74))
 
+    def follow(self, said: int, asked: float, heard: float) -> int:
+        return 0
+
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 

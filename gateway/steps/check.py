@@ -26,6 +26,7 @@ from gateway.payers import Payer, Route
 from gateway.retry_rules import repeat_seconds
 from gateway.runtime import Runtime
 from gateway.steps.send import apply_to_members, attempt, outbound_of
+from gateway.steps.waiting import written
 from gateway.ways import down_until, over, way_to
 from observability import log, tracing
 from queues import work
@@ -149,7 +150,8 @@ async def _one(runtime: Runtime, item: Work, loaded: _Loaded) -> None:
         answer = await runtime.judges.call(
             answer_of, "eligibility", meta, outcome.payload, asked.trace_numbers, loaded.request
         )
-    await runtime.database.write(lambda tx: _record(tx, runtime, item, asked, outcome, answer, other))
+    # Forgotten, it would be asked for once more.
+    await written(runtime, lambda tx: _record(tx, runtime, item, asked, outcome, answer, other))
 
 
 async def _way_around(runtime: Runtime, check: Check, route: Route) -> Route | None:

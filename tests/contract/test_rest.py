@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import socket
 import ssl
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from rich.pretty import pretty_repr
 
 import adapters
 from adapters import registry
+from adapters.contract.peers import serving
 from adapters.protocol import (
     Adapter,
     Capabilities,
@@ -40,8 +42,9 @@ from adapters.protocol import (
 )
 from adapters.transports import http as rest
 from adapters.transports.rest import RawX12
-from adapters.transports.session import open_session
+from adapters.transports.session import BodyProgress, open_session
 from adapters.transports.trouble import ExchangeFailed
+from tests.contract.peers import RestPeer
 from tests.contract.weather_server import (
     Weather,
     WeatherServer,
@@ -107,6 +110,23 @@ async def raw_peer(greeting: bytes) -> AsyncGenerator[int, None]:
     async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
         yield server.sockets[0].getsockname()[1]
         await asyncio.gather(*(w.wait_closed() for w in taken), return_exceptions=True)
+
+
+class _LateReader:
+    """A payer that has no time: of a request it takes the beginning, and the rest when it is told to."""
+
+    def __init__(self) -> None:
+        self.goes_on = asyncio.Event()
+        self.got: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        size = len(await reader.read(1))
+        await self.goes_on.wait()
+        with suppress(OSError):
+            while piece := await reader.read(1 << 16):
+                size += len(piece)
+        self.got.set_result(size)
+        writer.close()
 
 
 @pytest.fixture(scope="module")
@@ -631,3 +651,38 @@ def test_a_name_that_no_adapter_has_is_told_with_those_there_are(name: str) -> N
     assert repr(name) in str(error.value)
     for known in FOLDERS:
         assert known in str(error.value)
+
+
+async def test_f05_nothing_of_a_body_leaves_after_the_deadline_however_late_the_payer_reads() -> None:
+    payer = _LateReader()
+    body = INQUIRY.ljust(1 << 18)
+    with socket.socket() as listening:
+        # So that the system holds little of it for the payer.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 12)
+        listening.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        async with await asyncio.start_server(payer.take, sock=listening, limit=1 << 10), context(url, 0.3) as route:
+            outcome = await adapter.send(outbound(payload=body), route)
+            payer.goes_on.set()
+            size = await payer.got
+    assert isinstance(outcome, InDoubt)
+    assert size < len(body)
+
+
+async def test_f32_a_process_that_stood_still_right_before_the_first_byte_sends_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    payload = BodyProgress.payload
+
+    def stands_still(progress: BodyProgress, content: bytes) -> aiohttp.Payload:
+        # All that follows happens in one turn of the loop, on a connection that is there: no timer comes between.
+        time.sleep(0.4)
+        return payload(progress, content)
+
+    async with serving(RestPeer()) as payer, context(f"http://127.0.0.1:{payer.port}", 0.3, RestPeer.secrets) as route:
+        assert isinstance(await adapter.send(outbound(), route), Replied)
+        payer.taken.clear()
+        monkeypatch.setattr(BodyProgress, "payload", stands_still)
+        outcome = await adapter.send(outbound(), route)
+        assert isinstance(outcome, NotSent)
+        assert {} == payer.taken

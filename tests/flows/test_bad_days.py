@@ -21,10 +21,11 @@ from gateway.serving import Running
 from tests.engines import Server
 from tests.flows.doubtful import Doubtful, Quiet
 from tests.flows.mounts import errs, filled, image, mounted
-from tests.flows.service import NETWORK, Answer, Client, claim_body, eligibility_body, in_process, until
+from tests.flows.service import NETWORK, Answer, Client, claim_body, eligibility_body, in_process, until, until_true
 
 ELIGIBILITY, CLAIMS = f"{NETWORK}/eligibility/v3", f"{NETWORK}/professionalclaims/v3/submission"
 PAUSE = "/v1/lanes/sandbox/pause"
+MANAGED = "/2024-04-01/eligibility-manager"
 
 
 def linked(disk: Path, payer: Path) -> None:
@@ -205,3 +206,74 @@ async def test_f38_postgresql_gone_for_a_while_is_told_and_waited_for(tmp_path: 
             await each_once(Doubtful(client, up), claims)
     finally:
         server.remove()
+
+
+class Downing(Quiet):
+    """The sandbox payer, which says nothing afterwards; while it answers, the gateway's database server is killed, and is away for some seconds."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(probes=False, collects=False)
+        self.server = server
+        self.asked: list[str] = []
+        self.back = asyncio.Event()
+        self._starting: list[asyncio.Task[None]] = []
+
+    async def send(self, outbound: Outbound, context: Context) -> Outcome:
+        outcome = await super().send(outbound, context)
+        self.asked.append(outbound.set_id)
+        await asyncio.to_thread(self.server.kill)
+        self._starting.append(asyncio.create_task(self._start_again()))
+        return outcome
+
+    async def _start_again(self) -> None:
+        # Longer than a transaction is tried.
+        await asyncio.sleep(6)
+        await asyncio.to_thread(self.server.start_again)
+        self.back.set()
+
+
+@asynccontextmanager
+async def answered_to_nobody(folder: Path) -> AsyncGenerator[tuple[Client, Running, Downing]]:
+    """A service whose PostgreSQL is away when its payer has answered, on a route with a place for one."""
+    server = Server()
+    try:
+        async with in_process(folder, Config(database=DatabaseServer(url=server.fresh()))) as (client, up):
+            adapter = Downing(server)
+            up.runtime.use("sandbox", adapter)
+            routes = up.runtime.directory.routes
+            routes["sandbox"] = msgspec.structs.replace(routes["sandbox"], duplicates="none", concurrent=1)
+            yield client, up, adapter
+    finally:
+        server.remove()
+
+
+async def test_f38_a_payers_answer_to_a_postgresql_that_is_away_leaves_no_doubt(tmp_path: Path) -> None:
+    async with answered_to_nobody(tmp_path) as (client, up, adapter):
+        claim = await client.submit(claim_body("PAID-1"))
+        await adapter.back.wait()
+        await until(client, claim, "sent", "in_doubt", "held")
+        assert "doubted" not in (kinds := await Doubtful(client, up).story(claim)), kinds
+        assert ["837"] == adapter.asked
+        await each_once(Doubtful(client, up), [claim])
+
+
+async def test_f38_the_answer_to_a_question_comes_home_once_postgresql_is_back(tmp_path: Path) -> None:
+    async with answered_to_nobody(tmp_path) as (client, _, adapter):
+        told = await client.post(ELIGIBILITY, eligibility_body())
+        assert 200 == told.status, told.body
+        assert ["270"] == adapter.asked
+
+
+async def test_f38_the_answer_to_a_check_of_a_batch_comes_home_once_postgresql_is_back(tmp_path: Path) -> None:
+    async with answered_to_nobody(tmp_path) as (client, _, adapter):
+        made = await client.post(
+            f"{MANAGED}/batch-eligibility", {"items": [{**eligibility_body(), "submitterTransactionIdentifier": "ONE"}]}
+        )
+        assert 200 == made.status, made.body
+        await until_true(lambda: has_ended(client, made.json["batchId"]))
+        assert ["270"] == adapter.asked
+
+
+async def has_ended(client: Client, batch_id: str) -> bool:
+    answer = await client.get(f"{MANAGED}/batch/{batch_id}")
+    return answer.status == 200 and answer.json["status"].startswith("COMPLETED")

@@ -9,19 +9,26 @@ from typing import Any
 import msgspec
 import pytest
 
+from adapters.protocol import Context, Outbound, Outcome
+from adapters.transports.rest import RawX12
+from gateway import serving, worker
+from gateway.config import Config
+from gateway.inquiries import TAKE_OVER_SECONDS
 from gateway.ledger import interchanges
 from gateway.payers import Directory
 from gateway.runtime import TENANT
+from queues import work
+from queues.circuits import FOREVER
 from queues.database import Transaction
 from tests import synthetic
 from tests.flows.doubtful import Doubtful, doubtful, functional
-from tests.flows.service import NETWORK, Client, Process, claim_body, eligibility_body, free_port, until
+from tests.flows.service import NETWORK, Client, Process, claim_body, eligibility_body, free_port, in_process, until
 from tests.flows.test_alarms import alarms, looked
 from tests.flows.test_follow_ups import swept
 from tests.flows.test_in_doubt import file_state, sent
 
 ELIGIBILITY = f"{NETWORK}/eligibility/v3"
-LEAVES_SECONDS = 60
+LEAVES_SECONDS = 45
 GONE = interchanges.NO_ROUTE
 
 
@@ -211,3 +218,28 @@ async def test_f48_a_service_that_is_told_to_leave_ends_what_it_began_and_leaves
     finally:
         await client.close()
         await process.stop()
+
+
+class _Slow(RawX12):
+    """A payer that takes questions and does not come to an answer."""
+
+    async def send(self, outbound: Outbound, context: Context) -> Outcome:
+        await asyncio.sleep(3600)
+        raise AssertionError
+
+
+async def test_f48_a_payer_that_does_not_answer_keeps_no_service_from_leaving(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "DRAIN_SECONDS", 0.5)
+    monkeypatch.setattr(worker, "DRAIN_SECONDS", 0.5)
+    async with asyncio.timeout(None) as leaving:
+        async with in_process(tmp_path, Config(answer_seconds=0.1)) as (client, up):
+            up.runtime.use("sandbox", _Slow("sandbox", "slow"))
+            told = await client.post(ELIGIBILITY, eligibility_body())
+            assert 202 == told.status
+            # Half of what it would take to wait for the payer.
+            leaving.reschedule(asyncio.get_running_loop().time() + TAKE_OVER_SECONDS / 2)
+    # The next start asks again.
+    async with in_process(tmp_path) as (_, up):
+        assert await up.runtime.database.read(lambda tx: work.due_by(tx, "send", FOREVER))

@@ -14,12 +14,9 @@ from typer.testing import CliRunner
 
 from gateway.cli import app
 from gateway.config import load
-from gateway.inquiries import TAKE_OVER_SECONDS
-from gateway.serving import SHUTDOWN_SECONDS
+from gateway.serving import LEAVES_SECONDS, SHUTDOWN_SECONDS
 from gateway.worker import DRAIN_SECONDS
 
-# One after the other: requests are answered, then questions under way come home. A worker's own time runs beside that.
-DRAINS_SECONDS = {"serve": max(SHUTDOWN_SECONDS + TAKE_OVER_SECONDS, DRAIN_SECONDS), "worker": DRAIN_SECONDS}
 DEPLOY = Path(__file__).parents[2] / "deploy"
 yaml: Any = importlib.import_module("yaml")
 
@@ -39,6 +36,11 @@ def takes(arguments: list[str]) -> None:
     assert [] == [option for option in arguments if option.startswith("--") and option not in plain]
 
 
+def test_f48_whoever_is_told_to_leave_is_gone_in_half_a_minute() -> None:
+    # The server waits twice for requests; questions under way and work come home beside and after that.
+    assert 2 * SHUTDOWN_SECONDS < DRAIN_SECONDS < LEAVES_SECONDS == 30
+
+
 @pytest.mark.parametrize(("name", "command"), [("claimwire.service", "serve"), ("claimwire-worker@.service", "worker")])
 def test_a_unit_starts_a_node_and_lets_it_drain(name: str, command: str) -> None:
     service = unit(name)["Service"]
@@ -46,7 +48,7 @@ def test_a_unit_starts_a_node_and_lets_it_drain(name: str, command: str) -> None
     assert "claimwire" == Path(program).name
     assert command == arguments[0]
     takes(arguments)
-    assert int(service["TimeoutStopSec"]) > DRAINS_SECONDS[command]
+    assert int(service["TimeoutStopSec"]) > LEAVES_SECONDS
     # Its data folder is the one that the unit may write.
     folder = arguments[arguments.index("--data") + 1]
     assert folder == f"/var/lib/{service['StateDirectory']}"
@@ -60,7 +62,7 @@ def test_the_set_of_containers_starts_nodes_that_share_a_database() -> None:
         service = services[name]
         assert command == service["command"][0]
         takes(service["command"])
-        assert int(service["stop_grace_period"].removesuffix("s")) > DRAINS_SECONDS[command]
+        assert int(service["stop_grace_period"].removesuffix("s")) > LEAVES_SECONDS
         assert "service_healthy" == service["depends_on"]["database"]["condition"]
         assert {one["source"] for one in service["secrets"]} <= set(made["secrets"])
     config = load(DEPLOY / made["configs"]["claimwire"]["file"])
