@@ -72,8 +72,11 @@ class House:
     def enter(self, mine: int) -> bool:
         """Take a place for a caller who has so many already; False where there is none for it."""
         callers = self.callers + (mine == 0)
-        crowded = 2 * self.under_way >= self._at_most and mine * (callers + 1) >= self._at_most
-        if crowded or self.under_way >= self._at_most:
+        left, half_taken = self._at_most - self.under_way, 2 * self.under_way >= self._at_most
+        has_its_share = half_taken and mine * (callers + 1) >= self._at_most
+        # Callers may have more than their share from when they were fewer: what is kept is kept from all that have a place.
+        takes_what_is_kept = mine > 0 and left <= self._at_most // (callers + 1)
+        if has_its_share or takes_what_is_kept or not left:
             return False
         self.under_way += 1
         self.callers = callers

@@ -107,9 +107,16 @@ def test_whoever_asks_for_more_than_a_share_leaves_room_for_who_comes_next(
         meters[who % callers].enter(0.0)
         assert house.under_way == sum(meter.under_way for meter in meters) <= at_most
         assert house.callers == sum(meter.under_way > 0 for meter in meters)
-    if 2 * (house.callers + 1) <= at_most:
-        # There are places enough for one more share, and a newcomer gets one.
+    if (house.callers + 2) ** 2 <= 4 * at_most:
+        # However many places each came for, and in whatever order: the share that was kept is larger than the number of those who came since.
         assert Meter(Limits(), house).enter(0.0) is None
+
+
+def test_callers_that_came_when_there_were_fewer_leave_a_place_for_the_next() -> None:
+    house = House(8)
+    first, second, third = (Meter(Limits(), house) for _ in range(3))
+    assert [4, 2, 1] == [sum(meter.enter(0.0) is None for _ in range(9)) for meter in (first, second, third)]
+    assert Meter(Limits(), house).enter(0.0) is None
 
 
 def test_a_caller_alone_has_half_of_the_room_and_gets_more_only_when_it_leaves() -> None:
