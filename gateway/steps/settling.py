@@ -138,6 +138,10 @@ async def may_send_again(
         await runtime.database.write(lambda tx: settle(tx, runtime, item, interchange, "confirmed", fact))
         return False
     if word == "absent" and not only_a_person:
+        early = _too_early(runtime, interchange, route, evidence.doubted_at(known))
+        if early:
+            await runtime.database.write(lambda tx: _not_yet(tx, runtime, item, early))
+            return False
         return await runtime.database.write(lambda tx: _allow(tx, runtime, item, interchange, "probe", "absent"))
     asking = None
     if not any(one.source == "question" for one in known):
@@ -151,6 +155,14 @@ async def may_send_again(
         held = Held("the payer cannot say whether it has the interchange")
         await runtime.database.write(lambda tx: hold(tx, runtime, item, interchange, held))
     return False
+
+
+def _too_early(runtime: Runtime, interchange: Interchange, route: Route, doubted_at: int) -> float:
+    """For how many seconds more the payer may be taking in what it does not have yet; 0 where it would know a copy."""
+    passed = (runtime.world.micros() - doubted_at) / SECOND
+    # A clock that went back tells nothing of what has passed.
+    left = route.absent_seconds - passed if passed >= 0 else 0.0
+    return left if left > 0 and not _knows_copies(runtime, interchange, route) else 0.0
 
 
 def _knows_copies(runtime: Runtime, interchange: Interchange, route: Route) -> bool:
@@ -176,6 +188,12 @@ async def has_lapsed(runtime: Runtime, interchange: Interchange, route: Route) -
 async def _interrupted(tx: Transaction, runtime: Runtime, item: Work, interchange: Interchange) -> None:
     await work.guard(tx, item)
     await doubt(tx, runtime, interchange, "the sending was interrupted")
+
+
+async def _not_yet(tx: Transaction, runtime: Runtime, item: Work, seconds: float) -> None:
+    """The payer does not have it now: ask again when it would."""
+    run_at = runtime.world.micros() + round(seconds * SECOND)
+    await work.postpone(tx, item, run_at, "in doubt: the payer may still be taking it in")
 
 
 async def _allow(
