@@ -8,7 +8,7 @@ import msgspec
 
 from queues.database import Transaction
 
-__all__ = ["RESTORED", "Evidence", "add", "doubted_at", "looks", "of", "restored"]
+__all__ = ["RESTORED", "Evidence", "add", "looks", "of", "restored"]
 
 # The source that says that a backup was restored: the payer may have got more than is known here.
 RESTORED = "restore"
@@ -68,11 +68,6 @@ def looks(known: Sequence[Evidence]) -> int:
             break
         count += one.source == "probe"
     return count
-
-
-def doubted_at(known: Sequence[Evidence]) -> int:
-    """When the last attempt ended without a clear end, in microseconds; 0 where none did."""
-    return next((one.at for one in reversed(known) if one.source == "delivery"), 0)
 
 
 def restored(known: Sequence[Evidence]) -> bool:

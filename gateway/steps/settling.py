@@ -35,6 +35,8 @@ _LOG = log.get("gateway.settling")
 SETTLED = frozenset(("confirmed", "rejected", "held", "released"))
 # The payer's word may take a moment to be true; after this many questions a person is asked instead.
 _LOOKS_MAX = 6
+# Of so many interchanges it is remembered since when they are said to be absent; then they wait anew.
+_ABSENT_MAX = 10_000
 
 
 async def apply_to_members(
@@ -138,7 +140,7 @@ async def may_send_again(
         await runtime.database.write(lambda tx: settle(tx, runtime, item, interchange, "confirmed", fact))
         return False
     if word == "absent" and not only_a_person:
-        early = _too_early(runtime, interchange, route, evidence.doubted_at(known))
+        early = _too_early(runtime, interchange, route)
         if early:
             await runtime.database.write(lambda tx: _not_yet(tx, runtime, item, early))
             return False
@@ -157,12 +159,20 @@ async def may_send_again(
     return False
 
 
-def _too_early(runtime: Runtime, interchange: Interchange, route: Route, doubted_at: int) -> float:
-    """For how many seconds more the payer may be taking in what it does not have yet; 0 where it would know a copy."""
-    passed = (runtime.world.micros() - doubted_at) / SECOND
-    # A clock that went back tells nothing of what has passed.
-    left = route.absent_seconds - passed if passed >= 0 else 0.0
-    return left if left > 0 and not _knows_copies(runtime, interchange, route) else 0.0
+def _too_early(runtime: Runtime, interchange: Interchange, route: Route) -> float:
+    """For how many seconds more the payer may be taking in what it does not have yet; 0 where it would know a copy.
+
+    Counted by the steady clock from the first time that this process heard it: a clock that leapt must not end it.
+    """
+    if _knows_copies(runtime, interchange, route):
+        return 0.0
+    first, now = runtime.first_absent, runtime.world.monotonic()
+    if len(first) >= _ABSENT_MAX:
+        first.clear()
+    left = first.setdefault(interchange.interchange_id, now) + route.absent_seconds - now
+    if left <= 0:
+        del first[interchange.interchange_id]
+    return max(left, 0.0)
 
 
 def _knows_copies(runtime: Runtime, interchange: Interchange, route: Route) -> bool:
