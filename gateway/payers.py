@@ -92,6 +92,8 @@ class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     duplicates: Literal["none", "idempotency_key", "isa13", "payload_hash", "filename"] = "none"
     # For how long it does, where not for good: an Idempotency-Key is forgotten after a day or a month.
     duplicates_hours: Annotated[float, msgspec.Meta(gt=0, le=87_840)] | None = None
+    # For so long a payer without that promise may still be taking in what it says it does not have.
+    absent_seconds: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 60
     # What the payer bears; they hold over all processes on one database.
     requests_per_second: Annotated[float, msgspec.Meta(gt=0, le=10_000)] | None = None
     burst: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1

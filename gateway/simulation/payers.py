@@ -24,7 +24,7 @@ from adapters.protocol import (
     Outcome,
     Replied,
 )
-from adapters.sandbox.payer import Payer, Receipt
+from adapters.sandbox.payer import Payer, Receipt, Reply
 from gateway.simulation.machine import Fate, Machine
 from gateway.simulation.world import Clock
 from gateway.world import from_micros
@@ -32,7 +32,9 @@ from gateway.world import from_micros
 __all__ = ["Arrival", "SimulatedAdapter", "SimulatedPayer", "Wire", "opened"]
 
 # What can befall a sending, and how often beside the fair weather.
-_FAULTS = ("refused", "busy", "cut before", "cut after", "page", "hangs", "hangs after")
+_FAULTS = ("refused", "busy", "cut before", "cut after", "page", "hangs", "hangs after", "takes late")
+# A payer that is late has what it has read so long after we stopped waiting for its answer, at most: less than a route's `absent_seconds`.
+_LATE_SECONDS = 50.0
 _HTML = b"<html><body>502 Bad Gateway</body></html>"
 _REALTIME, _BATCH = frozenset(("270", "276")), frozenset(("837",))
 
@@ -133,6 +135,13 @@ class SimulatedAdapter:
             case "hangs":
                 await asyncio.sleep(context.deadline_seconds)
                 return InDoubt("no answer in time")
+            case "takes late":
+                self._machine.passes(where, "with the last byte")
+                late = context.deadline_seconds + self._random.random() * _LATE_SECONDS
+                # Whatever becomes of the machine meanwhile.
+                self._wire.clock.loop.call_later(late, self._taken, payer, outbound)
+                await asyncio.sleep(context.deadline_seconds)
+                return InDoubt("no answer in time")
             case _:
                 return await self._delivered(payer, outbound, context, where, fault)
 
@@ -141,6 +150,17 @@ class SimulatedAdapter:
     ) -> Outcome:
         """The payer has all of it; whether we hear of that is another matter."""
         self._machine.passes(where, "with the last byte")
+        answer = self._taken(payer, outbound)
+        if fault == "hangs after":
+            await asyncio.sleep(context.deadline_seconds)
+        await self._takes_time()
+        self._machine.passes(where, "after")
+        if fault:
+            return InDoubt("the connection was cut")
+        return Delivered(answer.reference) if isinstance(answer, Receipt) else Replied(answer.content)
+
+    def _taken(self, payer: SimulatedPayer, outbound: Outbound) -> Receipt | Reply:
+        """The payer takes it in."""
         self._wire.arrivals.append(
             Arrival(
                 payer.name,
@@ -151,14 +171,7 @@ class SimulatedAdapter:
             )
         )
         key = outbound.idempotency_key if payer.duplicates == "idempotency_key" else ""
-        answer = payer.payer.take(key, outbound.payload)
-        if fault == "hangs after":
-            await asyncio.sleep(context.deadline_seconds)
-        await self._takes_time()
-        self._machine.passes(where, "after")
-        if fault:
-            return InDoubt("the connection was cut")
-        return Delivered(answer.reference) if isinstance(answer, Receipt) else Replied(answer.content)
+        return payer.payer.take(key, outbound.payload)
 
     async def collect(self, context: Context) -> AsyncGenerator[Inbound, None]:
         """The payer's files, in this weather: some twice, some in another order, some not now."""

@@ -35,6 +35,8 @@ _LOG = log.get("gateway.settling")
 SETTLED = frozenset(("confirmed", "rejected", "held", "released"))
 # The payer's word may take a moment to be true; after this many questions a person is asked instead.
 _LOOKS_MAX = 6
+# Of so many interchanges it is remembered since when they are said to be absent; then they wait anew.
+_ABSENT_MAX = 10_000
 
 
 async def apply_to_members(
@@ -138,6 +140,10 @@ async def may_send_again(
         await runtime.database.write(lambda tx: settle(tx, runtime, item, interchange, "confirmed", fact))
         return False
     if word == "absent" and not only_a_person:
+        early = _too_early(runtime, interchange, route)
+        if early:
+            await runtime.database.write(lambda tx: _not_yet(tx, runtime, item, early))
+            return False
         return await runtime.database.write(lambda tx: _allow(tx, runtime, item, interchange, "probe", "absent"))
     asking = None
     if not any(one.source == "question" for one in known):
@@ -151,6 +157,22 @@ async def may_send_again(
         held = Held("the payer cannot say whether it has the interchange")
         await runtime.database.write(lambda tx: hold(tx, runtime, item, interchange, held))
     return False
+
+
+def _too_early(runtime: Runtime, interchange: Interchange, route: Route) -> float:
+    """For how many seconds more the payer may be taking in what it does not have yet; 0 where it would know a copy.
+
+    Counted by the steady clock from the first time that this process heard it: a clock that leapt must not end it.
+    """
+    if _knows_copies(runtime, interchange, route):
+        return 0.0
+    first, now = runtime.first_absent, runtime.world.monotonic()
+    if len(first) >= _ABSENT_MAX:
+        first.clear()
+    left = first.setdefault(interchange.interchange_id, now) + route.absent_seconds - now
+    if left <= 0:
+        del first[interchange.interchange_id]
+    return max(left, 0.0)
 
 
 def _knows_copies(runtime: Runtime, interchange: Interchange, route: Route) -> bool:
@@ -176,6 +198,12 @@ async def has_lapsed(runtime: Runtime, interchange: Interchange, route: Route) -
 async def _interrupted(tx: Transaction, runtime: Runtime, item: Work, interchange: Interchange) -> None:
     await work.guard(tx, item)
     await doubt(tx, runtime, interchange, "the sending was interrupted")
+
+
+async def _not_yet(tx: Transaction, runtime: Runtime, item: Work, seconds: float) -> None:
+    """The payer does not have it now: ask again when it would."""
+    run_at = runtime.world.micros() + round(seconds * SECOND)
+    await work.postpone(tx, item, run_at, "in doubt: the payer may still be taking it in")
 
 
 async def _allow(

@@ -139,6 +139,7 @@ async def doubtful(
     status: bool = False,
     window_seconds: float = 0.1,
     duplicates_hours: float | None = None,
+    absent_seconds: float = 0.0,
     config: Config | None = None,
 ) -> AsyncGenerator[Doubtful]:
     """A service whose payer takes claims and, where it may, can be asked and gives files. Claims of one window leave together."""
@@ -148,6 +149,7 @@ async def doubtful(
             directory.routes["sandbox"],
             duplicates=duplicates,
             duplicates_hours=duplicates_hours,
+            absent_seconds=absent_seconds,
             batch_window_seconds=window_seconds,
         )
         takes = Transactions(claim_status="supported" if status else "not_supported")

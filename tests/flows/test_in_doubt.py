@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from adapters.protocol import Context, Evidence, Outbound, Outcome
+from adapters.protocol import Context, Evidence, InDoubt, Outbound, Outcome
 from gateway.cli import app
 from gateway.ledger import inbound, interchanges
 from gateway.runtime import DATABASE_FILE, TENANT
@@ -112,6 +112,55 @@ async def test_what_a_payer_acknowledges_while_the_same_bytes_wait_for_their_pla
         settled = await payer.interchange(claim)
         assert ("confirmed", 1, 1) == (settled.state, settled.attempts, settled.copies)
         assert {"interchanges": 1, "duplicateInterchanges": 0}.items() <= (await payer.seen()).items()
+
+
+class Late(Quiet):
+    """A payer that takes in what it was given when nobody waits for its answer any more, and until then says that it has nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(probes=True, collects=False)
+        self.given: list[tuple[Outbound, Context]] = []
+        self.taken = False
+
+    async def send(self, outbound: Outbound, context: Context) -> Outcome:
+        self.given.append((outbound, context))
+        return InDoubt("no answer in time")
+
+    async def probe(self, outbound: Outbound, context: Context) -> Evidence:
+        return "received" if self.taken else "absent"
+
+    async def take(self) -> None:
+        for outbound, context in self.given:
+            await super().send(outbound, context)
+        self.taken = True
+
+
+async def test_f05_what_a_payer_is_still_taking_in_is_not_sent_again_because_it_says_that_it_has_nothing(
+    tmp_path: Path,
+) -> None:
+    # A clock that leaps does not end the wait.
+    async with doubtful(tmp_path, absent_seconds=3600) as payer:
+        late = Late()
+        payer.up.runtime.use("sandbox", late)
+        (claim,) = await sent(payer, "PAID-1")
+        for _ in range(3):
+            await payer.passes_at_rest(4000)
+        assert ("in_doubt", 1) == ((await payer.interchange(claim)).state, len(late.given))
+        await late.take()
+        await payer.passes_at_rest(4000)
+        settled = await payer.interchange(claim, "confirmed")
+        assert (1, 1) == (settled.attempts, settled.copies)
+        assert {"interchanges": 1, "duplicateInterchanges": 0}.items() <= (await payer.seen()).items()
+
+
+async def test_what_a_payer_still_does_not_have_when_it_would_is_sent_again(tmp_path: Path) -> None:
+    async with doubtful(tmp_path, absent_seconds=0.3) as payer:
+        late = Late()
+        payer.up.runtime.use("sandbox", late)
+        (claim,) = await sent(payer, "PAID-1")
+        await payer.interchange(claim, "in_doubt", copies=2)
+        first, second = (outbound for outbound, _ in late.given)
+        assert first == second
 
 
 # Leases on a server end by its clock, which no test moves.

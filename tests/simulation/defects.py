@@ -117,6 +117,15 @@ def takes_no_word_for_absent(patch: Patch) -> None:
     patch.setattr(SimulatedAdapter, "probe", wrong)
 
 
+def believes_absent_at_once(patch: Patch) -> None:
+    """A payer that is still taking it in is believed that it has nothing."""
+
+    def never(*_: object) -> float:
+        return 0.0
+
+    patch.setattr(settling, "_too_early", never)
+
+
 def builds_a_claim_twice(patch: Patch) -> None:
     """Claims that are gathered stay gathered for the next interchange, where a page came to its end just now."""
     waiting = transactions.waiting_claims
@@ -383,6 +392,7 @@ DEFECTS: tuple[Defect, ...] = (
     takes_a_cut_for_not_sent,
     takes_any_page_for_a_receipt,
     takes_no_word_for_absent,
+    believes_absent_at_once,
     builds_a_claim_twice,
     has_no_fence,
     queues_after_the_commit,
