@@ -22,6 +22,7 @@ from gateway.serving import Running
 from gateway.world import MICROSECOND, from_micros, to_micros
 from queues import work
 from queues.database import Transaction
+from queues.postgres import PostgreSQL
 from tests.flows.doubtful import Doubtful, Quiet, doubtful
 from tests.flows.service import claim_body, in_process, until, until_true
 
@@ -30,10 +31,22 @@ HOUR, DAY = 3600.0, 86_400.0
 
 
 class Machine:
-    """The machine's clock, which may jump; its monotonic one does not."""
+    """The clock by which the service goes, which may jump: the machine's or, where there is one, that of the database's server, which is followed.
+    The monotonic one does not.
+    """
 
-    def __init__(self) -> None:
-        self.jumped = 0.0
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self._patch, self._server = patch, PostgreSQL.server_clock
+        self._jumped = 0.0
+
+    @property
+    def jumped(self) -> float:
+        return self._jumped
+
+    @jumped.setter
+    def jumped(self, seconds: float) -> None:
+        self._jumped = seconds
+        self._patch.setattr(PostgreSQL, "server_clock", f"({self._server} + {round(seconds * MICROSECOND)})")
 
     def time_ns(self) -> int:
         return time.time_ns() + round(self.jumped * 1e9)
@@ -44,7 +57,7 @@ class Machine:
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    made = Machine()
+    made = Machine(monkeypatch)
     monkeypatch.setattr("gateway.world.time", made)
     return made
 
