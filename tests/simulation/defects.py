@@ -192,8 +192,9 @@ _tasks: list[asyncio.Task[Any]] = []
 
 
 def gives_up_while_the_disk_is_full(patch: Patch) -> None:
-    """As the worker did, until the simulator found it."""
+    """As the worker did, until the simulator found it: a full disk counts as a failure of the work. Few are enough here, as no disk is full for long."""
     patch.setattr(worker, "DatabaseFull", Unique)
+    patch.setattr(worker, "ATTEMPTS_MAX", 3)
 
 
 def keeps_leases_of_the_dead(patch: Patch) -> None:
