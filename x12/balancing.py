@@ -31,7 +31,7 @@ _PREDETERMINATION, _REVERSAL = "25", "22"
 Text = str | None
 # What stands for the amounts of a claim, or of a line, before it tells them: its position, charge and payment, and of the claim its
 # status and what the patient owes.
-_NO_CLAIM: tuple[int, Decimal, Decimal, Text, Decimal] = (0, _UNKNOWN, _UNKNOWN, "", _ZERO)
+_NO_CLAIM: tuple[int, Decimal, Decimal, Text, Text] = (0, _UNKNOWN, _UNKNOWN, "", "")
 _NO_LINE = (0, _UNKNOWN, _UNKNOWN)
 # The amounts of a CAS.
 _ADJUSTMENTS = (3, 6, 9, 12, 15, 18)
@@ -75,13 +75,14 @@ class Entry(NamedTuple):
     """How a segment is entered: the method to call, and the elements that it takes.
 
     `lines` are what the method does with the first `near` of them where these are clean and there, and no others are, as source that names
-    `sums`, `{at}` (the position), `{0}`, `{1}` and so on.
+    `sums`, `{at}` (the position), `{0}`, `{1}` and so on. Behind those stand `kept` more that are taken as they stand, there or not.
     """
 
     method: str
     elements: tuple[int, ...] = ()
     near: int = 0
     lines: tuple[str, ...] = ()
+    kept: int = 0
 
 
 class Ledger:
@@ -169,8 +170,7 @@ class RemittanceLedger(Ledger):
 
     def clp(self, position: int, clean: bool, status: Text, charge: Text, paid: Text, owed: Text = None) -> None:
         """What a claim charged and was paid, and what the patient owes."""
-        told = _amount(owed, clean) if owed else _ZERO
-        self.claim = position, _amount(charge, clean), _amount(paid, clean), status, told
+        self.claim = position, _amount(charge, clean), _amount(paid, clean), status, owed
 
     def claim_cas(self, position: int, clean: bool, group: Text, *amounts: Text) -> None:
         """Adjustments of the claim as a whole."""
@@ -215,8 +215,9 @@ class RemittanceLedger(Ledger):
                 " 101."
             )
             self.tell(place, position, message)
-        # Where no adjustment says it at all, a rule tells (R-2100-008).
-        if owed != self.owed and self.owed and status != _REVERSAL and _differ(owed, self.owed):
+        # Where no adjustment says it at all, a rule tells (R-2100-008). As a rule both are written alike.
+        differ = self.owed and status != _REVERSAL and owed != str(self.owed)
+        if differ and _differ(_amount(owed, clean=False) if owed else _ZERO, self.owed):
             message = "CLP05 is not the sum of the adjustments that the patient owes (CAS*PR) of the claim and its service lines."
             self.tell(("2100", "CLP", 5), position, message, "warning")
         self.paid_by_claims += paid
@@ -236,7 +237,9 @@ class RemittanceLedger(Ledger):
     entries: ClassVar = {
         ("835", "BPR"): Entry("bpr", (2, 3)),
         ("835", "PLB"): Entry("plb", (4, 6, 8, 10, 12, 14)),
-        ("2100", "CLP"): Entry("clp", (2, 3, 4, 5)),
+        ("2100", "CLP"): Entry(
+            "clp", (2, 3, 4, 5), 3, ("sums.claim = {at}, Decimal({1}), Decimal({2}), {0}, {3}",), kept=1
+        ),
         ("2100", "CAS"): Entry("claim_cas", (1, *_ADJUSTMENTS), 2, _adjusts("adjusted")),
         ("2110", "SVC"): Entry("svc", (2, 3), 2, ("sums.line = {at}, Decimal({0}), Decimal({1})",)),
         ("2110", "CAS"): Entry("line_cas", (1, *_ADJUSTMENTS), 2, _adjusts("line_adjusted")),

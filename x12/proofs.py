@@ -477,8 +477,8 @@ class _Source:
 
     def _entered(self, piece: _Piece, entry: Entry, elements: Sequence[int], position: str) -> list[str]:
         names = [self.name("t", piece, e) for e in elements]
-        there = all(piece.node.segment.elements[e - 1].usage == "R" for e in elements)
-        if entry.lines and there and len(elements) == entry.near:
+        there = all(piece.node.segment.elements[e - 1].usage == "R" for e in elements[: entry.near])
+        if entry.lines and there and len(elements) == entry.near + entry.kept:
             return [line.format(*names, at=position) for line in entry.lines]
         return [f"sums.{entry.method}({', '.join((position, 'True', *names))})"]
 
