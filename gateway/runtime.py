@@ -88,8 +88,8 @@ class Runtime:
     disk: Disk | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
-    # Of interchanges in doubt, when by the steady clock their payer first said that it does not have them.
-    first_absent: dict[str, float] = field(default_factory=dict[str, float])
+    # Of interchanges in doubt, by the number of their attempts: when by the steady clock their payer first said that it does not have them.
+    first_absent: dict[tuple[str, int], float] = field(default_factory=dict[tuple[str, int], float])
     places: Places = field(init=False)
     _adapters: dict[str, Adapter] = field(default_factory=dict[str, Adapter])
 

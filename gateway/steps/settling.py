@@ -162,17 +162,15 @@ async def may_send_again(
 def _too_early(runtime: Runtime, interchange: Interchange, route: Route) -> float:
     """For how many seconds more the payer may be taking in what it does not have yet; 0 where it would know a copy.
 
-    Counted by the steady clock from the first time that this process heard it: a clock that leapt must not end it.
+    Counted by the steady clock from the first time that this process heard it of this attempt: a clock that leapt must not end it.
     """
     if _knows_copies(runtime, interchange, route):
         return 0.0
     first, now = runtime.first_absent, runtime.world.monotonic()
     if len(first) >= _ABSENT_MAX:
         first.clear()
-    left = first.setdefault(interchange.interchange_id, now) + route.absent_seconds - now
-    if left <= 0:
-        del first[interchange.interchange_id]
-    return max(left, 0.0)
+    attempt = interchange.interchange_id, interchange.attempts
+    return max(first.setdefault(attempt, now) + route.absent_seconds - now, 0.0)
 
 
 def _knows_copies(runtime: Runtime, interchange: Interchange, route: Route) -> bool:

@@ -121,12 +121,15 @@ class Late(Quiet):
         super().__init__(probes=True, collects=False)
         self.given: list[tuple[Outbound, Context]] = []
         self.taken = False
+        # After how many attempts it was asked, each time.
+        self.asked: list[int] = []
 
     async def send(self, outbound: Outbound, context: Context) -> Outcome:
         self.given.append((outbound, context))
         return InDoubt("no answer in time")
 
     async def probe(self, outbound: Outbound, context: Context) -> Evidence:
+        self.asked.append(len(self.given))
         return "received" if self.taken else "absent"
 
     async def take(self) -> None:
@@ -161,6 +164,34 @@ async def test_what_a_payer_still_does_not_have_when_it_would_is_sent_again(tmp_
         await payer.interchange(claim, "in_doubt", copies=2)
         first, second = (outbound for outbound, _ in late.given)
         assert first == second
+
+
+# As below: the steady clock is moved, by which leases end here.
+@pytest.mark.embedded
+async def test_what_a_payer_said_of_an_earlier_attempt_says_nothing_of_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with doubtful(tmp_path, absent_seconds=3600) as payer:
+        late, world = Late(), payer.up.runtime.world
+        payer.up.runtime.use("sandbox", late)
+        (claim,) = await sent(payer, "PAID-1")
+        doubted = await payer.interchange(claim, "in_doubt")
+
+        async def asked_after(attempts: int) -> None:
+            async def asked() -> bool:
+                payer.passes(2)
+                return attempts in late.asked
+
+            await until_true(asked)
+            await payer.passes_at_rest(0)
+
+        await asked_after(1)
+        monotonic = world.monotonic
+        monkeypatch.setattr(world, "monotonic", lambda: monotonic() + 4000)
+        await payer.decide(doubted.interchange_id, "resend")
+        await payer.interchange(claim, "in_doubt", copies=2)
+        await asked_after(2)
+        assert ("in_doubt", 2) == ((await payer.interchange(claim)).state, len(late.given))
 
 
 # Leases on a server end by its clock, which no test moves.
